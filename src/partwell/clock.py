@@ -1,0 +1,77 @@
+"""The only module that reads the wall clock, and the only one that counts working days.
+
+Everything else is told `now`. Datetimes are aware, and stored in UTC; dates are calendar dates in the
+timezone of the person or client that they are about.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import holidays
+
+DEFAULT_WORKDAY_END = time(17, 30)
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def is_timezone(name: str) -> bool:
+    """Whether `name` is an IANA timezone that this installation knows."""
+    return name in available_timezones()
+
+
+def today_in(timezone: str, *, now: datetime) -> date:
+    """The calendar date that people in `timezone` read on the wall at `now`."""
+    return now.astimezone(ZoneInfo(timezone)).date()
+
+
+def at_local(day: date, wall: time, timezone: str) -> datetime:
+    """The UTC moment at which clocks in `timezone` show `wall` on `day`, never earlier than meant.
+
+    Where the clocks go back and `wall` comes twice, the later one counts; where they go forward and it
+    never comes, the moment just as far after the gap counts. So an access that ends then never ends early.
+    """
+    local = datetime.combine(day, wall, tzinfo=ZoneInfo(timezone))
+    return max(local.astimezone(UTC), local.replace(fold=1).astimezone(UTC))
+
+
+@lru_cache(maxsize=512)
+def _calendar(country: str, year: int) -> holidays.HolidayBase:
+    return holidays.country_holidays(country, years=year)
+
+
+def is_known_country(country: str) -> bool:
+    """Whether the public holidays of this ISO 3166 alpha-2 `country` are known."""
+    return country in holidays.list_supported_countries(include_aliases=False)
+
+
+def is_working_day(day: date, country: str) -> bool:
+    """Whether people in `country` work on `day`: no weekend there, no public holiday.
+
+    A country without a known calendar counts Monday to Friday.
+    """
+    if not is_known_country(country):
+        return day.weekday() < 5
+    return bool(_calendar(country, day.year).is_working_day(day))
+
+
+def add_working_days(day: date, count: int, country: str) -> date:
+    """The date `count` working days after (or, negative, before) `day`; zero gives `day` itself."""
+    step = timedelta(days=1 if count > 0 else -1)
+    left = abs(count)
+    while left:
+        day += step
+        if is_working_day(day, country):
+            left -= 1
+    return day
+
+
+def working_days_between(start: date, end: date, country: str) -> int:
+    """How many working days lie after `start` up to and including `end`; 0 when `end` is not later."""
+    days = (end - start).days
+    return sum(is_working_day(start + timedelta(days=n), country) for n in range(1, days + 1))

@@ -1,0 +1,112 @@
+"""The fact that somebody leaves, and who takes part in it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from partwell.departures.states import (
+    Confidentiality,
+    DepartureState,
+    InitiatedBy,
+    Rehire,
+    SubjectKind,
+)
+
+
+def choices(enum: Any) -> list[tuple[str, str]]:
+    return [(member.value, member.value.replace("_", " ")) for member in enum]
+
+
+class Departure(models.Model):
+    """One person or client leaves, once.
+
+    The subject's name and address are kept as text, so that the record outlives their row. The id is
+    random: counting ids must not tell anybody that a need-to-know departure exists.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subject_kind = models.CharField(max_length=10, choices=choices(SubjectKind))
+    person = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.SET_NULL, related_name="departures"
+    )
+    client = models.ForeignKey(
+        "people.Client", null=True, blank=True, on_delete=models.SET_NULL, related_name="departures"
+    )
+    subject_name = models.CharField(max_length=200)
+    subject_email = models.EmailField(blank=True)
+    subject_title = models.CharField(max_length=160, blank=True)
+    subject_department = models.CharField(max_length=120, blank=True)
+
+    scenario = models.CharField(max_length=60)
+    reason = models.CharField(max_length=60, blank=True)
+    initiated_by = models.CharField(max_length=20, choices=choices(InitiatedBy))
+    confidentiality = models.CharField(
+        max_length=20, choices=choices(Confidentiality), default=Confidentiality.NORMAL
+    )
+    rehire = models.CharField(max_length=20, choices=choices(Rehire), default=Rehire.UNDECIDED)
+
+    notice_date = models.DateField()
+    last_working_date = models.DateField()
+    access_end_at = models.DateTimeField()
+    timezone = models.CharField(max_length=64)
+    contract_end_date = models.DateField()
+    jurisdiction = models.CharField(max_length=10, blank=True)
+
+    state = models.CharField(max_length=12, choices=choices(DepartureState), default=DepartureState.ACTIVE)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["last_working_date", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "person",
+                condition=models.Q(state=DepartureState.ACTIVE, person__isnull=False),
+                name="departure_one_active_per_person",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(last_working_date__gte=models.F("notice_date")),
+                name="departure_last_day_not_before_notice",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "last_working_date", "id"], name="departure_by_last_day"),
+            models.Index(fields=["state", "access_end_at"], name="departure_by_access_end"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject_name
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == DepartureState.ACTIVE
+
+
+class Participant(models.Model):
+    """Somebody who takes part in a departure, and as what. Visibility is asked here.
+
+    `capacity` is a role, or `step_owner`, or `helper`. The one who leaves has the capacity `departing`,
+    which opens their own page and nothing of the inside.
+    """
+
+    departure = models.ForeignKey(Departure, on_delete=models.CASCADE, related_name="participants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="participations"
+    )
+    capacity = models.CharField(max_length=20)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint("departure", "user", "capacity", name="participant_once_per_capacity")
+        ]
+        indexes = [models.Index(fields=["user", "departure"], name="participant_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.capacity}"

@@ -1,0 +1,106 @@
+"""Who may see a departure, and what they may do to it."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from partwell.departures.models import Departure, Participant
+from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.people.actors import Actor, Channel
+from partwell.people.authorisation import check_allowed, load_matrix, may_read_field
+from partwell.people.roles import Role
+from partwell.refusals import Conflict, NotFound
+
+
+def is_leaver(actor: Actor, departure: Departure) -> bool:
+    """Whether this departure is the actor's own."""
+    if actor.channel is Channel.GUEST:
+        return actor.departure_id == departure.pk and actor.guest_capacity == Role.DEPARTING
+    return actor.person_id is not None and actor.person_id == departure.person_id
+
+
+def capacities(actor: Actor, departure: Departure) -> frozenset[str]:
+    """All that the actor is to this departure; empty means that it does not exist for them.
+
+    Grants count only on normal departures; on need-to-know ones only participation does. The one who
+    leaves is `departing` and nothing else, whatever they were granted.
+    """
+    if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
+        return frozenset({actor.channel.value})
+    if is_leaver(actor, departure):
+        return frozenset({Role.DEPARTING.value})
+    if actor.channel is Channel.GUEST:
+        return frozenset({actor.guest_capacity}) if actor.departure_id == departure.pk else frozenset()
+    if actor.user_id is None:
+        return frozenset()
+    held = frozenset(
+        Participant.objects.filter(departure=departure, user_id=actor.user_id).values_list(
+            "capacity", flat=True
+        )
+    )
+    if departure.confidentiality == Confidentiality.NORMAL:
+        held |= {
+            role.value for role in actor.roles_in(departure.subject_department) if _counts(role, departure)
+        }
+    return held
+
+
+def _counts(role: Role, departure: Departure) -> bool:
+    """Account managers answer for clients; a grant gives them no view of colleagues who leave."""
+    return role is not Role.ACCOUNT_MANAGER or departure.subject_kind == SubjectKind.CLIENT
+
+
+def authorise(
+    actor: Actor, name: str, departure: Departure, *, also: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """Raise unless the actor may do `name` here; return what they are to this departure.
+
+    `also` adds capacities that depend on a smaller object, such as `step_owner`.
+
+    Raises `NotFound` where the departure does not exist for them, `NotAllowed` where the matrix says no,
+    `Conflict` where it is closed, `FreshSignInNeeded` where the sign-in is too old.
+    """
+    held = capacities(actor, departure) | also
+    row = load_matrix().operations[name]
+    if not held or (held == {Role.DEPARTING.value} and Role.DEPARTING.value not in row.allow):
+        raise NotFound("departure")
+    check_allowed(actor, name, held)
+    if not departure.is_open and not row.on_closed:
+        raise Conflict(
+            "departure_ended", f"This departure is {departure.state}; nothing in it changes any more."
+        )
+    return held
+
+
+def visible_departures(actor: Actor) -> QuerySet[Departure]:
+    """The departures whose inside exists for this actor; the same rule as `capacities`, as one query."""
+    everything = Departure.objects.all()
+    if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
+        return everything
+    if actor.channel is Channel.GUEST or actor.user_id is None:
+        return everything.none()
+    taking_part = Q(
+        pk__in=Participant.objects.filter(user_id=actor.user_id)
+        .exclude(capacity=Role.DEPARTING)
+        .values("departure_id")
+    )
+    viewers = load_matrix().operations["journeys.view"].allow
+    by_grant = Q(pk__in=[])
+    for grant in actor.grants:
+        if grant.role.value not in viewers:
+            continue
+        scope = Q(confidentiality=Confidentiality.NORMAL)
+        if grant.department:
+            scope &= Q(subject_department=grant.department)
+        if grant.role is Role.ACCOUNT_MANAGER:
+            scope &= Q(subject_kind=SubjectKind.CLIENT)
+        by_grant |= scope
+    visible = everything.filter(taking_part | by_grant)
+    if actor.person_id is not None:
+        visible = visible.exclude(person_id=actor.person_id)
+    return visible
+
+
+def can_read(actor: Actor, field: str, held: frozenset[str]) -> bool:
+    """Whether the actor, being `held` here, may read one field, such as `departure.reason`."""
+    return may_read_field(actor, field, held)

@@ -1,0 +1,135 @@
+"""Template versions, journeys and their steps."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from partwell.departures.models import choices
+from partwell.journeys.states import JourneyState, StepState
+from partwell.journeys.template.model import PHASES, EvidenceKind, StepKind, Visibility
+from partwell.people.roles import ROLE_LABELS
+
+
+class TemplateVersion(models.Model):
+    """One published version of a template; never changed, never deleted while a journey pins it."""
+
+    template_id = models.CharField(max_length=60)
+    version = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64, unique=True)
+    title = models.CharField(max_length=140)
+    audience = models.CharField(max_length=10)
+    source = models.TextField()
+    published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["template_id", "-version"]
+        constraints = [models.UniqueConstraint("template_id", "version", name="template_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.template_id} v{self.version}"
+
+
+class Journey(models.Model):
+    """The process that carries one departure from notice to closure. It shares the departure's id."""
+
+    departure = models.OneToOneField(
+        "departures.Departure", primary_key=True, on_delete=models.CASCADE, related_name="journey"
+    )
+    template = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="journeys")
+    template_digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=12, choices=choices(JourneyState), default=JourneyState.ACTIVE)
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=300)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.TextField(blank=True)
+    override_reason = models.TextField(blank=True)
+    override_by_id = models.BigIntegerField(null=True, blank=True)
+    override_by = models.CharField(max_length=300, blank=True)
+    override_approved_by = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"journey of {self.departure}"
+
+
+class Step(models.Model):
+    """One thing to do, by one person, by a date.
+
+    `waits_for` holds the keys of needed steps that are not settled yet; `state` follows from it. Both are
+    written together, so that "what is mine and can be done now" is one indexed read.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="steps")
+    key = models.CharField(max_length=60)
+    position = models.PositiveIntegerField()
+    phase = models.PositiveSmallIntegerField(choices=list(PHASES.items()))
+    title = models.CharField(max_length=140)
+    guidance = models.TextField(blank=True)
+    role = models.CharField(max_length=20, choices=[(r.value, label) for r, label in ROLE_LABELS.items()])
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="steps"
+    )
+    owner_name = models.CharField(max_length=200, blank=True)
+    queue = models.CharField(max_length=140, blank=True)
+    due_rule = models.CharField(max_length=60)
+    due_at = models.DateTimeField()
+    needs = models.JSONField(default=list)
+    waits_for = models.JSONField(default=list)
+    condition = models.CharField(max_length=500, blank=True)
+    evidence = models.CharField(max_length=12, choices=choices(EvidenceKind), default=EvidenceKind.NONE)
+    kind = models.CharField(max_length=20, choices=choices(StepKind), default=StepKind.TASK)
+    visibility = models.CharField(max_length=12, choices=choices(Visibility), default=Visibility.INSIDE)
+    is_required = models.BooleanField(default=True)
+    is_own = models.BooleanField(default=False)
+    state = models.CharField(max_length=12, choices=choices(StepState), default=StepState.OPEN)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.CharField(max_length=300, blank=True)
+    note = models.TextField(blank=True)
+    link = models.URLField(max_length=1000, blank=True)
+    skip_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["phase", "position", "pk"]
+        constraints = [models.UniqueConstraint("journey", "key", name="step_key_once_per_journey")]
+        indexes = [
+            models.Index(fields=["owner", "state", "due_at"], name="step_mine_by_due"),
+            models.Index(fields=["queue", "state", "due_at"], name="step_queue_by_due"),
+            models.Index(fields=["state", "due_at"], name="step_by_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Comment(models.Model):
+    """Something said about a step by somebody on the inside."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="comments")
+    author = models.CharField(max_length=300)
+    text = models.TextField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Attachment(models.Model):
+    """A stored file that serves as a step's evidence."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attachments")
+    file = models.ForeignKey("documents.StoredFile", on_delete=models.PROTECT, related_name="+")
+    attached_by = models.CharField(max_length=300)
+    attached_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return str(self.file)
