@@ -9,7 +9,7 @@ from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
-from partwell.people.queries import role_holders
+from partwell.people.queries import nearest_role_holders
 from partwell.people.roles import ROLE_LABELS, Role
 
 
@@ -77,7 +77,7 @@ class Owners:
     def _from_grants(self, role: Role) -> Owner:
         holders = [
             user
-            for user in role_holders(role, self._departure.subject_department)
+            for user in nearest_role_holders(role, self._departure.subject_department)
             if user.person_id is None or user.person_id != self._departure.person_id
         ]
         if len(holders) == 1:
