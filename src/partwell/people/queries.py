@@ -26,6 +26,17 @@ def role_holders(role: Role | str, department: str = "") -> list[User]:
     return list({grant.user_id: grant.user for grant in nearest_first}.values())
 
 
+def nearest_role_holders(role: Role | str, department: str = "") -> list[User]:
+    """Who answers for `role` in `department`: its own holders, or the firm-wide ones where it has none."""
+    grants = list(
+        RoleGrant.objects.filter(role=Role(role).value, department__in={department, ""}, user__is_active=True)
+        .select_related("user")
+        .order_by("granted_at", "pk")
+    )
+    own = [grant.user for grant in grants if grant.department]
+    return own or [grant.user for grant in grants]
+
+
 def list_grants() -> list[RoleGrant]:
     """Every role that is held, with its user, by e-mail address."""
     return list(RoleGrant.objects.select_related("user").order_by("user__email", "role", "department"))
