@@ -7,6 +7,7 @@ the code that carries a row's name; a test compares the two, so that neither exi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -53,11 +54,22 @@ class Matrix:
     fields: dict[str, frozenset[str]]
 
 
+class _OnlyTrueAndFalse(yaml.SafeLoader):
+    """YAML 1.1 reads the column name `on` as a truth value; here, as in YAML 1.2, only true and false are."""
+
+
+_OnlyTrueAndFalse.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:bool"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_OnlyTrueAndFalse.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
 @lru_cache(maxsize=1)
 def load_matrix(path: Path = MATRIX_FILE) -> Matrix:
     """Read the matrix; raises `ValueError` on an unknown role or a missing column."""
     known = {r.value for r in Role} | CAPACITIES
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnlyTrueAndFalse)  # noqa: S506 (a safe loader)
     operations = {}
     for name, row in raw["operations"].items():
         allow = frozenset(row["allow"])

@@ -1,4 +1,4 @@
-"""Users who sign in, the staff register, clients with their contacts and contracts, role holders."""
+"""The installation, users who sign in, the staff register, clients, contacts, contracts, role holders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from partwell.people.roles import GRANTABLE, ROLE_LABELS
+
+
+class Installation(models.Model):
+    """This installation itself: whose it is and where. There is one row, or none before the first run."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    company_name = models.CharField(max_length=200)
+    is_practice = models.BooleanField(default=False)
+    country = models.CharField(max_length=2, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
+    initialised_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="installation_only_once")]
+
+    def __str__(self) -> str:
+        return self.company_name
 
 
 class UserAccounts(BaseUserManager["User"]):
