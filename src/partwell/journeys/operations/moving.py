@@ -38,6 +38,11 @@ class DateChange:
     before: str
     after: str
 
+    @property
+    def label(self) -> str:
+        """The field in words."""
+        return self.field.replace("_", " ").capitalize()
+
 
 @dataclass(frozen=True)
 class StepChange:
