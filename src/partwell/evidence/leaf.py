@@ -32,8 +32,8 @@ def portable(value: Any) -> Any:
     """`value` in the part of JSON that both databases give back exactly as they got it.
 
     PostgreSQL respells floats (1e16 comes back whole) and refuses NUL and lone surrogates, either of which
-    would break a digest or the action itself. So a float becomes its shortest decimal text, and a character
-    that cannot be stored becomes U+FFFD.
+    would break a digest or the action itself. So a float becomes its shortest decimal text, NUL becomes
+    U+FFFD and a lone surrogate a question mark.
     """
     if isinstance(value, str):
         return str(value).encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

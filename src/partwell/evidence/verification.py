@@ -265,7 +265,8 @@ def _say_what_is_not_shown(kept: KeptHead | None, report: Report) -> None:
     if kept is None:
         report.notes.append(
             "No head was given: this shows that the record is whole in itself. Give --head, as it was "
-            "printed or mailed at a closing, to find a record that was cut short, rolled back or rewritten with the key."
+            "printed or mailed at a closing, to find a record that was cut short, rolled back or rewritten "
+            "with the key."
         )
     elif kept.fingerprint is None:
-        report.notes.append("The head was given without the key's fingerprint: the key was not compared.")
+        report.notes.append("The head came without the key's fingerprint: the key was not compared.")
