@@ -55,7 +55,9 @@ def events_of_a_departure(departure: Departure) -> list[Event]:
     scope = departure_scope(departure.pk)
     return [
         record_one(1, scope=scope, kind="journey.started", reason="salary", last_working_date="2026-11-27"),
-        record_one(2, scope=scope, kind="step.completed", step="inside-talk", note="<script>alert(1)</script>"),
+        record_one(
+            2, scope=scope, kind="step.completed", step="inside-talk", note="<script>alert(1)</script>"
+        ),
         record_one(3, scope=scope, kind="access.verified", system="Directory", account="vsandell"),
         record_one(4, scope=scope, kind="journey.closed", last_working_date="2026-11-27"),
     ]

@@ -315,8 +315,9 @@ def _read_members(path: str, report: Report) -> dict[str, bytes]:
             plain = "/".join(part for part in plain.split("/") if part not in ("", "."))
             if plain in seen:
                 report.add("duplicate_member", name, f"this name stands for the same file as {seen[plain]}")
+            if name in members:
                 continue
-            seen[plain] = name
+            seen.setdefault(plain, name)
             try:
                 members[name] = archive.read(info)
             except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
