@@ -113,7 +113,9 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m tests.postgres -- COMMAND…", file=sys.stderr)
         return 2
     with running() as url:
-        return subprocess.run(command, env=os.environ | {"PARTWELL_DATABASE_URL": url}, check=False).returncode
+        return subprocess.run(
+            command, env=os.environ | {"PARTWELL_DATABASE_URL": url}, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

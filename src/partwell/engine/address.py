@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from django.db import connection
 
 # A new release must find what the old one left behind, so the version that DBOS stores never changes.
@@ -18,7 +17,9 @@ def engine_url() -> str:
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{settings['NAME']}"
-    return sa.URL.create(
+    from sqlalchemy import URL
+
+    return URL.create(
         "postgresql",
         username=settings["USER"] or None,
         password=settings["PASSWORD"] or None,

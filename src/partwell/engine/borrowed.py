@@ -2,6 +2,8 @@
 
 DBOS speaks SQLAlchemy. It gets a connection whose commit, rollback and close do nothing, because the
 transaction is Django's: what DBOS inserts commits or rolls back with the rows that it is about.
+
+DBOS and SQLAlchemy are imported when they are first needed: it takes a second that most commands can save.
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from dbos import DBOSClient
 from django.db import connection
-from sqlalchemy.pool import NullPool
 
 from partwell.engine.address import APPLICATION
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from dbos import DBOSClient
 
 
 class Borrowed:
@@ -55,6 +58,9 @@ def _lend() -> Borrowed:
 @lru_cache(maxsize=2)
 def _sql_engine(vendor: str) -> sa.Engine:
     """One for the process: it holds SQLAlchemy's dialect and compiled statements, and no connection."""
+    import sqlalchemy as sa
+    from sqlalchemy.pool import NullPool
+
     if vendor == "postgresql":
         return sa.create_engine(
             "postgresql+psycopg://",
@@ -69,6 +75,8 @@ def _sql_engine(vendor: str) -> sa.Engine:
 @lru_cache(maxsize=2)
 def client_for(vendor: str) -> DBOSClient:
     """A client that owns no connection; it works where the engine itself does not run: web, CLI, tests."""
+    from dbos import DBOSClient
+
     return DBOSClient(
         system_database_engine=_sql_engine(vendor),
         application_name=APPLICATION,

@@ -1,7 +1,7 @@
 """The queues, one for each kind of limit.
 
-Few on purpose: every queue is polled ten times a second, and one queue per connector burned more than half
-a core doing nothing. What needs a limit of its own inside a lane is a partition of it.
+Few on purpose, and polled no faster than people notice: an idle queue that is polled ten times a second
+costs three per cent of a core, and one queue per connector burned more than half. What needs a limit of its own inside a lane is a partition of it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ class Lane:
     name: str
     at_once: int
     per_partition: int | None = None
-    poll_seconds: float = 0.1
+    poll_seconds: float = 0.2
 
 
 LANES = {
     lane.name: lane
     for lane in (
         # One look at a journey at a time, or two workers would plan the same step twice.
-        Lane("journeys", at_once=4, per_partition=1),
+        Lane("journeys", at_once=4, per_partition=1, poll_seconds=0.4),
         Lane("actions", at_once=8),
         # Keyed by connection: a slow directory holds up itself alone.
-        Lane("connectors", at_once=8, per_partition=4),
-        Lane("mail", at_once=2, poll_seconds=0.5),
+        Lane("connectors", at_once=8, per_partition=4, poll_seconds=0.4),
+        Lane("mail", at_once=2, poll_seconds=2.0),
     )
 }
 

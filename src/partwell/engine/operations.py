@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from partwell.engine.borrowed import borrowed_connection
+from partwell.engine.borrowed import borrowed_connection, client_for
 from partwell.engine.lanes import LANES
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
@@ -81,6 +81,11 @@ def cancel_timer(name: str, *, key: str) -> None:
     )
 
 
+def warm_up() -> None:
+    """Import what asking needs now, instead of with the first `poke` (a second). For long-lived processes."""
+    client_for(transaction.get_connection().vendor)
+
+
 def submit(
     workflow: str,
     args: tuple[str, ...],
@@ -105,7 +110,14 @@ def submit(
         options["delay_seconds"] = delay_seconds
     with borrowed_connection() as (client, borrowed):
         client.enqueue_in_transaction(
-            borrowed, options, workflow, key, lane, partition, attempt, list(args)  # type: ignore[arg-type]
+            borrowed,
+            options,
+            workflow,
+            key,
+            lane,
+            partition,
+            attempt,
+            list(args),  # type: ignore[arg-type]
         )
 
 

@@ -62,7 +62,9 @@ def timer(name: str, function: TimerHandler) -> None:
     REGISTERED.timers[name] = function
 
 
-def periodic(name: str, every_seconds: float, function: PeriodicHandler, *, every_worker: bool = False) -> None:
+def periodic(
+    name: str, every_seconds: float, function: PeriodicHandler, *, every_worker: bool = False
+) -> None:
     """Call `function()` again and again, on one worker of the installation unless `every_worker`.
 
     When a stalled worker wakes up, two may overlap for a second; `function` must bear that.

@@ -93,7 +93,7 @@ class Engine:
                 "enable_otlp": False,
                 "log_level": "WARNING",
                 # Partwell uses neither DBOS's notifications nor its schedules: let it look for them rarely.
-                "notification_listener_polling_interval_sec": 60.0,
+                "notification_listener_polling_interval_sec": 1.0,
                 "scheduler_polling_interval_sec": 600.0,
             }
         )
@@ -130,7 +130,9 @@ class Engine:
             self.lost.set()
             self._stopping.set()
 
-    def _go(self, name: str, every: float, function: registry.PeriodicHandler, *, alone: bool = False) -> None:
+    def _go(
+        self, name: str, every: float, function: registry.PeriodicHandler, *, alone: bool = False
+    ) -> None:
         def loop() -> None:
             while not self._stopping.wait(every):
                 if alone and not self._guard.is_first:

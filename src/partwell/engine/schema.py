@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from dbos import DBOS
 from django.db import connection
 
 from partwell.engine.address import engine_url
+from partwell.engine.borrowed import client_for
 
 
 def ensure() -> None:
@@ -16,12 +16,25 @@ def ensure() -> None:
     A migration of this room calls it, so that they exist wherever Django's tables do, test databases
     included; every start calls it again, because a new release of DBOS may bring new ones.
     """
+    from dbos import DBOS
+
     silence()
     if connection.vendor == "sqlite":
         # DBOS never sets it. The mode stays with the file, so this makes it hold for every later connection.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA journal_mode=WAL")
     DBOS.migrate(engine_url())
+
+
+def is_current() -> bool:
+    """Whether the engine's tables are there, in the version that this release needs. Changes nothing."""
+    from dbos import error
+
+    try:
+        client_for(connection.vendor)._sys_db.verify_migrations()
+    except error.DBOSException:
+        return False
+    return True
 
 
 def silence() -> None:
