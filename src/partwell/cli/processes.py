@@ -27,6 +27,7 @@ app = typer.Typer()
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 PRACTICE_COMPANY = "Practice"
+WORKER = ("-m", "partwell.worker")
 ANSWERS_WITHIN_SECONDS = 60.0
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
@@ -71,20 +72,14 @@ def web(
 
 
 @app.command()
-def worker(supervised_by: SupervisedBy = 0) -> None:
-    """Do the work: journeys, access, mail, deadlines. Start as many as you like on one PostgreSQL database."""
-    if supervised_by:
-        lifeline.end_with_parent(supervised_by)
-    from partwell.worker.run import run_worker  # the engine takes a second to import; other commands skip it
-
-    raise typer.Exit(run_worker())
+def worker() -> None:
+    """Do the work: journeys, access, mail, deadlines. As many as you like on one PostgreSQL database."""
+    os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - no shell, fixed arguments
 
 
 @app.command()
 def up(
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Fill an empty installation with a demo firm.")
-    ] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill it with a demo firm.")] = False,
     port: Port = DEFAULT_PORT,
     host: Host = DEFAULT_HOST,
 ) -> None:
@@ -94,7 +89,10 @@ def up(
     sign_in = _demo_sign_in() if demo else ""
     _say("Starting web and worker…")
     supervisor = Supervisor(
-        children=[Child("web", ("web", "--port", str(port), "--host", host)), Child("worker", ("worker",))],
+        children=[
+            Child("web", ("-m", "partwell.cli", "web", "--port", str(port), "--host", host)),
+            Child("worker", WORKER),
+        ],
         say=_say,
     )
     supervisor.start()

@@ -20,7 +20,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass
 class Child:
-    """A `partwell` command that shall always run."""
+    """A Python process that shall always run; it understands `--supervised-by PID`."""
 
     name: str
     arguments: tuple[str, ...]
@@ -31,7 +31,7 @@ class Child:
 
     def start(self, now: float) -> None:
         """Start it as a child that ends when this process does."""
-        command = [sys.executable, "-m", "partwell.cli", *self.arguments, "--supervised-by", str(os.getpid())]
+        command = [sys.executable, *self.arguments, "--supervised-by", str(os.getpid())]
         self.process = subprocess.Popen(command)
         self.started = now
 

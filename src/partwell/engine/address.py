@@ -13,7 +13,7 @@ APPLICATION_VERSION = "1"
 
 
 def engine_url() -> str:
-    """SQLAlchemy's URL for the database that Django's default connection uses now (in tests: the test one)."""
+    """SQLAlchemy's URL for the database that Django's connection uses now; in tests, the test database."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{settings['NAME']}"

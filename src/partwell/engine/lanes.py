@@ -1,7 +1,8 @@
 """The queues, one for each kind of limit.
 
 Few on purpose, and polled no faster than people notice: an idle queue that is polled ten times a second
-costs three per cent of a core, and one queue per connector burned more than half. What needs a limit of its own inside a lane is a partition of it.
+costs three per cent of a core, and one queue per connector burned more than half. What needs a limit of its
+own inside a lane is a partition of it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -16,6 +17,9 @@ from partwell.engine.borrowed import borrowed_connection, client_for
 from partwell.engine.lanes import LANES
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
+
+if TYPE_CHECKING:
+    from dbos import EnqueueOptions
 
 ADVANCE = "advance"
 RUN = "partwell.run"
@@ -99,7 +103,7 @@ def submit(
     """What `enqueue` does, and what the engine itself uses to try again later."""
     if lane not in LANES:
         raise ValueError(f"there is no lane {lane!r}; there are {', '.join(LANES)}")
-    options: dict[str, object] = {
+    options: EnqueueOptions = {
         "workflow_name": RUN,
         "queue_name": lane,
         "workflow_id": f"{workflow}:{key}" + (f"~{attempt}" if attempt > 1 else ""),
@@ -117,7 +121,7 @@ def submit(
             lane,
             partition,
             attempt,
-            list(args),  # type: ignore[arg-type]
+            list(args),
         )
 
 

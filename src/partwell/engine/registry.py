@@ -6,7 +6,7 @@ and synchronous; they run in a thread, with a database connection of their own, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -79,6 +79,6 @@ def reconciler(name: str, function: PeriodicHandler) -> None:
     REGISTERED.reconcilers[name] = function
 
 
-def _claim_name(taken: dict[str, object] | dict[str, Workflow], name: str) -> None:
+def _claim_name(taken: Mapping[str, object], name: str) -> None:
     if name in taken:
         raise ValueError(f"the engine already has something registered as {name!r}")

@@ -1,4 +1,4 @@
-"""Forgetting finished runs: DBOS keeps them for ever, and the domain's own rows and evidence say it better."""
+"""Forgetting finished runs: DBOS keeps them for ever, and the domain's rows and evidence say it better."""
 
 from __future__ import annotations
 

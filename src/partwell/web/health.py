@@ -21,7 +21,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and has every table, Django's and the engine's; else 503 and the reason."""
+    """200 when the database answers and has all tables, Django's and the engine's; else 503 and why."""
     try:
         executor = MigrationExecutor(connection)
         missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
