@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from partwell.config.database import database_settings
 from partwell.config.env import read, read_flag, read_list
+from partwell.config.logs import log_settings
 from partwell.config.mail import mail_settings
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
@@ -140,6 +142,8 @@ TEMPLATES = [
         },
     },
 ]
+
+LOGGING = log_settings(read("PARTWELL_LOG_LEVEL").upper(), pretty=sys.stderr.isatty())
 
 LANGUAGE_CODE = read("PARTWELL_LANGUAGE")
 TIME_ZONE = "UTC"
