@@ -18,12 +18,12 @@ STAFF_ONLY = "It is about a colleague's employment, and no colleague leaves here
 
 # Row → (why it does not apply to staff, why not to clients); None where it does.
 BY_AUDIENCE: dict[str, tuple[str | None, str | None]] = {
-    **{row: (CLIENT_ONLY, None) for row in ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "I3")},
-    **{row: (None, STAFF_ONLY) for row in ("S1", "S2", "S3", "M1", "M2", "M3", "M4")},
-    **{row: (None, STAFF_ONLY) for row in ("F1", "F2", "F3", "F4", "F5", "F6")},
+    **dict.fromkeys(("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "I3"), (CLIENT_ONLY, None)),
+    **dict.fromkeys(("S1", "S2", "S3", "M1", "M2", "M3", "M4"), (None, STAFF_ONLY)),
+    **dict.fromkeys(("F1", "F2", "F3", "F4", "F5", "F6"), (None, STAFF_ONLY)),
     "I2": (None, "Lent devices are wiped under P2; locking from afar is for devices that we manage."),
-    **{row: (None, None) for row in ("W1", "W2", "W3", "P1", "P2", "P3", "P4", "I1", "T2", "T3", "Q1")},
-    **{row: (None, None) for row in ("E1", "E2", "E3", "E4")},
+    **dict.fromkeys(("W1", "W2", "W3", "P1", "P2", "P3", "P4", "I1", "T2", "T3", "Q1"), (None, None)),
+    **dict.fromkeys(("E1", "E2", "E3", "E4"), (None, None)),
     **{f"J{phase}": (None, None) for phase in range(1, 11)},
 }
 EXCEPTIONS: dict[tuple[str, str], str] = {
