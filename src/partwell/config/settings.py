@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "partwell.web.middleware.FirstRun",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "partwell.web.middleware.ViewerClock",
     "partwell.web.translate.RefusalMiddleware",

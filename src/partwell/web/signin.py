@@ -34,7 +34,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
 @lru_cache(maxsize=4)
 def _cipher(secret: str) -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"partwell second factors").derive(secret.encode())
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"partwell second factors").derive(
+        secret.encode()
+    )
     return Fernet(base64.urlsafe_b64encode(key))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from partwell.web import account, find, home
+from partwell.web import account, find, first_run, home
 
 app_name = "web"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("find/", find.find, name="find"),
     path("account/", account.account, name="account"),
+    path("welcome/", first_run.welcome, name="welcome"),
 ]

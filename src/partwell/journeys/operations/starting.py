@@ -77,9 +77,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     Refusals as for `draft_journey`. The departure, its participants, all steps and the evidence event
     commit together, with one wake-up for the engine and its access timers.
     """
-    draft = draft_journey(
-        template_id=template_id, intake=intake, actor=actor, now=now, may_create=True
-    )
+    draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
     departure = draft.departure
     try:
         with transaction.atomic():
@@ -145,9 +143,7 @@ def give_notice(*, template_id: str, intake: Intake, actor: Actor, now: datetime
 
 
 @operation("notices.settle")
-def settle_notice(
-    *, notice: Notice, journey: Journey | None, actor: Actor, now: datetime
-) -> Notice:
+def settle_notice(*, notice: Notice, journey: Journey | None, actor: Actor, now: datetime) -> Notice:
     """Mark a waiting notice as started (with the journey that answers it) or declined (None)."""
     check_office(actor, "notices.settle")
     if notice.state != NoticeState.WAITING:
@@ -156,9 +152,7 @@ def settle_notice(
     notice.departure = journey.departure if journey else None
     notice.settled_by, notice.settled_at = actor.label, now
     notice.save(update_fields=["state", "departure", "settled_by", "settled_at"])
-    record(
-        f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={}
-    )
+    record(f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={})
     return notice
 
 

@@ -172,7 +172,10 @@ def field(bound: BoundField, hint: str = "", **attrs: Any) -> dict[str, Any]:
     kind = "form-check-input" if is_check else "form-select" if isinstance(widget, Select) else "form-control"
     hint = hint or str(bound.help_text)
     about = [f"{bound.id_for_label}-hint"] if hint else []
-    shown: dict[str, Any] = {"class": kind, **{name.replace("_", "-"): value for name, value in attrs.items()}}
+    shown: dict[str, Any] = {
+        "class": kind,
+        **{name.replace("_", "-"): value for name, value in attrs.items()},
+    }
     if bound.errors:
         shown["class"] += " is-invalid"
         shown["aria-invalid"] = "true"
