@@ -24,11 +24,11 @@ from partwell.refusals import NotFound, Refusal
 from partwell.web.translate import put_refusal
 
 _WHY: dict[Role, str] = {
-    Role.HR: "Plans departures and sees all that are not confidential. Without somebody here, only you can start one.",
-    Role.IT_SECURITY: "Approves and cuts access. Without somebody here, access plans wait for a second person.",
-    Role.FINANCE: "Settles final pay and open invoices. Without somebody here, those steps have no owner.",
-    Role.LEGAL: "Looks after holds and confidential departures. Without somebody here, HR decides alone.",
-    Role.EXECUTIVE: "Is the second person for closures with things open. Without somebody here, HR or Legal must agree.",
+    Role.HR: "Plans departures and sees all that are not confidential. Empty: only you can start one.",
+    Role.IT_SECURITY: "Approves and cuts access. Empty: access plans wait for somebody who may.",
+    Role.FINANCE: "Settles final pay and open invoices. Empty: those steps have no owner.",
+    Role.LEGAL: "Looks after holds and disputes. Empty: those steps have no owner.",
+    Role.EXECUTIVE: "Agrees when a journey closes with things open. Empty: HR or Legal must.",
 }
 
 

@@ -42,13 +42,10 @@ def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if isinstance(refusal, FreshSignInNeeded):
         return ask_again(request)
     if is_htmx(request):
-        return render(
-            request,
-            "web/includes/refusal.html",
-            {"refusal": refusal},
-            status=refusal.status,
-            headers={"HX-Retarget": "#pw-notices", "HX-Reswap": "innerHTML show:top"},
-        )
+        fragment = render(request, "web/includes/refusal.html", {"refusal": refusal}, status=refusal.status)
+        fragment.headers["HX-Retarget"] = "#pw-notices"
+        fragment.headers["HX-Reswap"] = "innerHTML show:window:top"
+        return fragment
     page = {NotFound: "errors/404.html", NotAllowed: "errors/403.html"}.get(
         type(refusal), "errors/refused.html"
     )
