@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -48,7 +48,9 @@ class WelcomeForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=200)
     email = forms.EmailField(label="Your work e-mail address")
     password = forms.CharField(
-        label="Password", widget=forms.PasswordInput, help_text=" ".join(password_validators_help_texts())
+        label="Password",
+        widget=forms.PasswordInput,
+        help_text="At least 12 characters. A sentence that only you know is good, and easy to keep.",
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -61,7 +63,7 @@ class WelcomeForm(forms.Form):
         code = str(self.cleaned_data["code"])
         if not setup_code.is_right(code):
             raise forms.ValidationError(
-                "This is not the code that Partwell printed last. `partwell up` prints it on the console."
+                "This is not the code that Partwell printed last. Look at the console where it was started."
             )
         return code
 
