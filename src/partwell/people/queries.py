@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
-from partwell.people.models import Client, Installation, Person, RoleGrant, User
+from partwell.people.models import Client, Installation, Person, RoleGrant, User, fold
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotFound
 
@@ -83,7 +83,7 @@ def find_client(ref_or_name: str) -> Client:
     text = ref_or_name.strip()
     if text and (by_ref := Client.objects.filter(client_ref=text).first()):
         return by_ref
-    named = list(Client.objects.filter(name__iexact=text)[:5]) if text else []
+    named = list(Client.objects.filter(name_folded=fold(text))[:5]) if text else []
     if not named:
         raise Invalid(
             "unknown_client",

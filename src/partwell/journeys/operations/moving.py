@@ -24,7 +24,7 @@ from partwell.journeys.owners import Owners
 from partwell.journeys.planning import calendar_of, redate, refresh_blocks
 from partwell.journeys.states import StepState
 from partwell.journeys.template.conditions import compile_conditions, evaluate
-from partwell.journeys.template_operations import load_version
+from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
 from partwell.refusals import Conflict, Invalid
