@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run proofs at full length")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def long(request: pytest.FixtureRequest) -> bool:
     """Whether to run proofs at full length."""
     return bool(request.config.getoption("--long", default=False))

@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "partwell.web.middleware.FirstRun",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "partwell.web.middleware.ViewerClock",
     "partwell.web.translate.RefusalMiddleware",
@@ -98,6 +99,7 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "partwell.web.signin.AccountAdapter"
+ACCOUNT_FORMS = {"login": "partwell.web.signin.SignInForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

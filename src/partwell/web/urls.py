@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from partwell.web import account, changing, find, home, journeys, starting, steps
+from partwell.web import account, changing, find, first_run, home, journeys, starting, steps
 
 app_name = "web"
 _D = "departures/<uuid:departure_id>"
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("live/", home.home_live, name="home_live"),
     path("find/", find.find, name="find"),
     path("account/", account.account, name="account"),
+    path("welcome/", first_run.welcome, name="welcome"),
     path("steps/", steps.my_steps, name="my_steps"),
     path("notices/<uuid:notice_id>/decline/", starting.decline_notice, name="notice_decline"),
     path("departures/", journeys.departures, name="departures"),
