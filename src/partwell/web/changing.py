@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from partwell import clock
-from partwell.access import queries as access_queries
+from partwell.access import summaries
 from partwell.closure.statements import closing_statement
 from partwell.departures.models import Departure
 from partwell.departures.policies import can_read, capacities
@@ -55,7 +55,9 @@ class FactsForm(forms.Form):
     confidentiality = forms.ChoiceField(
         label="Who may know", choices=[(c.value, presenting.words(c)) for c in Confidentiality]
     )
-    rehire = forms.ChoiceField(label="Work together again?", choices=[(c.value, presenting.words(c)) for c in Rehire])
+    rehire = forms.ChoiceField(
+        label="Work together again?", choices=[(c.value, presenting.words(c)) for c in Rehire]
+    )
     jurisdiction = forms.CharField(max_length=10, required=False)
     timezone = forms.CharField(max_length=64, help_text="Such as Europe/Berlin.")
 
@@ -92,7 +94,9 @@ def dates(request: HttpRequest, departure_id: UUID) -> HttpResponse:
         raise
     except Refusal as refusal:
         put_refusal(form, refusal)
-        return _render(request, departure, "journeys/dates.html", "Change dates", form=form, status=refusal.status)
+        return _render(
+            request, departure, "journeys/dates.html", "Change dates", form=form, status=refusal.status
+        )
     return _render(request, departure, "journeys/dates.html", "Change dates", form=form, draft=draft)
 
 
@@ -154,7 +158,7 @@ def withdraw(request: HttpRequest, departure_id: UUID) -> HttpResponse:
         "Withdraw",
         form=form,
         done=done,
-        restorable=access_queries.restorable(departure),
+        restorable=summaries.restorable(departure),
         status=422 if form.errors else 200,
     )
 
@@ -221,7 +225,13 @@ def closed(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 
 
 def _render(
-    request: HttpRequest, departure: Departure, template: str, title: str, *, status: int = 200, **context: Any
+    request: HttpRequest,
+    departure: Departure,
+    template: str,
+    title: str,
+    *,
+    status: int = 200,
+    **context: Any,
 ) -> HttpResponse:
     crumbs = [
         {"title": "Journeys", "url": reverse("web:departures")},

@@ -9,9 +9,8 @@ from django.shortcuts import render
 
 from partwell import clock
 from partwell.access import queries as access_queries
+from partwell.access import summaries
 from partwell.departures.notices import visible_notices
-from partwell.departures.policies import visible_departures
-from partwell.departures.states import DepartureState
 from partwell.journeys import queries
 from partwell.people.actors import Actor
 from partwell.web.journeys import departure_row
@@ -66,6 +65,5 @@ def _lead(mine: list[Any], now: Any) -> str:
 
 
 def _alerts(actor: Actor) -> list[dict[str, Any]]:
-    """Open alerts of departures that the actor sees and whose access they may read."""
-    departures = visible_departures(actor).filter(state=DepartureState.ACTIVE)
-    return access_queries.open_alerts(departures.values("pk"), limit=6)
+    """Open alerts of departures that exist for the actor."""
+    return [summaries.alert_row(alert) for alert in access_queries.open_alerts(actor)[:6]]

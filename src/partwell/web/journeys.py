@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from partwell import clock
-from partwell.access import queries as access_queries
+from partwell.access import summaries
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise, can_read, capacities
 from partwell.departures.states import DepartureState
@@ -125,16 +125,14 @@ def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, An
         "reason": presenting.words(departure.reason) if can_read(actor, "departure.reason", held) else "",
         "is_restricted": queries.is_restricted(departure),
         "phases": presenting.phase_stops(phases, here=at.number if at else None),
-        "groups": presenting.groups_of(
-            steps, phases, viewer_id=signed_in(request).pk, role=role, now=now
-        ),
+        "groups": presenting.groups_of(steps, phases, viewer_id=signed_in(request).pk, role=role, now=now),
         "chips": _chips(steps),
         "role": role,
         "done": sum(s.state in SETTLED and s.state != StepState.NOT_NEEDED for s in steps),
         "total": sum(p.total for p in phases),
         "late": sum(p.late for p in phases),
         "obstacles": obstacles(departure) if departure.is_open else [],
-        "access": access_queries.overview(departure),
+        "access": summaries.overview(departure),
         "people": _people(departure),
         "events": timeline(
             Event.objects.filter(scope=departure_scope(departure.pk)).order_by("-occurred_at", "-pk")[:6]
@@ -159,9 +157,7 @@ def _people(departure: Departure) -> list[dict[str, str]]:
     for part in Participant.objects.filter(departure=departure).select_related("user"):
         if part.capacity == Role.DEPARTING:
             continue
-        entry = found.setdefault(
-            part.user_id, {"name": str(part.user), "email": part.user.email, "what": ""}
-        )
+        entry = found.setdefault(part.user_id, {"name": str(part.user), "email": part.user.email, "what": ""})
         label = ROLE_LABELS[Role(part.capacity)] if part.capacity in list(Role) else "owns a step"
         entry["what"] = f"{entry['what']}, {label}" if entry["what"] else label
     return list(found.values())
@@ -204,4 +200,6 @@ def _after(cursor: str | None) -> Any:
     try:
         return date.fromisoformat(key[0]), UUID(key[1])
     except ValueError as error:
-        raise Invalid("cursor_unknown", "This page of the list is not there. Begin again.", field="after") from error
+        raise Invalid(
+            "cursor_unknown", "This page of the list is not there. Begin again.", field="after"
+        ) from error

@@ -150,4 +150,3 @@ def groups_of(
 def subject_kind(departure: Departure) -> str:
     """Which face the subject has: a leaver's or a client's."""
     return "client" if departure.subject_kind == "client" else "leaver"
-

@@ -53,7 +53,10 @@ class IntakeForm(forms.Form):
     )
     contract_end = forms.DateField(label="Contract ends", required=False, widget=DATE)
     jurisdiction = forms.CharField(
-        label="Jurisdiction", required=False, max_length=10, help_text="Such as DE or US-CA; their country otherwise."
+        label="Jurisdiction",
+        required=False,
+        max_length=10,
+        help_text="Such as DE or US-CA; their country otherwise.",
     )
     confidentiality = forms.ChoiceField(
         label="Who may know",
@@ -183,7 +186,9 @@ def _from_notice(request: HttpRequest) -> dict[str, str | date]:
         notice_id = UUID(request.GET.get("notice", ""))
     except ValueError:
         return {}
-    notice = visible_notices(actor_of(request)).select_related("person", "client").filter(pk=notice_id).first()
+    notice = (
+        visible_notices(actor_of(request)).select_related("person", "client").filter(pk=notice_id).first()
+    )
     if notice is None:
         return {}
     subject = notice.person.email if notice.person else notice.subject_name

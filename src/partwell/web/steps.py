@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from partwell import clock
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import capacities
-from partwell.documents.operations import download_headers, open_file, store_file
 from partwell.documents.markdown import render_markdown
+from partwell.documents.operations import download_headers, open_file, store_file
 from partwell.journeys import queries
 from partwell.journeys.models import Step
 from partwell.journeys.operations import steps as operations
@@ -43,7 +43,9 @@ class CompleteForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(label="Why is it left out?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
+    reason = forms.CharField(
+        label="Why is it left out?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000
+    )
 
 
 class CommentForm(forms.Form):
@@ -169,7 +171,9 @@ def add(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
     departure = queries.get_departure(actor, departure_id)
     due = operations.default_due(departure, now=now)
-    form = OwnStepForm(request.POST or None, initial={"owner": signed_in(request).email, "due_date": due.date()})
+    form = OwnStepForm(
+        request.POST or None, initial={"owner": signed_in(request).email, "due_date": due.date()}
+    )
     status = 200
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -195,7 +199,10 @@ def add(request: HttpRequest, departure_id: UUID) -> HttpResponse:
         status = 422
     crumbs = [*_crumbs(departure), {"title": "Add a step"}]
     return render(
-        request, "journeys/add_step.html", {"form": form, "departure": departure, "crumbs": crumbs}, status=status
+        request,
+        "journeys/add_step.html",
+        {"form": form, "departure": departure, "crumbs": crumbs},
+        status=status,
     )
 
 
@@ -255,7 +262,13 @@ def user_by_email(email: str, field: str) -> User:
 
 
 def _act(
-    request: HttpRequest, departure_id: UUID, key: str, form_class: type[forms.Form], act: Any, said: str, slot: str
+    request: HttpRequest,
+    departure_id: UUID,
+    key: str,
+    form_class: type[forms.Form],
+    act: Any,
+    said: str,
+    slot: str,
 ) -> HttpResponse:
     """One form, one operation that takes the form's fields, one sentence."""
     actor = actor_of(request)
@@ -274,7 +287,12 @@ def _act(
 
 def _refused(request: HttpRequest, found: Step, form: CompleteForm, refusal: Refusal) -> HttpResponse:
     put_refusal(form, refusal)
-    return _show(request, queries.get_step(actor_of(request), found.journey_id, found.key), form=form, status=refusal.status)
+    return _show(
+        request,
+        queries.get_step(actor_of(request), found.journey_id, found.key),
+        form=form,
+        status=refusal.status,
+    )
 
 
 def _show(request: HttpRequest, found: Step, *, status: int = 200, **given: Any) -> HttpResponse:
@@ -301,7 +319,9 @@ def _show(request: HttpRequest, found: Step, *, status: int = 200, **given: Any)
         "departure": departure,
         "mark": mark,
         "says": says,
-        "row": presenting.step_row(found, titles={k: s.title for k, s in titles.items()}, viewer_id=actor.user_id),
+        "row": presenting.step_row(
+            found, titles={k: s.title for k, s in titles.items()}, viewer_id=actor.user_id
+        ),
         "guidance": render_markdown(found.guidance),
         "phase": PHASES[found.phase],
         "needs": [_link(titles[key]) for key in found.needs if key in titles],
