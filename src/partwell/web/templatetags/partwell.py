@@ -1,4 +1,4 @@
-"""The parts that pages are made of. `docs/reference/web-components.md` shows each with its markup."""
+"""The parts that pages are made of. `tests/stories/components.html` shows each in use."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def field(bound: BoundField, hint: str = "", label: str = "", **attrs: Any) -> d
     widget.attrs.pop("placeholder", None)
     shown["aria-describedby"] = " ".join(about) or None
     control = bound.as_widget(attrs={name: value for name, value in shown.items() if value is not None})
-    label = label or bound.label
+    label = label or str(bound.label)
     return {"field": bound, "control": control, "hint": hint, "label": label, "is_check": is_check}
 
 
