@@ -125,13 +125,15 @@ def when(moment: datetime | None, zone: bool = True) -> SafeString | str:
 
 
 @register.simple_tag
-def day(value: date | datetime | None, year: bool = True) -> SafeString | str:
+def day(value: date | datetime | None, year: bool = True, weekday: bool = True) -> SafeString | str:
     """A calendar date; a moment is read in the viewer's timezone."""
     if value is None:
         return "–"
     shown = _as_date(value)
     return format_html(
-        '<time datetime="{}">{}</time>', shown.isoformat(), day_in_words(shown, with_year=year)
+        '<time datetime="{}">{}</time>',
+        shown.isoformat(),
+        day_in_words(shown, with_year=year, with_weekday=weekday),
     )
 
 
