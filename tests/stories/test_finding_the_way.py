@@ -97,7 +97,9 @@ def test_every_component_can_be_read_by_everybody(
     page = sign_in(AMARA)
     page.route("**/components/", lambda route: _fulfil(route, page))
     page.goto("/components/")
-    expect(page.get_by_role("complementary", name="Practice installation")).to_contain_text("Practice installation")
+    expect(page.get_by_role("complementary", name="Practice installation")).to_contain_text(
+        "Practice installation"
+    )
     expect(page.locator("[data-pw-errors]")).to_be_focused()
     axe(page, "components")
 
