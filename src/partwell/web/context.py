@@ -49,7 +49,8 @@ class Shell:
             return None
         roles = sorted({ROLE_LABELS[grant.role] for grant in actor_of(self._request).grants})
         what = ", ".join(roles[:2]) + (f" and {len(roles) - 2} more" if len(roles) > 2 else "")
-        return {"name": self._user.name or self._user.email, "what": what or self._user.email}
+        without_roles = self._user.email if self._user.name else ""
+        return {"name": self._user.name or self._user.email, "what": what or without_roles}
 
     @cached_property
     def sections(self) -> list[dict[str, object]]:

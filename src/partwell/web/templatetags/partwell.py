@@ -1,4 +1,4 @@
-"""The parts that pages are made of. `docs/reference/web-components.md` shows each with its markup."""
+"""The parts that pages are made of. `tests/stories/components.html` shows each in use."""
 
 from __future__ import annotations
 
@@ -125,13 +125,15 @@ def when(moment: datetime | None, zone: bool = True) -> SafeString | str:
 
 
 @register.simple_tag
-def day(value: date | datetime | None, year: bool = True) -> SafeString | str:
+def day(value: date | datetime | None, year: bool = True, weekday: bool = True) -> SafeString | str:
     """A calendar date; a moment is read in the viewer's timezone."""
     if value is None:
         return "–"
     shown = _as_date(value)
     return format_html(
-        '<time datetime="{}">{}</time>', shown.isoformat(), day_in_words(shown, with_year=year)
+        '<time datetime="{}">{}</time>',
+        shown.isoformat(),
+        day_in_words(shown, with_year=year, with_weekday=weekday),
     )
 
 
@@ -187,7 +189,7 @@ def field(bound: BoundField, hint: str = "", label: str = "", **attrs: Any) -> d
     widget.attrs.pop("placeholder", None)
     shown["aria-describedby"] = " ".join(about) or None
     control = bound.as_widget(attrs={name: value for name, value in shown.items() if value is not None})
-    label = label or bound.label
+    label = label or str(bound.label)
     return {"field": bound, "control": control, "hint": hint, "label": label, "is_check": is_check}
 
 
