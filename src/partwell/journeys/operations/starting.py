@@ -22,12 +22,11 @@ from partwell.journeys.owners import Owners
 from partwell.journeys.planning import plan_steps
 from partwell.journeys.template.conditions import compile_conditions, evaluate
 from partwell.journeys.template.model import Template
-from partwell.journeys.template_operations import load_version
-from partwell.journeys.template_queries import latest_version
+from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
 from partwell.people.roles import Role
-from partwell.refusals import Conflict, NotAllowed
+from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
 
 GIVE_NOTICE = "give_notice_instead"
 
@@ -51,7 +50,7 @@ def draft_journey(
     already and the actor may know it, `NotAllowed` for who may not start this journey alone.
     """
     check_office(_as_register_role(actor, intake), "journeys.start")
-    version = latest_version(template_id)
+    version = known_template(template_id)
     template = load_version(version)
     departure = draft_departure(intake, template, now=now)
     _check_may_start_alone(actor, departure)
@@ -77,9 +76,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     Refusals as for `draft_journey`. The departure, its participants, all steps and the evidence event
     commit together, with one wake-up for the engine and its access timers.
     """
-    draft = draft_journey(
-        template_id=template_id, intake=intake, actor=actor, now=now, may_create=True
-    )
+    draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
     departure = draft.departure
     try:
         with transaction.atomic():
@@ -121,7 +118,7 @@ def start_or_give_notice(
 def give_notice(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> Notice:
     """Tell HR that somebody leaves. The answer is the same whether or not they are leaving already."""
     check_office(_as_register_role(actor, intake), "notices.give")
-    template = load_version(latest_version(template_id))
+    template = load_version(known_template(template_id))
     departure = draft_departure(intake, template, now=now)
     notice = Notice.objects.create(
         person=departure.person,
@@ -145,9 +142,7 @@ def give_notice(*, template_id: str, intake: Intake, actor: Actor, now: datetime
 
 
 @operation("notices.settle")
-def settle_notice(
-    *, notice: Notice, journey: Journey | None, actor: Actor, now: datetime
-) -> Notice:
+def settle_notice(*, notice: Notice, journey: Journey | None, actor: Actor, now: datetime) -> Notice:
     """Mark a waiting notice as started (with the journey that answers it) or declined (None)."""
     check_office(actor, "notices.settle")
     if notice.state != NoticeState.WAITING:
@@ -156,10 +151,23 @@ def settle_notice(
     notice.departure = journey.departure if journey else None
     notice.settled_by, notice.settled_at = actor.label, now
     notice.save(update_fields=["state", "departure", "settled_by", "settled_at"])
-    record(
-        f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={}
-    )
+    record(f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={})
     return notice
+
+
+def known_template(template_id: str) -> TemplateVersion:
+    """The latest version of a template that somebody named. Raises `Invalid` when there is none."""
+    try:
+        return latest(template_id)
+    except NotFound as error:
+        known = (
+            TemplateVersion.objects.order_by("template_id").values_list("template_id", flat=True).distinct()
+        )
+        raise Invalid(
+            "template_unknown",
+            f"There is no template “{template_id}”. Known are: {', '.join(known) or 'none yet'}.",
+            field="template",
+        ) from error
 
 
 def may_start_alone(actor: Actor, departure: Departure) -> bool:
