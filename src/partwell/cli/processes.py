@@ -109,11 +109,9 @@ def up(
 
 
 def _prepare() -> None:
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    _say("Collecting static files…")
-    call_command("collectstatic", interactive=False, verbosity=0)
     sync_library(now=clock.now())
 
 
