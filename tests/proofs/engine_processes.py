@@ -24,13 +24,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partwell.config.settings")
 if not apps.ready:  # in the server that the processes are forked from
     django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection, transaction
 
-from partwell import clock  # noqa: E402
-from partwell.engine import operations, registry, runtime  # noqa: E402, F401 - imported for the forks
-from partwell.engine.borrowed import client_for  # noqa: E402
-from partwell.engine.models import Timer  # noqa: E402
-from partwell.engine.states import TimerState  # noqa: E402
+from partwell import clock
+from partwell.engine import operations, registry, runtime  # noqa: F401 - imported for the forks
+from partwell.engine.borrowed import client_for
+from partwell.engine.models import Timer
+from partwell.engine.states import TimerState
 
 WORK = "proof.work"
 ASKED = "proof.asked"

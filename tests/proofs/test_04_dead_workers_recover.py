@@ -48,7 +48,9 @@ def test_a_killed_workers_work_is_taken_over_within_seconds(
             lambda: done_by(started, second.pid) >= tasks, seconds=20, what="the second worker has done all"
         )
         until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
-    figure(f"proof 4 ({connection.vendor}): SIGKILL, {TASKS} of {TASKS} tasks done elsewhere in {seconds:.1f} s")
+    figure(
+        f"proof 4 ({connection.vendor}): SIGKILL, {TASKS} of {TASKS} tasks done elsewhere in {seconds:.1f} s"
+    )
     assert seconds < 5
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -42,11 +44,15 @@ class FakeMachine:
         return (self.true - self.start).total_seconds()
 
 
+def _note_true_time(fired: dict[str, list[datetime]], machine: FakeMachine, key: str, now: datetime) -> None:
+    fired.setdefault(key, []).append(machine.true)
+
+
 def changes_of_offset(zone: str, year: int) -> list[date]:
     """The days of `year` on which clocks in `zone` go forward or back."""
     days = [date(year, 1, 1) + n * DAY for n in range(365)]
     offset = {day: datetime.combine(day, time(12), ZoneInfo(zone)).utcoffset() for day in days}
-    return [day for before, day in zip(days, days[1:], strict=False) if offset[before] != offset[day]]
+    return [day for before, day in pairwise(days) if offset[before] != offset[day]]
 
 
 def access_ends() -> list[tuple[str, date, time]]:
@@ -80,7 +86,7 @@ def test_nothing_fires_early_and_nothing_is_missed_while_the_clock_jumps_by_a_da
         registry.REGISTERED.clear()
         due = {f"{zone} {day} {wall}": clock.at_local(day, wall, zone) for zone, day, wall in ends}
         machine = FakeMachine(min(due.values()) - DAY)
-        registry.timer("access end", lambda key, now: fired.setdefault(key, []).append(machine.true))
+        registry.timer("access end", partial(_note_true_time, fired, machine))
         operations.set_timers("access end", due)
         steady = SteadyClock(machine.wall, machine.since_boot)
         for moment in sorted(set(due.values())):
@@ -101,8 +107,8 @@ def test_nothing_fires_early_and_nothing_is_missed_while_the_clock_jumps_by_a_da
         assert {key: len(moments) for key, moments in fired.items()} == dict.fromkeys(due, 1)
     registry.REGISTERED.clear()
     figure(
-        f"proof 5 ({connection.vendor}): {len(ZONES)} zones, {len(ends)} ends of access, {jumps} jumps of a day:"
-        f" {early} early, 0 missed, 0 twice"
+        f"proof 5 ({connection.vendor}): {len(ZONES)} zones, {len(ends)} ends of access,"
+        f" {jumps} jumps of a day: {early} early, 0 missed, 0 twice"
     )
     assert early == 0
 
