@@ -34,6 +34,8 @@ from partwell.engine.states import TimerState
 
 WORK = "proof.work"
 ASKED = "proof.asked"
+# The one task that fails when it is first tried.
+FLAKY = "flaky"
 OPEN = ["ENQUEUED", "PENDING", "DELAYED"]
 
 _forks = multiprocessing.get_context("forkserver")
@@ -154,6 +156,8 @@ def _work(database: str, ledger: Ledger, task_seconds: float) -> None:
 
     def do(task: str) -> None:
         ledger.note("begin", task)
+        if task == FLAKY and len(ledger.lines("begin")) == 1:
+            raise ConnectionError("the directory is down")
         time.sleep(task_seconds)
         ledger.note("done", task)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from partwell.engine import operations
 from partwell.engine.borrowed import client_for
 from partwell.worker.run import PLACE_LOST
-from tests.proofs.engine_processes import WORK, Processes, ask, open_runs, processes, until
+from tests.proofs.engine_processes import FLAKY, WORK, Processes, ask, open_runs, processes, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,3 +104,14 @@ def test_a_lone_worker_that_is_killed_finishes_its_work_when_it_is_started_again
         until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
         assert begun_by(started, again.pid) == tasks
     figure(f"proof 4 ({connection.vendor}): restart, {TASKS} of {TASKS} tasks done {seconds:.1f} s after it")
+
+
+def test_work_that_fails_is_tried_again_and_work_that_nobody_knows_stops_nothing(tmp_path: Path) -> None:
+    with processes(tmp_path) as started:
+        worker = started.worker()
+        operations.enqueue("proof.unknown", "x", key="unknown")
+        ask(FLAKY)
+        until(lambda: FLAKY in done_by(started, worker.pid), seconds=20, what="the second try has done it")
+        assert len(started.ledger.lines("begin")) == 2
+        unknown = client_for(connection.vendor).list_workflows(workflow_id_prefix="proof.unknown:")
+        assert len(unknown) >= 2  # the run that failed, and the next try that waits
