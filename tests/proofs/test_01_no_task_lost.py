@@ -23,7 +23,11 @@ def test_what_has_committed_is_done_however_many_processes_are_killed(
     seed = random.randrange(1_000_000)
     dice = random.Random(seed)
     with processes(tmp_path) as started:
-        running = {"worker-1": started.worker(task_seconds=0.2), "worker-2": started.worker(task_seconds=0.2), "web": started.asker(0)}
+        running = {
+            "worker-1": started.worker(task_seconds=0.2),
+            "worker-2": started.worker(task_seconds=0.2),
+            "web": started.asker(0),
+        }
         until(lambda: bool(started.ledger.lines("done")), seconds=20, what="the first task is done")
         for number in range(1, kills + 1):
             name = dice.choice(list(running))
