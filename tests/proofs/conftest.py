@@ -1,19 +1,10 @@
-"""What the proofs share: short in the normal suite, long on demand, each printing its figure."""
+"""What the proofs share: each prints its figure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the proofs with their full counts")
-
-
-@pytest.fixture
-def is_long(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ SHORT, LONG = 12, 1_000
 
 @pytest.mark.django_db(transaction=True)
 def test_what_has_committed_is_done_however_many_processes_are_killed(
-    tmp_path: Path, is_long: bool, figure: Callable[[str], None]
+    tmp_path: Path, long: bool, figure: Callable[[str], None]
 ) -> None:
-    kills = LONG if is_long else SHORT
+    kills = LONG if long else SHORT
     seed = random.randrange(1_000_000)
     dice = random.Random(seed)
     with processes(tmp_path) as started:

@@ -74,12 +74,12 @@ def test_no_access_ends_before_clocks_there_show_the_time() -> None:
 
 @pytest.mark.django_db
 def test_nothing_fires_early_and_nothing_is_missed_while_the_clock_jumps_by_a_day(
-    is_long: bool, figure: Callable[[str], None]
+    long: bool, figure: Callable[[str], None]
 ) -> None:
     ends = access_ends()
     fired: dict[str, list[datetime]] = {}
     early = jumps = 0
-    for seed in range(20 if is_long else 2):
+    for seed in range(20 if long else 2):
         dice = random.Random(seed)
         Timer.objects.all().delete()
         fired.clear()

@@ -126,10 +126,10 @@ class World:
 
 @pytest.mark.django_db
 def test_no_order_of_events_fires_a_timer_early_twice_or_never(
-    is_long: bool, figure: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    long: bool, figure: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = random.randrange(1_000_000)
-    episodes = LONG if is_long else SHORT
+    episodes = LONG if long else SHORT
     completed = 0
     for seed in range(base, base + episodes):
         Timer.objects.all().delete()

@@ -1,7 +1,7 @@
 """`partwell …`: one Typer application, put together from the modules beside this one.
 
-A command module either decorates functions with this module's `app`, or has a `typer.Typer` of its own
-named `app`, whose commands and groups become part of this one.
+A module's `app` becomes the group that is named like the module (`partwell journeys …`); a module with
+several groups names each `<group>_app`. The commands of `processes` stand at the top (`partwell up`).
 """
 
 from __future__ import annotations
@@ -33,10 +33,17 @@ def run() -> None:
 
 
 def load_commands() -> None:
-    """Import every module beside this one, and add what it offers."""
+    """Import every module beside this one, and mount what it offers."""
     for found in pkgutil.iter_modules(partwell.cli.__path__):
         if found.name in ("main", "__main__"):
             continue
-        commands = getattr(importlib.import_module(f"partwell.cli.{found.name}"), "app", None)
-        if isinstance(commands, typer.Typer) and commands is not app:
-            app.add_typer(commands)
+        module = importlib.import_module(f"partwell.cli.{found.name}")
+        for name, commands in vars(module).items():
+            if not isinstance(commands, typer.Typer) or commands is app:
+                continue
+            if found.name == "processes":
+                app.add_typer(commands)
+            elif name == "app":
+                app.add_typer(commands, name=found.name)
+            elif name.endswith("_app"):
+                app.add_typer(commands, name=name.removesuffix("_app"))

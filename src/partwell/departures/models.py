@@ -12,6 +12,7 @@ from partwell.departures.states import (
     Confidentiality,
     DepartureState,
     InitiatedBy,
+    NoticeState,
     Rehire,
     SubjectKind,
 )
@@ -110,3 +111,34 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} as {self.capacity}"
+
+
+class Notice(models.Model):
+    """Word that somebody leaves, from one who may not start a journey alone. HR settles it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.SET_NULL, related_name="notices"
+    )
+    client = models.ForeignKey(
+        "people.Client", null=True, blank=True, on_delete=models.SET_NULL, related_name="notices"
+    )
+    subject_name = models.CharField(max_length=200)
+    scenario = models.CharField(max_length=60)
+    notice_date = models.DateField()
+    last_working_date = models.DateField()
+    reason = models.CharField(max_length=60, blank=True)
+    given_by = models.CharField(max_length=300)
+    given_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=choices(NoticeState), default=NoticeState.WAITING)
+    settled_by = models.CharField(max_length=300, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    departure = models.ForeignKey(
+        Departure, null=True, blank=True, on_delete=models.SET_NULL, related_name="notices"
+    )
+
+    class Meta:
+        ordering = ["given_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"notice about {self.subject_name}"

@@ -50,3 +50,11 @@ class Rehire(StrEnum):
     WELCOME = "welcome"
     REVIEW = "review"
     NO = "no"
+
+
+class NoticeState(StrEnum):
+    """A notice waits for HR, then a journey was started from it or it was declined."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    DECLINED = "declined"

@@ -7,6 +7,7 @@ the code that carries a row's name; a test compares the two, so that neither exi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -53,11 +54,22 @@ class Matrix:
     fields: dict[str, frozenset[str]]
 
 
+class _OnlyTrueAndFalse(yaml.SafeLoader):
+    """YAML 1.1 reads the column name `on` as a truth value; here, as in YAML 1.2, only true and false are."""
+
+
+_OnlyTrueAndFalse.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:bool"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_OnlyTrueAndFalse.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
 @lru_cache(maxsize=1)
 def load_matrix(path: Path = MATRIX_FILE) -> Matrix:
     """Read the matrix; raises `ValueError` on an unknown role or a missing column."""
     known = {r.value for r in Role} | CAPACITIES
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnlyTrueAndFalse)  # noqa: S506 (a safe loader)
     operations = {}
     for name, row in raw["operations"].items():
         allow = frozenset(row["allow"])
@@ -84,9 +96,6 @@ def operation(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     The name must have its row in the matrix, or importing the module fails.
     """
-    row = load_matrix().operations.get(name)
-    if row is None:
-        raise LookupError(f"operation {name!r} has no row in {MATRIX_FILE.name}")
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -94,10 +103,24 @@ def operation(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             with transaction.atomic():
                 return function(*args, **kwargs)
 
+        return reading(name)(run)
+
+    return register
+
+
+def reading(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Register a function that only reads as the one that does `name`; it needs no transaction.
+
+    On SQLite a transaction takes the one place of the writer, so reading must not open one.
+    """
+    if name not in load_matrix().operations:
+        raise LookupError(f"operation {name!r} has no row in {MATRIX_FILE.name}")
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
         if name in REGISTERED:
             raise LookupError(f"operation {name!r} is registered twice")
-        REGISTERED[name] = run
-        return run
+        REGISTERED[name] = function
+        return function
 
     return register
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
+from partwell import clock
+from partwell.access import runs, wake
+from partwell.engine import registry
+from partwell.evidence.sequencer import sequence_pending
+from partwell.journeys.operations.advancing import advance, end_access
+
 
 def register_all() -> None:
     """Fill the engine's registry for a worker process.
@@ -10,3 +19,22 @@ def register_all() -> None:
     `workflow("name", …)` for `enqueue`, `timer("name", …)` for `set_timer`, `periodic("name", seconds, …)`
     for what runs on a schedule, `reconciler("name", …)` for what asks again when a worker starts.
     """
+    registry.advance(_advance)
+    for name, workflow in runs.WIRING.workflows.items():
+        registry.workflow(name, workflow)
+    for name, timer in {**runs.WIRING.timers, wake.END: _end_access}.items():
+        registry.timer(name, timer)
+    registry.reconciler("access.runs", runs.reconcile)
+    registry.periodic("evidence.sequence", 0.5, _sequence)
+
+
+def _advance(departure_id: str) -> None:
+    advance(departure_id=UUID(departure_id), now=clock.now())
+
+
+def _end_access(key: str, now: datetime) -> None:
+    end_access(departure_id=UUID(key), now=now)
+
+
+def _sequence() -> None:
+    sequence_pending(now=clock.now())

@@ -57,10 +57,12 @@ class EvidenceKind(StrEnum):
 
 
 class StepKind(StrEnum):
-    """`TASK` a person does, `APPROVAL` a second person gives, `DEPROVISION` the access room finishes."""
+    """`TASK` a person does, `APPROVAL` a second person gives; `ACCESS_APPROVAL` is settled by the approval
+    of the access plan and `DEPROVISION` by its result, never by a tick."""
 
     TASK = "task"
     APPROVAL = "approval"
+    ACCESS_APPROVAL = "access_approval"
     DEPROVISION = "deprovision"
 
 

@@ -1,0 +1,38 @@
+"""Notices: somebody says that a person or client leaves, and HR decides what follows.
+
+Whoever may not start a journey alone (a line manager, say) gives notice, and always gets the same neutral
+answer. So nobody learns from the answer that a need-to-know departure is under way already.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from partwell.departures.models import Departure, Notice
+from partwell.departures.policies import visible_departures
+from partwell.departures.states import Confidentiality, DepartureState, NoticeState
+from partwell.people.actors import Actor, Channel
+from partwell.people.roles import Role
+
+
+def hidden_departures(actor: Actor) -> QuerySet[Departure]:
+    """Active need-to-know departures that do not exist for this actor."""
+    return Departure.objects.filter(
+        state=DepartureState.ACTIVE, confidentiality=Confidentiality.NEED_TO_KNOW
+    ).exclude(pk__in=visible_departures(actor).values("pk"))
+
+
+def visible_notices(actor: Actor) -> QuerySet[Notice]:
+    """Notices that this actor settles: HR's, but not those about somebody whose departure is hidden
+    from them; those wait for the participants of that departure."""
+    if actor.channel not in (Channel.CONSOLE, Channel.ENGINE) and not actor.has_role(Role.HR):
+        return Notice.objects.none()
+    notices = Notice.objects.filter(state=NoticeState.WAITING)
+    if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
+        return notices
+    hidden = hidden_departures(actor)
+    about_hidden = Q(person_id__in=hidden.filter(person__isnull=False).values("person_id")) | Q(
+        client_id__in=hidden.filter(client__isnull=False).values("client_id")
+    )
+    own = Q(person_id=actor.person_id) if actor.person_id is not None else Q(pk__in=[])
+    return notices.exclude(about_hidden).exclude(own)

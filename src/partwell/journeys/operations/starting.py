@@ -1,0 +1,273 @@
+"""Starting a journey: an intake becomes a departure with planned steps, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from partwell.access.operations import enforcement
+from partwell.departures.models import Departure, Notice, Participant
+from partwell.departures.notices import hidden_departures
+from partwell.departures.policies import visible_departures
+from partwell.departures.states import Confidentiality, DepartureState, NoticeState
+from partwell.engine import operations as engine
+from partwell.evidence.operations import departure_scope, record
+from partwell.journeys.facts import facts_of
+from partwell.journeys.intake import Intake, draft_departure
+from partwell.journeys.models import Journey, Step, TemplateVersion
+from partwell.journeys.owners import Owners
+from partwell.journeys.planning import plan_steps
+from partwell.journeys.template.conditions import compile_conditions, evaluate
+from partwell.journeys.template.model import Template
+from partwell.journeys.template_queries import latest, load_version
+from partwell.people.actors import Actor, Channel, Grant
+from partwell.people.authorisation import check_office, operation
+from partwell.people.roles import Role
+from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+
+GIVE_NOTICE = "give_notice_instead"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A journey as it would start: nothing of it is stored yet."""
+
+    departure: Departure
+    journey: Journey
+    steps: list[Step]
+    owners: Owners
+
+
+def draft_journey(
+    *, template_id: str, intake: Intake, actor: Actor, now: datetime, may_create: bool = False
+) -> Draft:
+    """Plan without storing: the dry run, and the first half of `start`.
+
+    Raises `NotFound` for an unknown template, `Invalid` for wrong input, `Conflict` when the person leaves
+    already and the actor may know it, `NotAllowed` for who may not start this journey alone.
+    """
+    check_office(_as_register_role(actor, intake), "journeys.start")
+    version = known_template(template_id)
+    template = load_version(version)
+    departure = draft_departure(intake, template, now=now)
+    _check_may_start_alone(actor, departure)
+    _check_not_leaving(departure, actor)
+    journey = Journey(
+        departure=departure,
+        template=version,
+        template_digest=version.digest,
+        started_at=now,
+        started_by=actor.label,
+    )
+    owners = Owners(departure, now=now, may_create=may_create)
+    steps = plan_steps(
+        template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
+    )
+    return Draft(departure, journey, steps, owners)
+
+
+@operation("journeys.start")
+def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> Journey:
+    """Start the journey of one departure, and return it.
+
+    Refusals as for `draft_journey`. The departure, its participants, all steps and the evidence event
+    commit together, with one wake-up for the engine and its access timers.
+    """
+    draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
+    departure = draft.departure
+    try:
+        with transaction.atomic():
+            departure.save(force_insert=True)
+    except IntegrityError as error:
+        raise _leaves_already(departure) from error
+    draft.journey.save(force_insert=True)
+    Step.objects.bulk_create(draft.steps)
+    Participant.objects.bulk_create(_participants(draft, actor, now))
+    record(
+        "journey.started",
+        scope=departure_scope(departure.pk),
+        actor=actor.label,
+        at=now,
+        fields=_started_fields(draft),
+    )
+    enforcement.schedule(departure, now=now)
+    engine.poke(departure.pk)
+    return draft.journey
+
+
+def start_or_give_notice(
+    *, template_id: str, intake: Intake, actor: Actor, now: datetime
+) -> Journey | Notice:
+    """Start the journey where the actor may, else give notice to HR; what the faces call.
+
+    Whoever cannot know that a departure is under way gets the same neutral notice as everybody else who
+    may not start alone.
+    """
+    try:
+        return start(template_id=template_id, intake=intake, actor=actor, now=now)
+    except NotAllowed as refusal:
+        if refusal.code != GIVE_NOTICE:
+            raise
+    return give_notice(template_id=template_id, intake=intake, actor=actor, now=now)
+
+
+@operation("notices.give")
+def give_notice(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> Notice:
+    """Tell HR that somebody leaves. The answer is the same whether or not they are leaving already."""
+    check_office(_as_register_role(actor, intake), "notices.give")
+    template = load_version(known_template(template_id))
+    departure = draft_departure(intake, template, now=now)
+    notice = Notice.objects.create(
+        person=departure.person,
+        client=departure.client,
+        subject_name=departure.subject_name,
+        scenario=template.id,
+        notice_date=departure.notice_date,
+        last_working_date=departure.last_working_date,
+        reason=departure.reason,
+        given_by=actor.label,
+        given_at=now,
+    )
+    record(
+        "notice.given",
+        scope=f"notice:{notice.pk}",
+        actor=actor.label,
+        at=now,
+        fields={"subject": notice.subject_name, "template": template.id, **_dates(departure)},
+    )
+    return notice
+
+
+@operation("notices.settle")
+def settle_notice(*, notice: Notice, journey: Journey | None, actor: Actor, now: datetime) -> Notice:
+    """Mark a waiting notice as started (with the journey that answers it) or declined (None)."""
+    check_office(actor, "notices.settle")
+    if notice.state != NoticeState.WAITING:
+        raise Conflict("notice_settled", f"{notice.settled_by} has settled this notice already.")
+    notice.state = NoticeState.STARTED if journey else NoticeState.DECLINED
+    notice.departure = journey.departure if journey else None
+    notice.settled_by, notice.settled_at = actor.label, now
+    notice.save(update_fields=["state", "departure", "settled_by", "settled_at"])
+    record(f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={})
+    return notice
+
+
+def known_template(template_id: str) -> TemplateVersion:
+    """The latest version of a template that somebody named. Raises `Invalid` when there is none."""
+    try:
+        return latest(template_id)
+    except NotFound as error:
+        known = (
+            TemplateVersion.objects.order_by("template_id").values_list("template_id", flat=True).distinct()
+        )
+        raise Invalid(
+            "template_unknown",
+            f"There is no template “{template_id}”. Known are: {', '.join(known) or 'none yet'}.",
+            field="template",
+        ) from error
+
+
+def may_start_alone(actor: Actor, departure: Departure) -> bool:
+    """HR and the console start any journey, an account manager those of their own clients.
+
+    Everybody else gives notice, and HR starts: so that the answer never tells whether a need-to-know
+    departure is under way.
+    """
+    if actor.channel is Channel.CONSOLE or Role.HR in actor.roles_in(departure.subject_department):
+        return True
+    return _manages_client(actor, departure.client) and departure.confidentiality == Confidentiality.NORMAL
+
+
+def _manages_client(actor: Actor, client: Any) -> bool:
+    return bool(client and actor.person_id and client.account_manager_id == actor.person_id)
+
+
+def _as_register_role(actor: Actor, intake: Intake) -> Actor:
+    """The actor with the role that the register gives them towards this person or client."""
+    grants = set(actor.grants)
+    if intake.person and actor.person_id and intake.person.manager_id == actor.person_id:
+        grants.add(Grant(Role.LINE_MANAGER))
+    if _manages_client(actor, intake.client):
+        grants.add(Grant(Role.ACCOUNT_MANAGER))
+    return replace(actor, grants=frozenset(grants))
+
+
+def _check_may_start_alone(actor: Actor, departure: Departure) -> None:
+    if departure.person_id is not None and departure.person_id == actor.person_id:
+        raise NotAllowed("own_departure", "Your own departure is started by HR. Give your notice to them.")
+    if not may_start_alone(actor, departure):
+        raise _give_notice()
+
+
+def _check_not_leaving(departure: Departure, actor: Actor) -> None:
+    if departure.person_id is None:
+        return
+    active = Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE)
+    if active.filter(pk__in=visible_departures(actor).values("pk")).exists():
+        raise _leaves_already(departure)
+    if active.filter(pk__in=hidden_departures(actor).values("pk")).exists():
+        raise _give_notice()
+
+
+def _give_notice() -> NotAllowed:
+    return NotAllowed(GIVE_NOTICE, "HR starts this journey. Give notice, and they will see it at once.")
+
+
+def _leaves_already(departure: Departure) -> Conflict:
+    return Conflict(
+        "already_leaving",
+        f"{departure.subject_name} is leaving already. Open that journey, or withdraw it first.",
+        field="person",
+    )
+
+
+def _condition(template: Template, version: TemplateVersion, departure: Departure) -> Any:
+    compiled = compile_conditions(version.digest, template)
+    facts = facts_of(departure)
+    return lambda step: not step.when or evaluate(compiled[step.key], facts)
+
+
+def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant]:
+    """The owners, whoever starts it, and the one who leaves (who sees their own page only)."""
+    departure = draft.departure
+    found = {
+        (owner.user.pk, role.value)
+        for role, owner in draft.owners.resolved().items()
+        if owner.user is not None
+    }
+    if actor.user_id is not None:
+        found.add((actor.user_id, (Role.HR if actor.has_role(Role.HR) else Role.ACCOUNT_MANAGER).value))
+    leaver = getattr(departure.person, "user", None) if departure.person else None
+    if leaver is not None:
+        found = {(user, capacity) for user, capacity in found if user != leaver.pk}
+        found.add((leaver.pk, Role.DEPARTING.value))
+    return [
+        Participant(departure=departure, user_id=user, capacity=capacity, added_at=now)
+        for user, capacity in sorted(found)
+    ]
+
+
+def _dates(departure: Departure) -> dict[str, str]:
+    return {
+        "notice_date": departure.notice_date.isoformat(),
+        "last_working_day": departure.last_working_date.isoformat(),
+        "access_end": departure.access_end_at.isoformat(),
+        "contract_end": departure.contract_end_date.isoformat(),
+    }
+
+
+def _started_fields(draft: Draft) -> dict[str, Any]:
+    departure, version = draft.departure, draft.journey.template
+    return {
+        "subject": departure.subject_name,
+        "reason": departure.reason,
+        "initiated_by": departure.initiated_by,
+        "confidentiality": departure.confidentiality,
+        "template": f"{version.template_id} v{version.version}",
+        "template_digest": version.digest,
+        "steps": [step.key for step in draft.steps],
+        **_dates(departure),
+    }

@@ -1,0 +1,95 @@
+"""From a role to the one person who owns it in this departure, or to the team that claims it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from partwell.departures.models import Departure
+from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.people.models import Person, User
+from partwell.people.operations import ensure_user
+from partwell.people.queries import nearest_role_holders
+from partwell.people.roles import ROLE_LABELS, Role
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who does a role's steps: a user, or a queue that holders of the role claim from, or nobody yet.
+
+    `name` is what people read; on a departing side's step it is the leaver's name and `user` is None.
+    """
+
+    user: User | None
+    name: str
+    queue: str = ""
+
+
+class Owners:
+    """Resolves each role once per planning."""
+
+    def __init__(self, departure: Departure, *, now: datetime, may_create: bool = True) -> None:
+        self._departure = departure
+        self._now = now
+        self._may_create = may_create
+        self._resolved: dict[Role, Owner] = {}
+
+    def of(self, role: Role) -> Owner:
+        """The owner of `role`. Never the one who leaves, never somebody who has left."""
+        if role not in self._resolved:
+            self._resolved[role] = self._resolve(role)
+        return self._resolved[role]
+
+    def resolved(self) -> dict[Role, Owner]:
+        """All roles asked so far."""
+        return dict(self._resolved)
+
+    def _resolve(self, role: Role) -> Owner:
+        departure = self._departure
+        if role is Role.DEPARTING:
+            return Owner(None, departure.subject_name)
+        if role is Role.LINE_MANAGER:
+            return self._from_register(self._manager(), role)
+        if role is Role.ACCOUNT_MANAGER and departure.client is not None:
+            return self._from_register(departure.client.account_manager, role)
+        return self._from_grants(role)
+
+    def _manager(self) -> Person | None:
+        departure = self._departure
+        if departure.subject_kind == SubjectKind.STAFF:
+            return departure.person.manager if departure.person else None
+        manager = departure.client.account_manager if departure.client else None
+        return manager.manager if manager else None
+
+    def _from_register(self, person: Person | None, role: Role) -> Owner:
+        # A manager who has left, or leaves, is stood in for by theirs.
+        for _ in range(12):
+            if person is None:
+                break
+            if person.pk != self._departure.person_id and _is_here(person):
+                if self._may_create:
+                    user = ensure_user(person, now=self._now)
+                    return Owner(user, user.name)
+                return Owner(User.objects.filter(person=person).first(), person.name)
+            person = person.manager
+        return self._from_grants(role)
+
+    def _from_grants(self, role: Role) -> Owner:
+        holders = [
+            user
+            for user in nearest_role_holders(role, self._departure.subject_department)
+            if user.person_id is None or user.person_id != self._departure.person_id
+        ]
+        if len(holders) == 1:
+            return Owner(holders[0], holders[0].name or holders[0].email)
+        if self._departure.confidentiality == Confidentiality.NEED_TO_KNOW:
+            # A queue would show the departure to the whole team. Somebody inside names the owner.
+            return Owner(None, "")
+        return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
+
+
+def _is_here(person: Person) -> bool:
+    """Whether they are still with us: not marked as left, and their sign-in has not been ended."""
+    if person.left_on_date is not None:
+        return False
+    return not User.objects.filter(person=person, is_active=False).exists()

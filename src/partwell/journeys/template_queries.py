@@ -1,0 +1,90 @@
+"""Reading published templates."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from django.db.models import Count, F, OuterRef, Subquery
+from pydantic import ValidationError
+
+from partwell.journeys.models import TemplateVersion
+from partwell.journeys.template.check import parse
+from partwell.journeys.template.digest import digest_of
+from partwell.journeys.template.load import Unreadable
+from partwell.journeys.template.model import Template
+from partwell.people.actors import Actor
+from partwell.people.authorisation import check_office
+from partwell.refusals import Conflict, NotFound
+
+_MAX_CACHED = 64
+_loaded: OrderedDict[str, Template] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TemplateSummary:
+    """A template in a list: its latest version, and how many journeys pinned that version."""
+
+    version: TemplateVersion
+    template: Template
+    journeys: int
+
+
+def list_templates(*, actor: Actor) -> list[TemplateSummary]:
+    """Every template's latest version, by id."""
+    check_office(actor, "templates.view")
+    newest = TemplateVersion.objects.filter(template_id=OuterRef("template_id")).order_by("-version")
+    versions = (
+        TemplateVersion.objects.annotate(newest=Subquery(newest.values("version")[:1]))
+        .filter(version=F("newest"))
+        .annotate(journey_count=Count("journeys"))
+        .order_by("template_id")
+    )
+    return [TemplateSummary(v, load_version(v), v.journey_count) for v in versions]
+
+
+def show_template(*, template_id: str, actor: Actor, version: int | None = None) -> TemplateSummary:
+    """One version of a template, the latest when none is named; raises `NotFound`."""
+    check_office(actor, "templates.view")
+    found = latest(template_id)
+    if version is not None and version != found.version:
+        found_older = TemplateVersion.objects.filter(template_id=template_id, version=version).first()
+        if found_older is None:
+            raise NotFound(f"version {version} of template “{template_id}”")
+        found = found_older
+    return TemplateSummary(found, load_version(found), found.journeys.count())
+
+
+def latest(template_id: str) -> TemplateVersion:
+    """The version that a journey starting now takes; raises `NotFound`."""
+    found = TemplateVersion.objects.filter(template_id=template_id).order_by("-version").first()
+    if found is None:
+        raise NotFound(f"template “{template_id}”")
+    return found
+
+
+def load_version(version: TemplateVersion) -> Template:
+    """The template that a version holds, cached by digest in this process.
+
+    Raises `Conflict` when the stored text is no longer what was published.
+    """
+    with _lock:
+        if version.digest in _loaded:
+            _loaded.move_to_end(version.digest)
+            return _loaded[version.digest]
+    try:
+        template = parse(version.source)
+    except (Unreadable, ValidationError):
+        template = None
+    if template is None or digest_of(template) != version.digest:
+        raise Conflict(
+            "template_altered",
+            f"{version} is not what was published: its text and its digest differ. Restore it from a backup.",
+        )
+    with _lock:
+        _loaded[version.digest] = template
+        while len(_loaded) > _MAX_CACHED:
+            _loaded.popitem(last=False)
+    return template

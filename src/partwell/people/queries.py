@@ -1,0 +1,190 @@
+"""Reading the registers: the installation, people, clients and who holds which role."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.db.models.functions import Lower
+
+from partwell.paging import decode_cursor, encode_cursor
+from partwell.people.actors import Actor
+from partwell.people.authorisation import check_allowed, reading
+from partwell.people.models import Client, Contact, Installation, Person, PersonAlias, RoleGrant, User, fold
+from partwell.people.roles import Role
+from partwell.refusals import Conflict, Invalid, NotFound
+
+LONGEST_PAGE = 200
+M = TypeVar("M", bound=Model)
+
+
+def installation() -> Installation | None:
+    """Whose installation this is; None until it was initialised. Asked anew each time, in one small query."""
+    return Installation.objects.filter(pk=Installation.ONLY).first()
+
+
+def role_holders(role: Role | str, department: str = "") -> list[User]:
+    """The users with an open account who hold `role`: first those for `department`, then firm-wide ones."""
+    grants = (
+        RoleGrant.objects.filter(role=Role(role).value, department__in={department, ""}, user__is_active=True)
+        .select_related("user__person")
+        .order_by("granted_at", "pk")
+    )
+    nearest_first = sorted(grants, key=lambda grant: grant.department == "")
+    return list({grant.user_id: grant.user for grant in nearest_first}.values())
+
+
+def nearest_role_holders(role: Role | str, department: str = "") -> list[User]:
+    """Who answers for `role` in `department`: its own holders, or the firm-wide ones where it has none."""
+    grants = list(
+        RoleGrant.objects.filter(role=Role(role).value, department__in={department, ""}, user__is_active=True)
+        .select_related("user")
+        .order_by("granted_at", "pk")
+    )
+    own = [grant.user for grant in grants if grant.department]
+    return own or [grant.user for grant in grants]
+
+
+def list_grants() -> list[RoleGrant]:
+    """Every role that is held, with its user, by e-mail address."""
+    return list(RoleGrant.objects.select_related("user").order_by("user__email", "role", "department"))
+
+
+def people_by_address(email: str) -> QuerySet[Person]:
+    """The person whose own address this is, whatever its case."""
+    return Person.objects.annotate(own_address=Lower("email")).filter(own_address=email.strip().lower())
+
+
+def find_person(text: str) -> Person:
+    """The one person with this e-mail address, alias or employee number.
+
+    Raises `Invalid` when there is none, `Conflict` when it could mean two people.
+    """
+    text = text.strip()
+    found = {person.pk: person for person in people_by_address(text)}
+    known_as = Person.objects.annotate(alias=Lower("aliases__email")).filter(alias=text.lower())
+    found |= {person.pk: person for person in known_as}
+    if text:
+        found |= {person.pk: person for person in Person.objects.filter(employee_number=text)}
+    if not found:
+        raise Invalid(
+            "unknown_person",
+            f"Nobody in the register has the e-mail address, alias or employee number “{text}”. "
+            "Check it, or import them first.",
+            field="person",
+        )
+    if len(found) > 1:
+        raise Conflict(
+            "ambiguous_person",
+            f"“{text}” could mean {' or '.join(sorted(p.email for p in found.values()))}. "
+            "Use the e-mail address of the one you mean.",
+            field="person",
+        )
+    return next(iter(found.values()))
+
+
+def find_client(ref_or_name: str) -> Client:
+    """The one client with this `client_ref` or, when no reference matches, this name.
+
+    Raises `Invalid` when there is none, `Conflict` when several clients have the name.
+    """
+    text = ref_or_name.strip()
+    if text and (by_ref := Client.objects.filter(client_ref=text).first()):
+        return by_ref
+    named = list(Client.objects.filter(name_folded=fold(text))[:5]) if text else []
+    if not named:
+        raise Invalid(
+            "unknown_client",
+            f"No client has the reference or name “{text}”. Check it, or import the client first.",
+            field="client",
+        )
+    if len(named) > 1:
+        refs = ", ".join(sorted(client.client_ref or "(no reference)" for client in named))
+        raise Conflict(
+            "ambiguous_client",
+            f"Several clients are called “{text}” ({refs}). Use the reference of the one you mean.",
+            field="client",
+        )
+    return named[0]
+
+
+@reading("people.view")
+def list_people(
+    *, actor: Actor, search: str = "", department: str = "", after: str | None = None, limit: int = 50
+) -> tuple[list[Person], str | None]:
+    """A page of the staff register by name, managers loaded, and the cursor of the next page or None.
+
+    Every word of `search` must occur in a name, address, alias, title, department, username or number.
+    """
+    _check_may_read(actor, "people.view")
+    people = Person.objects.select_related("manager")
+    for word in fold(search).split():
+        known_as = PersonAlias.objects.filter(email__icontains=word).values("person")
+        people = people.filter(Q(search_text__contains=word) | Q(pk__in=known_as))
+    if department:
+        people = people.filter(department=department)
+    return _page(people, after, limit)
+
+
+@reading("clients.view")
+def list_clients(
+    *, actor: Actor, search: str = "", after: str | None = None, limit: int = 50
+) -> tuple[list[Client], str | None]:
+    """A page of the clients by name, account managers loaded, and the cursor of the next page or None.
+
+    Every word of `search` must occur in the name, the reference or a contact.
+    """
+    _check_may_read(actor, "clients.view")
+    clients = Client.objects.select_related("account_manager")
+    for word in fold(search).split():
+        contacts = Contact.objects.filter(Q(email__icontains=word) | Q(name__icontains=word)).values("client")
+        clients = clients.filter(Q(search_text__contains=word) | Q(pk__in=contacts))
+    return _page(clients, after, limit)
+
+
+def view_person(person_id: int, *, actor: Actor) -> Person:
+    """The register entry with `manager`, `aliases` and `reports` loaded. Raises `NotFound`.
+
+    Whether somebody leaves is not the register's to tell: it stands in rooms above this one.
+    """
+    _check_may_read(actor, "people.view")
+    people = Person.objects.select_related("manager").prefetch_related("aliases", "reports")
+    if (person := people.filter(pk=person_id).first()) is None:
+        raise NotFound("person")
+    return person
+
+
+def view_client(client_id: int, *, actor: Actor) -> Client:
+    """The client with `account_manager`, `contacts` and `contracts` loaded. Raises `NotFound`."""
+    _check_may_read(actor, "clients.view")
+    clients = Client.objects.select_related("account_manager").prefetch_related("contacts", "contracts")
+    if (client := clients.filter(pk=client_id).first()) is None:
+        raise NotFound("client")
+    return client
+
+
+def _check_may_read(actor: Actor, name: str) -> None:
+    """The office's roles, and those whom the register itself names as somebody's manager."""
+    held = {grant.role.value for grant in actor.grants}
+    if actor.person_id is not None and not held:
+        if Person.objects.filter(manager_id=actor.person_id).exists():
+            held.add(Role.LINE_MANAGER.value)
+        elif Client.objects.filter(account_manager_id=actor.person_id).exists():
+            held.add(Role.ACCOUNT_MANAGER.value)
+    check_allowed(actor, name, frozenset(held))
+
+
+def _page(rows: QuerySet[M], after: str | None, limit: int) -> tuple[list[M], str | None]:
+    if key := decode_cursor(after, 2):
+        name, pk = key
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+            raise Invalid(
+                "cursor_unknown", "This cursor is not one of ours. Begin without one.", field="cursor"
+            )
+        rows = rows.filter(Q(name_folded__gt=name) | Q(name_folded=name, pk__gt=int(pk)))
+    limit = min(max(limit, 1), LONGEST_PAGE)
+    page = list(rows.order_by("name_folded", "pk")[: limit + 1])
+    if len(page) <= limit:
+        return page, None
+    last: Any = page[limit - 1]
+    return page[:limit], encode_cursor((last.name_folded, last.pk))
