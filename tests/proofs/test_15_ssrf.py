@@ -37,7 +37,8 @@ HOSTILE_HOSTS = [
     "224.0.0.1", "239.255.255.250", "[ff02::1]", "[ff05::1:3]", "255.255.255.255", "240.0.0.1", "192.0.2.1",
     "198.51.100.1", "203.0.113.1", "192.88.99.1",
     # not host names at all
-    "", " ", "a b.example.com", "exa\tmple.com", "-.example.com", "example..com", "%31%32%37.0.0.1", "a" * 300,
+    "", " ", "a b.example.com", "exa\tmple.com", "-.example.com", "example..com", "%31%32%37.0.0.1",
+    "a" * 300,
 ]  # fmt: skip
 HOSTILE_URLS = [
     "https://user:pass@127.0.0.1:{port}/",
@@ -55,7 +56,15 @@ HOSTILE_URLS = [
     "https://[::1/",
     "javascript:alert(1)",
 ]
-INTERNAL = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "fd00::1"]
+INTERNAL = [
+    "127.0.0.1",
+    "10.0.0.1",
+    "169.254.169.254",
+    "::1",
+    "::ffff:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "fd00::1",
+]
 PUBLIC = "93.184.215.14"
 
 
@@ -137,7 +146,10 @@ async def test_no_hostile_target_passes_at_save_or_at_connect(capsys):
                 passed.append(f"connect {url!r}")
         connections = listener.connections
     with capsys.disabled():
-        print(f"\nproof 15: {targets} hostile targets at save and connect: {len(passed)} passed, {connections} connects")
+        print(
+            f"\nproof 15: {targets} hostile targets at save and connect: "
+            f"{len(passed)} passed, {connections} connects"
+        )
     assert passed == []
     assert connections == 0
     assert targets >= 60

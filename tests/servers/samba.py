@@ -42,7 +42,13 @@ class SambaServer:
         """A connection signed in as `user` (name@realm or DN), left open. Raises when it is refused."""
         server = ldap3.Server(self.host, get_info=ldap3.NONE, connect_timeout=5)
         return ldap3.Connection(
-            server, user, password, auto_bind=True, raise_exceptions=True, check_names=False, receive_timeout=10
+            server,
+            user,
+            password,
+            auto_bind=True,
+            raise_exceptions=True,
+            check_names=False,
+            receive_timeout=10,
         )
 
     def try_bind(self, login: str, password: str) -> bool:
@@ -65,7 +71,7 @@ class SambaServer:
             "mail": mail,
             "displayName": login.title(),
             "userAccountControl": _NORMAL_ACCOUNT,
-            # AD takes a password only as UTF-16 in quotes, and Samba takes it over its own plain socket in tests
+            # AD takes a password only as UTF-16 in quotes, and only over TLS
             "unicodePwd": f'"{password}"'.encode("utf-16-le"),
         }
         if employee_number:

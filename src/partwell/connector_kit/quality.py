@@ -14,7 +14,16 @@ import yaml
 
 from partwell.connector_kit.secrets import secret_names
 
-OWN_DOORS = {"socket", "requests", "urllib.request", "urllib3", "http.client", "httpx", "aiohttp", "subprocess"}
+OWN_DOORS = {
+    "socket",
+    "requests",
+    "urllib.request",
+    "urllib3",
+    "http.client",
+    "httpx",
+    "aiohttp",
+    "subprocess",
+}
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
@@ -69,12 +78,14 @@ RULES: dict[str, tuple[str, Callable[[Path], bool]]] = {
         lambda folder: "(ConnectorContract)" in _tests(folder),
     ),
     "least_privilege": (
-        "The README says how to make credentials with no more rights than needed, and the manifest lists them.",
+        "The README says how to make credentials with no more rights than needed; the manifest lists them.",
         lambda folder: bool(_manifest(folder)["scopes"]) and "## Least privilege" in _readme(folder),
     ),
     "secrets_by_reference": (
         "Every secret is a setting marked `secret`, resolved at the moment of use.",
-        lambda folder: bool(secret_names(_manifest(folder)["settings"])) and ".secrets.resolve(" in _code(folder),
+        lambda folder: (
+            bool(secret_names(_manifest(folder)["settings"])) and ".secrets.resolve(" in _code(folder)
+        ),
     ),
     "guarded_transport": (
         "Reaches out by the guarded transport only.",
@@ -90,12 +101,16 @@ RULES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     ),
     "restore": (
         "What is reversible is restored from a snapshot, and a test does it.",
-        lambda folder: _manifest(folder)["capabilities"].get("restore") is True and ".restore(" in _tests(folder),
+        lambda folder: (
+            _manifest(folder)["capabilities"].get("restore") is True and ".restore(" in _tests(folder)
+        ),
     ),
     "protected_accounts": (
         "Break-glass accounts and the last administrator are never touched.",
-        lambda folder: {"protected", "admin_groups"} <= set(_manifest(folder)["settings"]["properties"])
-        and "is_protected" in _tests(folder),
+        lambda folder: (
+            {"protected", "admin_groups"} <= set(_manifest(folder)["settings"]["properties"])
+            and "is_protected" in _tests(folder)
+        ),
     ),
     "errors_as_data": (
         "Raises nothing but ConnectorError.",

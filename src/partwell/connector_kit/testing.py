@@ -187,7 +187,11 @@ class ConnectorContract:
         reference = next((v for v in connector.connection.settings.values() if _is_secret(v)), None)
         if reference is not None:
             secret = connector.connection.secrets.resolve(reference)
-            for told in (repr(connector.connection.secrets), repr(connector.connection), str(vars(connector))):
+            for told in (
+                repr(connector.connection.secrets),
+                repr(connector.connection),
+                str(vars(connector)),
+            ):
                 assert secret not in told
         await connector.close()
 

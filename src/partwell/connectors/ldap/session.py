@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -104,7 +105,12 @@ class Session:
         self._connection = connection
 
     def search(
-        self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = ldap3.SUBTREE
+        self,
+        base: str,
+        filter_text: str,
+        attributes: Sequence[str],
+        *,
+        scope: Literal["BASE", "SUBTREE"] = ldap3.SUBTREE,
     ) -> list[Entry]:
         """All entries that match, over as many pages as it takes. A base that does not exist has none."""
         found: list[Entry] = []
@@ -122,7 +128,9 @@ class Session:
             if result["result"] == _NO_SUCH_OBJECT:
                 return found
             _check(result, "read")
-            found += [_entry(item) for item in self._connection.response if item["type"] == "searchResEntry"]
+            found += [
+                _entry(item) for item in self._connection.response or () if item["type"] == "searchResEntry"
+            ]
             page = result.get("controls", {}).get("1.2.840.113556.1.4.319")
             cookie = page["value"]["cookie"] if page else None
             if not cookie:
@@ -209,7 +217,8 @@ def _open(pinned: Pinned, door: Door, user: str, password: str) -> ldap3.Connect
             connection.open(read_server_info=False)
             if door.security == "starttls" and not connection.start_tls(read_server_info=False):
                 raise ConnectorError(
-                    ErrorKind.DENIED, f"{pinned.host} does not offer StartTLS; use 'ldaps://' or mend the server."
+                    ErrorKind.DENIED,
+                    f"{pinned.host} does not offer StartTLS; use 'ldaps://' or mend the server.",
                 )
             return connection
         except (LDAPException, OSError) as error:
@@ -219,10 +228,8 @@ def _open(pinned: Pinned, door: Door, user: str, password: str) -> ldap3.Connect
 
 
 def _unbind(connection: ldap3.Connection) -> None:
-    try:
+    with suppress(LDAPException, OSError):  # it is closed either way
         connection.unbind()
-    except (LDAPException, OSError):
-        pass  # it is closed either way
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:

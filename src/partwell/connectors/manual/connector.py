@@ -73,7 +73,8 @@ def _fields(pattern: str) -> frozenset[str]:
     if not names or not names <= FIELDS or not plain:
         raise ConnectorError(
             ErrorKind.INVALID,
-            "The login pattern is text with one or more of {email}, {local_part}, {username}, {employee_number}.",
+            "The login pattern is text with one or more of {email}, {local_part}, {username} and "
+            "{employee_number}.",
         )
     return names
 

@@ -67,17 +67,19 @@ class ScimConnector:
         except ConnectorError as error:
             return TestReport(False, error.message, (error.message,))
         if problems:
-            return TestReport(False, "The service answers, but cannot do all that is needed.", tuple(problems))
+            return TestReport(
+                False, "The service answers, but cannot do all that is needed.", tuple(problems)
+            )
         return TestReport(
             True,
-            "The service answers and lets us read. Whether writes are allowed shows with the first one: SCIM has "
-            "no way to ask beforehand.",
+            "The service answers and lets us read. Whether writes are allowed shows with the first one: SCIM "
+            "has no way to ask beforehand.",
         )
 
     async def discover(self, identity: Identity) -> list[Account]:
         """All users that match one fact about the person exactly, compared here as well.
 
-        A service that ignores a filter returns everybody; without our own comparison the wrong people would be cut.
+        A service that ignores a filter returns everybody; without our comparison the wrong people are cut.
         """
         wanted = [("externalId", identity.employee_number)] if identity.employee_number else []
         wanted += [("userName", name) for name in (*identity.usernames, *identity.emails)]
@@ -204,7 +206,9 @@ class ScimConnector:
         if active is False:
             return Proof(Verdict.CONFIRMED, f"Read afresh: active is false. {SESSIONS}")
         if active is None:
-            return Proof(Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active.")
+            return Proof(
+                Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active."
+            )
         return self._not_yet(external_id, verb, "Read afresh: active is still true.")
 
     def _not_yet(self, external_id: str, verb: Verb, read: str) -> Proof:
@@ -238,10 +242,12 @@ class ScimConnector:
         if not self._has_groups:
             return []
         groups = await self._service.find("Groups", text_filter("members.value", user_id))
-        # A service that ignores the filter returns every group; one that leaves members out is taken at its word.
+        # A service may ignore the filter and return every group; one that leaves members out is believed.
         return [g for g in groups if "members" not in g or user_id in _members(g)]
 
-    async def _patch_or_gone(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer | None:
+    async def _patch_or_gone(
+        self, kind: str, resource_id: str, operation: Mapping[str, Any]
+    ) -> Answer | None:
         try:
             return await self._service.patch(kind, resource_id, operation)
         except ConnectorError as error:
@@ -270,7 +276,8 @@ class ScimConnector:
         reason = await self._why_protected(user, await self._groups(str(user["id"])))
         if reason:
             raise ConnectorError(
-                ErrorKind.CONFLICT, f"{user.get('userName', 'This user')} is protected: {reason}. Nothing was changed."
+                ErrorKind.CONFLICT,
+                f"{user.get('userName', 'This user')} is protected: {reason}. Nothing was changed.",
             )
 
     async def _why_protected(self, user: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
@@ -322,7 +329,10 @@ def _combined(failures: list[tuple[str, ConnectorError]], *, done: int, total: i
     _, worst = min(failures, key=lambda f: order.index(f[1].kind) if f[1].kind in order else len(order))
     left = "; ".join(f"{name}: {error.message}" for name, error in failures)
     return ConnectorError(
-        worst.kind, f"{done} of {total} groups are done. {left}", retry_at=worst.retry_at, request_id=worst.request_id
+        worst.kind,
+        f"{done} of {total} groups are done. {left}",
+        retry_at=worst.retry_at,
+        request_id=worst.request_id,
     )
 
 

@@ -43,7 +43,7 @@ def text_filter(attribute: str, value: str) -> str:
 
 
 def retry_at(header: str, *, now: datetime) -> datetime:
-    """When to try again: `Retry-After` in seconds or as a date, within a day; a minute when it says nothing."""
+    """When to try again: `Retry-After` in seconds or as a date, within a day; else a minute."""
     pause = DEFAULT_PAUSE
     text = header.strip()
     if text.isascii() and text.isdecimal() and len(text) < 10:
@@ -100,7 +100,9 @@ class ScimService:
                 return None
             raise
         if str(resource.get("id")) != resource_id:
-            raise ConnectorError(ErrorKind.RETRYABLE, "The service returned another resource than the one asked for.")
+            raise ConnectorError(
+                ErrorKind.RETRYABLE, "The service returned another resource than the one asked for."
+            )
         return resource
 
     async def patch(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer:
@@ -137,7 +139,9 @@ class ScimService:
             # Some services wrap a failure in a 200.
             status = str(content.get("status", ""))
             self._check(int(status) if status.isascii() and status.isdecimal() else 500, answer)
-            raise ConnectorError(ErrorKind.RETRYABLE, "The service answered with an error that has no status.")
+            raise ConnectorError(
+                ErrorKind.RETRYABLE, "The service answered with an error that has no status."
+            )
         return content, answer
 
     def _check(self, status: int, answer: Answer) -> None:
@@ -147,7 +151,9 @@ class ScimService:
         detail = _detail(answer)
         message = f"The service answered {status}" + (f": {detail}" if detail else "") + "."
         if 300 <= status < 400:
-            message = f"The service redirects elsewhere ({status}); Partwell does not follow. Enter the final address."
+            message = (
+                f"The service redirects elsewhere ({status}) and is not followed: enter the final address."
+            )
         if kind is ErrorKind.DENIED:
             message += " The token is not valid or not allowed to do this."
         raise ConnectorError(

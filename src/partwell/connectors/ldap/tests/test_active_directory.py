@@ -10,7 +10,15 @@ import ldap3
 import pytest
 
 from partwell.connector_kit.addresses import AllowList
-from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind, Identity, Outcome, Verb, Verdict
+from partwell.connector_kit.contract import (
+    Connection,
+    ConnectorError,
+    ErrorKind,
+    Identity,
+    Outcome,
+    Verb,
+    Verdict,
+)
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
@@ -143,7 +151,9 @@ async def test_the_snapshot_brings_back_the_account_and_its_groups(samba_ad_serv
 
     assert samba_ad_server.try_bind(person.login, PASSWORD)
     assert len(samba_ad_server.members(person.team_dn)) == 1
-    assert (await connector.read(account.external_id)).details["state"] == f"userAccountControl={512 | 0x10000}"
+    assert (await connector.read(account.external_id)).details[
+        "state"
+    ] == f"userAccountControl={512 | 0x10000}"
 
 
 async def test_an_account_that_was_disabled_before_stays_so(samba_ad_server, person):
@@ -152,7 +162,9 @@ async def test_an_account_that_was_disabled_before_stays_so(samba_ad_server, per
     account = await only_account(connector, person)
     snapshot = await connector.snapshot(account.external_id)
     assert (await connector.suspend(account.external_id)).outcome is Outcome.ALREADY_DONE
-    assert (await connector.restore(account.external_id, Verb.SUSPEND, snapshot)).outcome is Outcome.ALREADY_DONE
+    assert (
+        await connector.restore(account.external_id, Verb.SUSPEND, snapshot)
+    ).outcome is Outcome.ALREADY_DONE
     assert not samba_ad_server.try_bind(person.login, PASSWORD)
 
 
@@ -165,7 +177,9 @@ async def test_the_domains_own_accounts_and_ours_are_protected(samba_ad_server):
     assert refusal.value.kind is ErrorKind.CONFLICT
 
 
-async def test_the_last_active_administrator_is_protected_and_the_last_but_one_is_not(samba_ad_server, person):
+async def test_the_last_active_administrator_is_protected_and_the_last_but_one_is_not(
+    samba_ad_server, person
+):
     admins = f"CN=Domain Admins,{USERS_DN}"
     builtin = f"CN=Administrator,{USERS_DN}"
     samba_ad_server.modify(admins, {"member": [(ldap3.MODIFY_ADD, [person.dn])]})
@@ -179,7 +193,7 @@ async def test_the_last_active_administrator_is_protected_and_the_last_but_one_i
 
 
 async def test_plain_ldap_is_used_only_when_the_settings_say_so(samba_ad_server, person):
-    """Without `allow_plain` the connector asks for StartTLS, and the domain's own certificate is not trusted."""
+    """Without `allow_plain` the connector asks for StartTLS, and the domain's certificate is unknown."""
     report = await connect(samba_ad_server, allow_plain=False).test()
     assert not report.ok
     assert "certificate" in report.summary

@@ -113,7 +113,9 @@ async def test_two_matches_are_both_returned_for_a_person_to_decide(slapd_server
     assert len(found) == 2
 
 
-async def test_after_the_cut_a_new_sign_in_fails_and_an_open_connection_is_reported_as_alive(slapd_server, person):
+async def test_after_the_cut_a_new_sign_in_fails_and_an_open_connection_is_reported_as_alive(
+    slapd_server, person
+):
     connector = connect(slapd_server)
     account = await only_account(connector, person)
     open_connection = slapd_server.connect(person.dn, "correct horse")
@@ -196,9 +198,7 @@ async def test_a_group_that_may_not_be_empty_is_named_and_the_others_are_left(sl
 
 
 async def test_a_lock_set_by_failed_sign_ins_is_not_a_suspension_and_comes_back(slapd_server, person):
-    slapd_server.modify(
-        person.dn, {"pwdAccountLockedTime": [(ldap3.MODIFY_REPLACE, ["20200101000000Z"])]}
-    )
+    slapd_server.modify(person.dn, {"pwdAccountLockedTime": [(ldap3.MODIFY_REPLACE, ["20200101000000Z"])]})
     connector = connect(slapd_server)
     account = await only_account(connector, person)
     assert account.is_active

@@ -46,7 +46,18 @@ def test_it_declares_no_verb_so_that_each_becomes_a_task_for_a_person():
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "nobody", "{email", "{password}", "{email.__class__}", "{email!r}", "{email:>99999999}", "{}", "{0}"]
+    "pattern",
+    [
+        "",
+        "nobody",
+        "{email",
+        "{password}",
+        "{email.__class__}",
+        "{email!r}",
+        "{email:>99999999}",
+        "{}",
+        "{0}",
+    ],
 )
 def test_a_pattern_that_is_not_plain_is_refused(pattern):
     with pytest.raises(ConnectorError) as refusal:
