@@ -40,6 +40,7 @@ from partwell.connectors.ldap.session import (
     ADD,
     DELETE,
     BindAnswer,
+    Changes,
     Door,
     Entry,
     Session,
@@ -122,7 +123,7 @@ class LdapConnector:
             wanted = find_filter(view.flavour, identity)
             if not wanted:
                 return []
-            entries = view.session.search(self._base, wanted, view.flavour.attributes)
+            entries = view.people(wanted)
             return [view.account(entry, matched_by(view.flavour, entry, identity)) for entry in entries]
 
         return await self._looking(find)
@@ -171,7 +172,7 @@ class LdapConnector:
                 return Receipt(Outcome.ALREADY_DONE, f"It was suspended before: {view.flavour.said(entry)}.")
             view.refuse_protected(entry)
             changes = view.flavour.suspending(entry)
-            view.session.modify(entry.dn, changes)
+            _modify(view, entry, changes)
             return Receipt(
                 Outcome.DONE,
                 f"Suspended; it was: {view.flavour.said(entry)}.",
@@ -229,7 +230,7 @@ class LdapConnector:
                 return Receipt(Outcome.ALREADY_DONE, f"It is active: {view.flavour.said(entry)}.")
             if not view.flavour.was_active(snapshot.state):
                 return Receipt(Outcome.ALREADY_DONE, "It was suspended before the cut, and stays so.")
-            view.session.modify(entry.dn, view.flavour.restoring(entry, snapshot.state))
+            _modify(view, entry, view.flavour.restoring(entry, snapshot.state))
             return Receipt(Outcome.DONE, "Active again, as it was before.")
 
         return await self._looking(undo)
@@ -348,6 +349,13 @@ def _rejoin(view: View, entry: Entry, snapshot: Snapshot) -> Receipt:
         )
     outcome = Outcome.DONE if joined else Outcome.ALREADY_DONE
     return Receipt(outcome, f"Back in {joined} groups.")
+
+
+def _modify(view: View, entry: Entry, changes: Changes) -> None:
+    if not view.session.modify(entry.dn, changes):
+        raise ConnectorError(
+            ErrorKind.RETRYABLE, "Somebody else changed the account at the same moment; nothing was changed."
+        )
 
 
 def _shown(changes: Any) -> dict[str, list[str]]:

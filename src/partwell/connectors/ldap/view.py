@@ -42,10 +42,32 @@ class View:
     rules: Rules
 
     def find(self, external_id: str) -> Entry | None:
-        """The account with this identifier, or None."""
-        wanted = self.flavour.id_filter(checked_id(external_id))
-        found = self.session.search(self.rules.base, wanted, self.flavour.attributes)
+        """The account with this identifier, or None when the directory has none and we can see others.
+
+        In Active Directory it is found wherever it was moved to; in OpenLDAP below the base only.
+        """
+        identifier = checked_id(external_id)
+        found = self.people(self.flavour.id_filter(identifier))
+        if not found and self.flavour.name == "active_directory":
+            moved = self.session.read(f"<GUID={identifier}>", self.flavour.attributes)
+            return moved if moved and self.flavour.is_person(moved) else None
         return found[0] if found else None
+
+    def people(self, filter_text: str) -> list[Entry]:
+        """Entries that match. Raises DENIED when none does and we see nobody at all: a directory that hides
+        its people from us answers just like one that has none, and "gone" would be a false proof."""
+        try:
+            found = self.session.search(self.rules.base, filter_text, self.flavour.attributes)
+            if found or self.session.search(self.rules.base, self.flavour.people, ("objectClass",), limit=1):
+                return found
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+        raise ConnectorError(
+            ErrorKind.DENIED,
+            f"Nobody is visible below {self.rules.base}: the base is wrong, or our account may not read it. "
+            "Nothing is concluded from that.",
+        )
 
     def must_find(self, external_id: str) -> Entry:
         """The account with this identifier. Raises NOT_FOUND."""

@@ -29,6 +29,7 @@ from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.scim.service import ScimService, text_filter
 
 MATCH_ON = ("userName", "emails", "externalId")
+NO_GROUPS = "This connection has no groups (settings: groups: false), so nothing is known of memberships."
 SESSIONS = "SCIM does not show open sessions: whoever is signed in may stay so until the service ends it."
 
 
@@ -129,6 +130,8 @@ class ScimConnector:
         user = await self._service.get("Users", external_id)
         if user is None:
             return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
+        if not self._has_groups:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, NO_GROUPS)
         groups = await self._groups(external_id)
         if not groups:
             return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
@@ -197,6 +200,8 @@ class ScimConnector:
         if user is None:
             return Proof(Verdict.CONFIRMED, f"Read afresh: there is no such user any more. {SESSIONS}")
         if verb is Verb.REMOVE_ENTITLEMENTS:
+            if not self._has_groups:
+                return Proof(Verdict.UNVERIFIABLE, NO_GROUPS)
             groups = await self._groups(external_id)
             if not groups:
                 return Proof(Verdict.CONFIRMED, "Read afresh: no group has this user as a member.")

@@ -96,14 +96,26 @@ class ScimService:
         try:
             resource, _ = await self.call("GET", f"/{kind}/{quoted_id(resource_id)}")
         except ConnectorError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            await self._check_that_it_answers(kind)
+            return None
         if str(resource.get("id")) != resource_id:
             raise ConnectorError(
                 ErrorKind.RETRYABLE, "The service returned another resource than the one asked for."
             )
         return resource
+
+    async def _check_that_it_answers(self, kind: str) -> None:
+        """A wrong path answers 404 for everybody; only a service that lists its users may say "gone"."""
+        try:
+            page, _ = await self.call("GET", f"/{kind}", params={"count": "1"})
+        except ConnectorError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                raise _not_scim() from None
+            raise
+        if not isinstance(page.get("totalResults"), int):
+            raise _not_scim()
 
     async def patch(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer:
         """Apply one operation. 200, 202 and 204 come back as answers; everything else raises."""
@@ -166,6 +178,12 @@ class ScimService:
             ),
             request_id=answer.request_id,
         )
+
+
+def _not_scim() -> ConnectorError:
+    return ConnectorError(
+        ErrorKind.RETRYABLE, "No SCIM service answers at this address; nothing is concluded from its answer."
+    )
 
 
 def quoted_id(resource_id: str) -> str:

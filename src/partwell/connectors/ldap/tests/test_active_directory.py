@@ -23,6 +23,7 @@ from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.ldap.connector import CONNECTOR, LdapConnector
+from partwell.connectors.ldap.flavours import FLAVOURS
 from tests.servers.samba import ADMIN, ADMIN_PASSWORD, BASE_DN, USERS_DN, SambaServer
 
 pytestmark = pytest.mark.server("samba-ad")
@@ -166,6 +167,36 @@ async def test_an_account_that_was_disabled_before_stays_so(samba_ad_server, per
         await connector.restore(account.external_id, Verb.SUSPEND, snapshot)
     ).outcome is Outcome.ALREADY_DONE
     assert not samba_ad_server.try_bind(person.login, PASSWORD)
+
+
+async def test_an_account_that_was_moved_out_of_the_base_is_not_called_gone(samba_ad_server, person):
+    connector = connect(samba_ad_server)
+    account = await only_account(connector, person)
+    elsewhere = connect(
+        samba_ad_server, base_dn=f"OU=Domain Controllers,{BASE_DN}", flavour="active_directory"
+    )
+    with samba_ad_server.connect(ADMIN, ADMIN_PASSWORD) as admin:
+        admin.modify_dn(person.dn, f"CN={person.login}", new_superior=f"CN=Computers,{BASE_DN}")
+    users_only = connect(samba_ad_server, base_dn=USERS_DN)
+    moved = await users_only.read(account.external_id)
+    assert moved is not None
+    assert (await users_only.verify(account.external_id, Verb.SUSPEND)).verdict is Verdict.FAILED
+    with pytest.raises(ConnectorError):
+        await elsewhere.read("00000000-0000-4000-8000-000000000000")
+
+
+async def test_somebody_elses_change_in_the_same_moment_is_not_called_done(
+    samba_ad_server, person, monkeypatch
+):
+    connector = connect(samba_ad_server)
+    account = await only_account(connector, person)
+    flavour = FLAVOURS["active_directory"]
+    stale = {"userAccountControl": [(ldap3.MODIFY_DELETE, ["544"]), (ldap3.MODIFY_ADD, ["546"])]}
+    monkeypatch.setattr(type(flavour), "suspending", lambda self, entry: stale)
+    with pytest.raises(ConnectorError) as refusal:
+        await connector.suspend(account.external_id)
+    assert refusal.value.kind is ErrorKind.RETRYABLE
+    assert samba_ad_server.try_bind(person.login, PASSWORD)
 
 
 async def test_the_domains_own_accounts_and_ours_are_protected(samba_ad_server):

@@ -223,6 +223,22 @@ async def test_a_protected_account_is_shown_as_such_and_never_touched(slapd_serv
     assert slapd_server.try_bind(person.dn, "correct horse")
 
 
+async def test_a_directory_that_hides_its_people_is_not_proof_that_somebody_is_gone(slapd_server, person):
+    account = await only_account(connect(slapd_server), person)
+    hidden = f"ou=nowhere,{SUFFIX}"
+    for settings in ({"base_dn": hidden}, {"base_dn": f"ou=policies,{SUFFIX}"}):
+        connector = connect(slapd_server, **settings)
+        for asking in (
+            connector.discover(person.identity),
+            connector.read(account.external_id),
+            connector.suspend(account.external_id),
+            connector.verify(account.external_id, Verb.SUSPEND),
+        ):
+            with pytest.raises(ConnectorError) as refusal:
+                await asking
+            assert refusal.value.kind is ErrorKind.DENIED
+
+
 async def test_starttls_is_verified_and_is_the_rule_for_ldap_addresses(slapd_server, person):
     connector = connect(slapd_server, url=slapd_server.url)
     assert (await only_account(connector, person)).login == person.uid

@@ -104,10 +104,26 @@ async def test_a_failure_wrapped_in_a_200_is_a_failure():
 
 
 async def test_a_missing_user_is_none_and_the_same_404_on_a_write_is_already_done():
-    connector = connect(lambda request: httpx.Response(404))
+    def gone(request: httpx.Request) -> httpx.Response:
+        return page(ANA) if request.url.path.endswith("/Users") else httpx.Response(404)
+
+    connector = connect(gone)
     assert await connector.read("1") is None
     assert (await connector.suspend("1")).outcome is Outcome.ALREADY_DONE
     assert (await connector.verify("1", Verb.SUSPEND)).verdict is Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(404, html="<h1>Not here</h1>")])
+async def test_a_wrong_path_that_knows_nobody_is_not_proof_that_somebody_is_gone(answer):
+    connector = connect(lambda request: answer)
+    for asking in (connector.read("1"), connector.suspend("1"), connector.verify("1", Verb.SUSPEND)):
+        assert (await failure(asking)).kind is ErrorKind.RETRYABLE
+
+
+async def test_without_groups_nothing_is_said_about_memberships():
+    connector = connect(lambda request: httpx.Response(200, json=ANA), groups=False)
+    assert (await failure(connector.remove_entitlements("1"))).kind is ErrorKind.UNSUPPORTED
+    assert (await connector.verify("1", Verb.REMOVE_ENTITLEMENTS)).verdict is Verdict.UNVERIFIABLE
 
 
 @pytest.mark.parametrize(
