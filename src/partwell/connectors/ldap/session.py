@@ -113,8 +113,10 @@ class Session:
         scope: Literal["BASE", "SUBTREE"] = ldap3.SUBTREE,
         limit: int = 0,
     ) -> list[Entry]:
-        """All entries that match (or `limit` of them), over as many pages as it takes. Raises NOT_FOUND for a base that is not
-        there, or that we may not see."""
+        """All entries that match (or `limit` of them), over as many pages as it takes.
+
+        Raises NOT_FOUND for a base that is not there, or that we may not see.
+        """
         found: list[Entry] = []
         cookie: Any = None
         while True:

@@ -14,7 +14,7 @@ TEST = """
 import pytest
 from tests.servers import catalogue
 
-catalogue.SERVERS = (*catalogue.SERVERS, catalogue.Server("nowhere", programs=("no-such-program",), packages=("p",)))
+catalogue.SERVERS += (catalogue.Server("nowhere", programs=("no-such-program",), packages=("p",)),)
 
 
 @pytest.mark.server("nowhere")
