@@ -8,6 +8,7 @@ from typing import Any
 
 import ldap3
 import pytest
+from ldap3.core.exceptions import LDAPOperationResult
 
 from partwell.connector_kit.addresses import AllowList
 from partwell.connector_kit.contract import (
@@ -221,6 +222,25 @@ async def test_the_last_active_administrator_is_protected_and_the_last_but_one_i
         assert (await only_account(connector, person)).is_protected
     finally:
         samba_ad_server.modify(admins, {"member": [(ldap3.MODIFY_REPLACE, [builtin])]})
+
+
+async def test_the_delegated_rights_of_the_how_to_suffice_and_reach_no_further(samba_ad_server, person):
+    service = f"svc-{person.login}"
+    service_dn = samba_ad_server.add_person(service, f"{service}@firm.test", password=ADMIN_PASSWORD)
+    samba_ad_server.delegate(service)
+    connector = connect(samba_ad_server, bind_dn=f"{service}@partwell.test")
+    account = await only_account(connector, person)
+    snapshot = await connector.snapshot(account.external_id)
+    for verb, act in (
+        (Verb.SUSPEND, connector.suspend),
+        (Verb.REMOVE_ENTITLEMENTS, connector.remove_entitlements),
+    ):
+        await act(account.external_id)
+        assert (await connector.verify(account.external_id, verb)).verdict is Verdict.CONFIRMED
+        await connector.restore(account.external_id, verb, snapshot)
+    assert samba_ad_server.try_bind(person.login, PASSWORD)
+    with samba_ad_server.connect(service_dn, ADMIN_PASSWORD) as own, pytest.raises(LDAPOperationResult):
+        own.modify(person.dn, {"mail": [(ldap3.MODIFY_REPLACE, ["other@firm.test"])]})
 
 
 async def test_plain_ldap_is_used_only_when_the_settings_say_so(samba_ad_server, person):
