@@ -120,7 +120,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def test_no_hostile_target_passes_at_save_or_at_connect(capsys):
+async def test_no_hostile_target_passes_at_save_or_at_connect(figure):
     passed: list[str] = []
     targets = 0
     transport = Transport(AllowList())
@@ -145,17 +145,15 @@ async def test_no_hostile_target_passes_at_save_or_at_connect(capsys):
             if not await is_refused_at_connect(transport.request("GET", url)):
                 passed.append(f"connect {url!r}")
         connections = listener.connections
-    with capsys.disabled():
-        print(
-            f"\nproof 15: {targets} hostile targets at save and connect: "
-            f"{len(passed)} passed, {connections} connects"
-        )
+    figure(
+        f"proof 15: {targets} hostile targets at save and connect: {len(passed)} passed, {connections} connects"
+    )
     assert passed == []
     assert connections == 0
     assert targets >= 60
 
 
-async def test_a_name_that_flips_to_an_inside_address_is_never_dialled(capsys, long, dialled):
+async def test_a_name_that_flips_to_an_inside_address_is_never_dialled(figure, long, dialled):
     """What was public at save is internal at connect, or on the second answer, or beside a public one."""
     flips = 10_000 if long else 1_000
     chance = random.Random(15)
@@ -170,13 +168,12 @@ async def test_a_name_that_flips_to_an_inside_address_is_never_dialled(capsys, l
             refused += await is_refused_at_connect(transport.request("GET", "https://rebinding.example.com/"))
         else:
             refused += await is_refused_at_connect(transport.exchange_tcp("rebinding.example.com", 88, b"x"))
-    with capsys.disabled():
-        print(f"\nproof 15: {flips} DNS flips: {refused} refused, {len(dialled)} connects")
+    figure(f"proof 15: {flips} DNS flips: {refused} refused, {len(dialled)} connects")
     assert refused == flips
     assert dialled == []
 
 
-async def test_what_is_dialled_is_what_was_checked_and_never_a_second_answer(capsys, dialled):
+async def test_what_is_dialled_is_what_was_checked_and_never_a_second_answer(dialled):
     """The resolver turns hostile right after the check; the pinned address is dialled all the same."""
     for _ in range(100):
         answers = itertools.chain([[PUBLIC]], itertools.repeat(["127.0.0.1"]))

@@ -90,12 +90,14 @@ class LdapConnector:
     # -- asking ---------------------------------------------------------------------------------------
 
     async def test(self) -> TestReport:
-        """Sign in, find the base, look for people and, on OpenLDAP, for cn=monitor. Changes nothing."""
+        """Sign in, find the base, see at least one person and an identifier. Changes nothing."""
 
         def look(view: View) -> list[str]:
             if view.session.read(self._base, ("objectClass",)) is None:
                 return [f"The base {self._base} does not exist, or {self._bind_dn} may not read it."]
-            sample = view.session.search(self._base, view.flavour.people, (view.flavour.id_attribute,))
+            sample = view.session.search(
+                self._base, view.flavour.people, (view.flavour.id_attribute,), limit=1
+            )
             problems = []
             if not sample:
                 problems.append(f"{self._bind_dn} sees nobody below {self._base}.")

@@ -126,7 +126,8 @@ class ActiveDirectory:
     by_login = ("sAMAccountName", "userPrincipalName")
 
     def external_id(self, entry: Entry) -> str:
-        return str(UUID(bytes_le=entry.raw("objectGUID")))
+        raw = entry.raw("objectGUID")
+        return str(UUID(bytes_le=raw)) if len(raw) == 16 else ""
 
     def id_filter(self, external_id: str) -> str:
         return f"(objectGUID={escape_bytes(UUID(external_id).bytes_le)})"

@@ -85,15 +85,30 @@ class View:
 
     def groups(self, entry: Entry) -> list[Entry]:
         """The groups that name this account directly."""
-        return self.session.search(self.rules.groups_base, self.flavour.group_filter(entry), GROUP_ATTRIBUTES)
+        return self._search_groups(self.flavour.group_filter(entry))
+
+    def _search_groups(self, filter_text: str) -> list[Entry]:
+        try:
+            return self.session.search(self.rules.groups_base, filter_text, GROUP_ATTRIBUTES)
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            raise ConnectorError(
+                ErrorKind.DENIED,
+                f"{self.rules.groups_base} does not exist, or our account may not read it: groups are unknown.",
+            ) from None
 
     def account(self, entry: Entry, found_by: str = "") -> Account:
         """The entry as an account, with direct and nested groups and its open connections where they show."""
+        if not self.flavour.external_id(entry):
+            raise ConnectorError(
+                ErrorKind.DENIED, f"Our account may not read {self.flavour.id_attribute} of {entry.dn}."
+            )
         direct = self.groups(entry)
         entitlements = [Entitlement("group", self.flavour.external_id(g), g.first("cn")) for g in direct]
         if nested_filter := self.flavour.nested_group_filter(entry):
             seen = {group.dn for group in direct}
-            nested = self.session.search(self.rules.groups_base, nested_filter, GROUP_ATTRIBUTES[:4])
+            nested = self._search_groups(nested_filter)
             entitlements += [
                 Entitlement("nested_group", self.flavour.external_id(group), group.first("cn"))
                 for group in nested

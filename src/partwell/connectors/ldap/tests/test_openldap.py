@@ -239,6 +239,13 @@ async def test_a_directory_that_hides_its_people_is_not_proof_that_somebody_is_g
             assert refusal.value.kind is ErrorKind.DENIED
 
 
+async def test_groups_that_cannot_be_seen_are_unknown_and_not_none(slapd_server, person):
+    connector = connect(slapd_server, groups_base_dn=f"ou=nowhere,{SUFFIX}")
+    with pytest.raises(ConnectorError) as refusal:
+        await connector.discover(person.identity)
+    assert refusal.value.kind is ErrorKind.DENIED
+
+
 async def test_starttls_is_verified_and_is_the_rule_for_ldap_addresses(slapd_server, person):
     connector = connect(slapd_server, url=slapd_server.url)
     assert (await only_account(connector, person)).login == person.uid
