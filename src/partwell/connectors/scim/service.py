@@ -1,7 +1,7 @@
 """A SCIM 2.0 service over the guarded transport: requests, paging, and failures as data (RFC 7644).
 
-Answers are read as plain JSON. scim2-models refuses answers that real services give (no `schemas`, a date of
-its own form), and a refused answer would hide an account that is there.
+Answers are read as plain JSON. scim2-models refuses a resource whole for one unknown extension or one date in
+the service's own form, and a refused answer would hide an account that is there.
 """
 
 from __future__ import annotations
