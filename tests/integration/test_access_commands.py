@@ -63,6 +63,14 @@ def test_a_wrong_description_is_refused_by_field(tmp_path: Path, text: str, fiel
     assert not System.objects.exists()
 
 
+@pytest.mark.parametrize("url", ["https://169.254.169.254/scim", "https://2130706433/", "https://[::1]/", "http://10.0.0.1"])
+def test_an_address_that_partwell_may_not_reach_is_refused_when_it_is_saved(tmp_path: Path, url: str) -> None:
+    text = f"name: idp\nconnector: scim\nsettings: {{url: '{url}', token: 'env:TOKEN'}}\n"
+    error = run(systems.app, "add", describe(tmp_path, text), expect=1)["error"]
+    assert error["field"] == "settings.url"
+    assert not System.objects.exists()
+
+
 def test_a_broken_connection_fails_its_test(world: World) -> None:
     world.add_system("mail")
     world.store.set_mode("mail", "down")
