@@ -51,7 +51,9 @@ def test_the_others_finish_on_time(tmp_path: Path, long: bool, capsys: pytest.Ca
         assert states["stalling"] == "unreachable"
         assert not world.is_settled
     with capsys.disabled():
-        print(f"\n  proof 7: {leavers} leavers, stall {stall:g} s → the others read back within {slowest:.2f} s")
+        print(
+            f"\n  proof 7: {leavers} leavers, stall {stall:g} s → the others read back within {slowest:.2f} s"
+        )
 
 
 def _unproven(world: World, names: list[str]) -> bool:

@@ -22,7 +22,7 @@ from partwell.connector_kit.plan import (
     position,
 )
 
-ALL = {verb: Reversibility.REVERSIBLE for verb in Verb}
+ALL = dict.fromkeys(Verb, Reversibility.REVERSIBLE)
 ACCOUNT = Account("1", "ada", is_active=True, entitlements=(Entitlement("group", "g", "Staff"),))
 states = st.sampled_from(list(AccessState))
 
@@ -76,7 +76,7 @@ def test_nothing_is_deleted_unless_asked_for() -> None:
 
 @given(st.sets(st.sampled_from(list(Verb))))
 def test_what_a_connection_cannot_do_is_a_persons_task_and_never_a_gap(can: set[Verb]) -> None:
-    actions = {a.verb: a for a in actions_for(ACCOUNT, {verb: Reversibility.REVERSIBLE for verb in can})}
+    actions = {a.verb: a for a in actions_for(ACCOUNT, dict.fromkeys(can, Reversibility.REVERSIBLE))}
     for verb in (Verb.SUSPEND, Verb.REVOKE_SESSIONS, Verb.REMOVE_ENTITLEMENTS):
         assert bool(actions[verb].manual_reason) == (verb not in can)
 

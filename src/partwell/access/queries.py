@@ -94,7 +94,9 @@ def settled_summary(departure: Departure) -> str | None:
 
 def approval_summary(departure: Departure) -> str | None:
     """A sentence that says by whom the plan was approved, or None while something waits for an approval."""
-    plan = Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    plan = (
+        Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    )
     if plan is None or plan.state == PlanState.SUPERSEDED:
         return None
     if plan.approved_at is not None:
@@ -111,7 +113,7 @@ def approval_summary(departure: Departure) -> str | None:
 
 
 def restorable(departure: Departure) -> list[dict[str, str]]:
-    """What Partwell changed and could put back, and how far: `system`, `account`, `effect`, `reversibility`."""
+    """What Partwell changed and could put back: `system`, `account`, `effect`, `reversibility`."""
     changes = (
         Change.objects.filter(
             account__departure=departure,

@@ -46,7 +46,7 @@ def pause(attempts: int) -> timedelta:
 
 
 def run_system(plan_id: str, system_id: str) -> None:
-    """Go on with one plan in one system, as far as it comes now. The engine's workflow `access.run_system`."""
+    """Go on with one plan in one system, as far as it comes now. The workflow `access.run_system`."""
     run = (
         SystemRun.objects.select_related("plan__departure", "system")
         .filter(plan_id=int(plan_id), system_id=int(system_id), state__in=claims.LIVE)

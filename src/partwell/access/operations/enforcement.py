@@ -108,7 +108,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
 def raise_alert(
     departure: Departure, *, kind: str, text: str, actor: Actor, now: datetime, key: str = ""
 ) -> Alert:
-    """Raise something that people must be told, in the caller's transaction. Raised twice, it is there once."""
+    """Raise what people must be told, in the caller's transaction. Raised twice, it is there once."""
     alert, is_new = Alert.objects.get_or_create(
         departure=departure, kind=kind, key=key[:120], defaults={"text": text, "raised_at": now}
     )
