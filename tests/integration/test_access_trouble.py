@@ -315,6 +315,36 @@ def test_at_access_end_drift_does_not_save_an_account(world: World) -> None:
     world.run()
     assert world.effects("mail") == ["block_sign_in", "revoke_sessions", "suspend"]
     assert world.states("mail")["remove_entitlements"] == "planned"
+    delta = queries.latest_plan(world.departure)
+    assert delta is not None and delta.kind == "delta"
+    world.approve(delta)
+    world.apply(delta)
+    world.run()
+    assert world.is_settled
+
+
+def test_a_fresh_plan_after_access_end_keeps_the_standing_rule(world: World) -> None:
+    world.add_system("mail")
+    world.store.set_mode("mail", "down")
+    world.end_access()
+    world.enforce()
+    world.run(rounds=2)
+    world.plan()
+    world.store.set_mode("mail", "ok")
+    world.run()
+    assert world.effects("mail") == ["block_sign_in", "revoke_sessions", "suspend"]
+
+
+def test_a_restore_does_not_stop_the_standing_rule(world: World) -> None:
+    world.add_system("mail")
+    world.cut()
+    operations.restore_plan(departure=world.departure, actor=world.console, now=clock.now())
+    world.run()
+    world.end_access()
+    world.enforce()
+    world.run()
+    state = world.store.account("mail", "mail-0")
+    assert state is not None and not state["is_active"]
 
 
 def test_at_access_end_a_proposal_without_signature_is_overtaken(world: World) -> None:

@@ -53,7 +53,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
         return None
     authorise(actor, "access.enforce", departure)
     lock(departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
         return None
     if latest is not None and latest.state == PlanState.APPROVED:
@@ -86,7 +86,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
         return None
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:
         resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
         return None
