@@ -1,0 +1,119 @@
+"""`partwell templates …`: read the published templates, check and publish one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from partwell import clock
+from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.journeys.template.check import check
+from partwell.journeys.template.model import PHASES, TemplateStep
+from partwell.journeys.template_operations import publish_template
+from partwell.journeys.template_queries import TemplateSummary, list_templates, show_template
+from partwell.people.actors import console_actor
+from partwell.people.roles import ROLE_LABELS
+from partwell.refusals import Invalid
+
+app = typer.Typer(
+    name="templates", help="Journey templates: list, show, check, publish.", no_args_is_help=True
+)
+
+TemplateFile = Annotated[Path, typer.Argument(metavar="F", help="A template in YAML.")]
+
+
+@app.command("list")
+@speaks
+def list_(as_json: AsJson = False) -> None:
+    """List the latest version of every template."""
+    items = [_summary(found) for found in list_templates(actor=console_actor())]
+    columns = ("id", "version", "steps", "journeys", "title")
+    answer(
+        listing(items),
+        as_json=as_json,
+        text=lambda: table(([item[c] for c in columns] for item in items), columns),
+    )
+
+
+@app.command("show")
+@speaks
+def show(
+    template_id: Annotated[str, typer.Argument(metavar="ID", help="As `templates list` names it.")],
+    version: Annotated[int | None, typer.Option(help="An older version; the latest without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a template with all its steps."""
+    found = show_template(template_id=template_id, actor=console_actor(), version=version)
+    body = found.template.model_dump(mode="json")
+    answer({**body, **_summary(found), "steps": body["steps"]}, as_json=as_json, text=lambda: _as_text(found))
+
+
+@app.command("check")
+@speaks
+def check_(file: TemplateFile, as_json: AsJson = False) -> None:
+    """Check a template's text: problems with file and line, none when it can be published."""
+    problems = check(_read(file), file=str(file))
+    count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {file}"
+    data = listing({"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in problems)
+    if problems:
+        first = problems[0]
+        message = f"{count}, the first on line {first.line}: {first.message}"
+        data["error"] = {"code": "template_broken", "field": first.field, "message": message}
+    if as_json or problems:
+        answer(data, as_json=as_json, text="\n".join(str(problem) for problem in problems))
+    if not as_json:
+        say(f"{count}." if problems else f"{file}: no problems.")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command("publish")
+@speaks
+def publish(file: TemplateFile, as_json: AsJson = False) -> None:
+    """Publish a template's text as its next version; journeys that run keep theirs."""
+    version = publish_template(text=_read(file), actor=console_actor(), now=clock.now(), file=str(file))
+    answer(
+        {"id": version.template_id, "version": version.version, "digest": version.digest},
+        as_json=as_json,
+        text=f"{version} is published; its digest is {version.digest}.",
+    )
+
+
+def _summary(found: TemplateSummary) -> dict[str, Any]:
+    return {
+        "id": found.version.template_id,
+        "version": found.version.version,
+        "digest": found.version.digest,
+        "title": found.version.title,
+        "audience": found.version.audience,
+        "steps": len(found.template.steps),
+        "journeys": found.journeys,
+        "published_at": found.version.published_at.isoformat(),
+    }
+
+
+def _as_text(found: TemplateSummary) -> str:
+    lines = [f"{found.version.title} ({found.version})", "", found.template.summary]
+    for phase, name in PHASES.items():
+        lines += ["", f"{phase}. {name}"]
+        if reason := found.template.empty_phases.get(phase):
+            lines.append(f"   No steps: {reason}")
+        lines += [_line(step) for step in found.template.steps if step.phase == phase]
+    return "\n".join(lines)
+
+
+def _line(step: TemplateStep) -> str:
+    condition = f"  when {step.when}" if step.when else ""
+    return f"   {step.key:<28} {ROLE_LABELS[step.role]:<18} {step.due:<34} {step.title}{condition}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Invalid(
+            "file_unreadable", f"{file} cannot be read: {why}. Name a template's YAML file.", field="file"
+        ) from error
