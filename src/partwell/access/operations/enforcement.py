@@ -32,10 +32,9 @@ def schedule(departure: Departure, *, now: datetime) -> None:
             wake.escalate_at(departure.pk, hours, moment)
 
 
-def unschedule(departure: Departure, *, now: datetime) -> None:
+def unschedule(departure: Departure) -> None:
     """Take the timers back: the notice was withdrawn, or the departure is closed."""
     wake.forget(departure.pk, ESCALATE_HOURS)
-    resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
 
 
 @operation("access.enforce")
