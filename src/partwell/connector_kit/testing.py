@@ -136,6 +136,8 @@ class ConnectorContract:
             assert proof.read
             second: Receipt = await act(account.external_id)
             assert second.outcome is Outcome.ALREADY_DONE, verb
+            if verb is Verb.REVOKE_SESSIONS:
+                continue  # ended sessions come back nowhere
             await connector.restore(account.external_id, verb, snapshot)
             after = await connector.verify(account.external_id, verb)
             assert after.verdict is not Verdict.CONFIRMED, verb
