@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from partwell.config.database import database_settings
 from partwell.config.env import read, read_flag, read_list
+from partwell.config.mail import mail_settings
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(read("PARTWELL_DATA_DIR")).expanduser().resolve()
@@ -39,6 +40,7 @@ ALLOWED_HOSTS = [
     urlsplit(BASE_URL).hostname or "",
     *read_list("PARTWELL_ALLOWED_HOSTS"),
 ]
+BEHIND_PROXY = read_flag("PARTWELL_BEHIND_PROXY")
 USE_TLS = BASE_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -55,9 +57,17 @@ INSTALLED_APPS = [
     "partwell.departures",
     "partwell.access",
     "partwell.journeys",
+    # Before allauth, so that our templates are found first.
+    "partwell.web",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
 ]
 
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "partwell.web.middleware.EncryptedOnly",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -65,6 +75,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "partwell.web.middleware.ViewerClock",
+    "partwell.web.translate.RefusalMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -77,6 +92,39 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "partwell.web.signin.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+# Addresses come from the register, not from the one who signs in; nothing is left to verify.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if USE_TLS else "http"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "reauthenticate": "10/m/user",
+    "reset_password": "20/m/ip,5/h/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "5/m/user",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+MFA_ADAPTER = "partwell.web.signin.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Partwell"
+USERSESSIONS_TRACK_ACTIVITY = False
+# Shared by all processes, so that limits and used one-time codes count once for the whole installation.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"},
+}
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -87,6 +135,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "partwell.web.context.shell",
             ],
         },
     },
@@ -99,19 +148,44 @@ DEFAULT_PERSON_TIMEZONE = read("PARTWELL_TIMEZONE")
 DEFAULT_COUNTRY = read("PARTWELL_COUNTRY")
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+# Served out of the package itself; there is nothing to collect.
+STATIC_ROOT = None
 MEDIA_ROOT = DATA_DIR / "files"
 WHITENOISE_USE_FINDERS = True
 
+# With TLS the names are bound to this very host, so that no neighbour under the same domain can set them.
+SESSION_COOKIE_NAME = "__Host-partwell" if USE_TLS else "partwell"
+SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = USE_TLS
-CSRF_COOKIE_SECURE = USE_TLS
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "__Host-partwell-csrf" if USE_TLS else "partwell-csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SECURE = USE_TLS
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "partwell.web.errors.csrf_failure"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_SSL_REDIRECT = USE_TLS and not read_flag("PARTWELL_BEHIND_PROXY")
+SECURE_SSL_REDIRECT = USE_TLS and not BEHIND_PROXY
 SECURE_HSTS_SECONDS = 31_536_000 if USE_TLS else 0
-if read_flag("PARTWELL_BEHIND_PROXY"):
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS: list[str] = []
+
+globals().update(mail_settings(read("PARTWELL_SMTP_URL"), DATA_DIR))
+DEFAULT_FROM_EMAIL = read("PARTWELL_MAIL_FROM")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL

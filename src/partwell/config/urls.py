@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from partwell.web import errors, health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    # There is no sign-up, and addresses belong to the register: allauth's pages for both do not exist here.
+    path("account/signup/", errors.not_found),
+    path("account/email/", errors.not_found),
+    path("account/confirm-email/", errors.not_found),
+    path("account/login/code/confirm/", errors.not_found),
+    path("account/password/set/", errors.not_found),
+    path("", include("partwell.web.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("account/second-factor/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
+]
+
+handler400 = "partwell.web.errors.bad_request"
+handler403 = "partwell.web.errors.not_allowed"
+handler404 = "partwell.web.errors.not_found"
+handler500 = "partwell.web.errors.server_error"

@@ -1,0 +1,85 @@
+"""What every page of the shell needs to know, in a handful of queries."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.apps import apps
+from django.http import HttpRequest
+
+from partwell.departures.policies import visible_departures
+from partwell.departures.states import DepartureState
+from partwell.journeys.models import Step
+from partwell.journeys.states import StepState
+from partwell.people.models import User
+from partwell.people.roles import ROLE_LABELS
+from partwell.web.navigation import address_of, may_follow, sections_for
+from partwell.web.session import actor_of
+
+
+class Shell:
+    """The frame around a page. Each part is worked out when a template first asks for it, and only then:
+    an entrance page or a fragment costs nothing."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def _user(self) -> User | None:
+        user = getattr(self._request, "user", None)
+        return user if isinstance(user, User) and user.is_authenticated else None
+
+    @cached_property
+    def _installation(self) -> Any:
+        try:
+            return apps.get_model("people", "Installation").objects.first()
+        except LookupError:
+            return None
+
+    @property
+    def company(self) -> str:
+        """Whose installation this is; empty before the first run."""
+        return self._installation.company_name if self._installation else ""
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether everything here is invented, for trying things out."""
+        return bool(self._installation and self._installation.is_practice)
+
+    @cached_property
+    def me(self) -> dict[str, str] | None:
+        """The signed-in user's name, and what they are in a few words."""
+        if self._user is None:
+            return None
+        roles = sorted({ROLE_LABELS[grant.role] for grant in actor_of(self._request).grants})
+        what = ", ".join(roles[:2]) + (f" and {len(roles) - 2} more" if len(roles) > 2 else "")
+        return {"name": self._user.name or self._user.email, "what": what or self._user.email}
+
+    @cached_property
+    def sections(self) -> list[dict[str, object]]:
+        """The side bar, with how much waits behind each link."""
+        if self._user is None:
+            return []
+        actor = actor_of(self._request)
+        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN).count()
+        open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE).count()
+        counts = {
+            "web:my_steps": (mine, "open steps of yours"),
+            "web:departures": (open_departures, "departures in flight"),
+        }
+        return sections_for(actor, self._request.path, counts)
+
+    @cached_property
+    def start_url(self) -> str:
+        """Where a departure is started, for those who may; line managers follow from the register."""
+        if self._user is None or not (url := address_of("web:departure_start")):
+            return ""
+        actor = actor_of(self._request)
+        leads = self._user.person is not None and self._user.person.reports.exists()
+        return url if leads or may_follow(actor, "journeys.start") else ""
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Context processor: `shell` in every template."""
+    return {"shell": Shell(request)}

@@ -1,0 +1,89 @@
+"""What the side bar offers. An item appears once its page exists and is for this actor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+
+from partwell.people.actors import Actor
+from partwell.people.authorisation import load_matrix
+
+
+@dataclass(frozen=True)
+class Item:
+    """One link: its title, the URL name it leads to, its icon and whose it is.
+
+    `operation` is the row of the authorisation matrix that decides who sees the link; empty for all.
+    The page itself decides again.
+    """
+
+    title: str
+    name: str
+    icon: str
+    operation: str = ""
+
+
+SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
+    (
+        "",
+        (
+            Item("Today", "web:home", "sun-high"),
+            Item("Journeys", "web:departures", "route"),
+            Item("My steps", "web:my_steps", "checklist"),
+            Item("Access", "web:access_overview", "shield-lock"),
+            Item("People", "web:people", "users", "people.view"),
+            Item("Clients", "web:clients", "briefcase", "clients.view"),
+            Item("Evidence", "web:evidence", "rubber-stamp", "evidence.verify"),
+        ),
+    ),
+    (
+        "Set up",
+        (
+            Item("Templates", "web:templates", "layout-list", "templates.view"),
+            Item("Connections", "web:systems", "plug-connected", "systems.view"),
+            Item("Settings", "web:settings", "settings", "settings.view"),
+        ),
+    ),
+)
+
+
+def address_of(name: str) -> str:
+    """Where a page is, or nothing while this installation has no such page."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def may_follow(actor: Actor, operation: str) -> bool:
+    """Whether an office operation's row names a role that the actor holds."""
+    if not operation:
+        return True
+    return bool({grant.role.value for grant in actor.grants} & load_matrix().operations[operation].allow)
+
+
+def sections_for(actor: Actor, path: str, counts: dict[str, tuple[int, str]]) -> list[dict[str, object]]:
+    """The side bar for one page: sections with a title and items with url, icon, count and `is_here`."""
+    sections: list[dict[str, object]] = []
+    for title, items in SECTIONS:
+        links = []
+        for item in items:
+            url = address_of(item.name)
+            if not url or not may_follow(actor, item.operation):
+                continue
+            count, counted = counts.get(item.name, (0, ""))
+            links.append(
+                {
+                    "title": item.title,
+                    "url": url,
+                    "icon": item.icon,
+                    "count": count,
+                    "counted": counted,
+                    "is_here": path == url if url == "/" else path.startswith(url),
+                }
+            )
+        if links:
+            # "links", not "items": a template would find the dict's own method of that name.
+            sections.append({"title": title, "links": links})
+    return sections

@@ -1,0 +1,112 @@
+/* What the pages do beyond HTML and htmx. No framework, no inline handlers, nothing evaluated. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const live = document.getElementById("pw-live");
+  const one = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+  /** Say something to screen readers without moving focus. */
+  const announce = (words) => { if (live && words) { live.textContent = ""; live.textContent = words; } };
+
+  /* Clicks, delegated: what htmx brings in later works too. */
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    if (!target) return;
+    if (target.closest("[data-pw-theme]")) {
+      const theme = root.dataset.bsTheme === "dark" ? "light" : "dark";
+      root.dataset.bsTheme = theme;
+      try { localStorage.setItem("pw-theme", theme); } catch { /* kept for this page only */ }
+      announce(theme === "dark" ? "Dark" : "Light");
+    }
+    if (target.closest("[data-pw-menu]")) setMenu(!root.classList.contains("pw-menu-open"));
+    else if (root.classList.contains("pw-menu-open") && !target.closest(".pw-side")) setMenu(false);
+    if (target.closest("[data-pw-find]")) openPalette();
+    if (target.closest("[data-pw-print]")) print();
+    const chip = target.closest("[data-pw-role]");
+    if (chip) filterSteps(chip);
+  });
+
+  /* The menu on phones. */
+  const menuButton = one("[data-pw-menu]");
+  function setMenu(open) {
+    root.classList.toggle("pw-menu-open", open);
+    menuButton?.setAttribute("aria-expanded", String(open));
+    menuButton?.setAttribute("aria-label", open ? "Close the menu" : "Open the menu");
+    if (open) one(".pw-side a")?.focus();
+    else if (document.activeElement?.closest(".pw-side")) menuButton?.focus();
+  }
+
+  /* Show the steps of one role; the heading that follows says how many that leaves. */
+  function filterSteps(chip) {
+    all("[data-pw-role]").forEach((other) => other.setAttribute("aria-pressed", String(other === chip)));
+    const role = chip.dataset.pwRole;
+    const steps = all(".pw-step[data-r]");
+    steps.forEach((step) => { step.hidden = role !== "" && step.dataset.r !== role; });
+    announce(`${steps.filter((step) => !step.hidden).length} of ${steps.length} steps shown`);
+  }
+
+  /* Typed confirmation: the button stays disabled until the word matches. The server asks again. */
+  const syncWord = (input) => {
+    const button = document.getElementById(input.getAttribute("aria-controls"));
+    if (button) button.disabled = input.value.trim().toUpperCase() !== input.dataset.pwWord.toUpperCase();
+  };
+  document.addEventListener("input", (event) => { if (event.target.matches?.("[data-pw-word]")) syncWord(event.target); });
+  const prepare = (within) => all("[data-pw-word]", within).forEach(syncWord);
+  prepare(document);
+
+  /* The palette: Ctrl or Cmd with K, arrows, Enter. */
+  const palette = document.getElementById("pw-palette");
+  const input = palette && one("input", palette);
+  const options = () => (palette ? all('[role="option"]', palette) : []);
+  function openPalette() {
+    if (!palette || palette.open) return;
+    palette.showModal();
+    input.select();
+  }
+  function choose(option) {
+    options().forEach((other) => other.setAttribute("aria-selected", String(other === option)));
+    if (option) { input.setAttribute("aria-activedescendant", option.id); option.scrollIntoView({ block: "nearest" }); }
+    else input.removeAttribute("aria-activedescendant");
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && palette) { event.preventDefault(); openPalette(); }
+    if (event.key === "Escape" && root.classList.contains("pw-menu-open")) setMenu(false);
+  });
+  input?.addEventListener("keydown", (event) => {
+    const list = options();
+    const at = list.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.length) choose(list[(at + (event.key === "ArrowDown" ? 1 : -1) + list.length) % list.length]);
+    } else if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      one("a", list[at])?.click();
+    }
+  });
+  palette?.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+
+  /* After htmx: keep the reader where they were, and say what changed. */
+  document.addEventListener("htmx:afterSwap", (event) => {
+    prepare(event.target);
+    if (palette?.contains(event.target)) {
+      choose(options()[0] ?? null);
+      announce(`${options().length} results`);
+      return;
+    }
+    const wanted = one("[data-pw-focus]", event.target) ?? (event.target.matches("[data-pw-focus]") ? event.target : null);
+    if (wanted) { wanted.setAttribute("tabindex", "-1"); wanted.focus(); }
+    announce(one("[data-pw-announce]", event.target)?.dataset.pwAnnounce);
+  });
+  const lost = () => announce("Partwell did not answer. What you see may be old.");
+  document.addEventListener("htmx:sendError", lost);
+  document.addEventListener("htmx:timeout", lost);
+
+  /* Paper has no folds: everything that can open is open in print, and as before afterwards. */
+  let opened = [];
+  addEventListener("beforeprint", () => { opened = all("details:not([open])"); opened.forEach((details) => { details.open = true; }); });
+  addEventListener("afterprint", () => { opened.forEach((details) => { details.open = false; }); });
+
+  /* A page that came back with errors starts at their summary. */
+  one("[data-pw-errors]")?.focus();
+})();
