@@ -96,9 +96,6 @@ def operation(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     The name must have its row in the matrix, or importing the module fails.
     """
-    row = load_matrix().operations.get(name)
-    if row is None:
-        raise LookupError(f"operation {name!r} has no row in {MATRIX_FILE.name}")
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -106,10 +103,24 @@ def operation(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             with transaction.atomic():
                 return function(*args, **kwargs)
 
+        return reading(name)(run)
+
+    return register
+
+
+def reading(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Register a function that only reads as the one that does `name`; it needs no transaction.
+
+    On SQLite a transaction takes the one place of the writer, so reading must not open one.
+    """
+    if name not in load_matrix().operations:
+        raise LookupError(f"operation {name!r} has no row in {MATRIX_FILE.name}")
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
         if name in REGISTERED:
             raise LookupError(f"operation {name!r} is registered twice")
-        REGISTERED[name] = run
-        return run
+        REGISTERED[name] = function
+        return function
 
     return register
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -9,6 +10,34 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from partwell.people.roles import GRANTABLE, ROLE_LABELS
+
+
+class FoldedText(models.TextField):
+    """Other fields of the row, joined and folded, for finding and sorting whatever the case.
+
+    Databases disagree about the case of letters beyond ASCII, so Python folds. The value is made whenever
+    the whole row is saved, in bulk too; an update of single fields must name this one as well.
+    """
+
+    def __init__(self, *, of: tuple[str, ...] = (), **options: Any) -> None:
+        self.of = of
+        options.setdefault("editable", False)
+        options.setdefault("default", "")
+        super().__init__(**options)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        folded = fold(" ".join(filter(None, (getattr(model_instance, name) for name in self.of))))
+        setattr(model_instance, self.attname, folded)
+        return folded
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "of": self.of}
+
+
+def fold(text: str) -> str:
+    """`text` without its differences of case, of Unicode form and of spacing."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 class Installation(models.Model):
@@ -92,6 +121,8 @@ class Person(models.Model):
     username = models.CharField(max_length=150, blank=True)
     employee_number = models.CharField(max_length=60, blank=True)
     left_on_date = models.DateField(null=True, blank=True)
+    name_folded = FoldedText(of=("name",))
+    search_text = FoldedText(of=("name", "email", "department", "title", "username", "employee_number"))
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -103,7 +134,10 @@ class Person(models.Model):
                 "employee_number", condition=~models.Q(employee_number=""), name="person_number_once"
             ),
         ]
-        indexes = [models.Index(fields=["department"], name="person_department")]
+        indexes = [
+            models.Index(fields=["department"], name="person_department"),
+            models.Index(fields=["name_folded", "id"], name="person_by_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -134,6 +168,8 @@ class Client(models.Model):
     tier = models.CharField(max_length=40, blank=True)
     country = models.CharField(max_length=2, blank=True)
     ended_on_date = models.DateField(null=True, blank=True)
+    name_folded = FoldedText(of=("name",))
+    search_text = FoldedText(of=("name", "client_ref"))
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -142,6 +178,7 @@ class Client(models.Model):
         constraints = [
             models.UniqueConstraint("client_ref", condition=~models.Q(client_ref=""), name="client_ref_once"),
         ]
+        indexes = [models.Index(fields=["name_folded", "id"], name="client_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -14,6 +14,10 @@ from partwell.clock import is_timezone
 from partwell.evidence.operations import record
 from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import check_office, operation
+from partwell.people.imports import plan_import
+from partwell.people.imports.reading import Progress, no_progress
+from partwell.people.imports.report import ImportReport
+from partwell.people.imports.writing import as_ranges
 from partwell.people.models import Installation, Person, PersonAlias, RoleGrant, User
 from partwell.people.queries import people_by_address
 from partwell.people.roles import GRANTABLE, ROLE_LABELS, Role
@@ -150,6 +154,82 @@ def revoke_role(*, email: str, role: Role | str, department: str = "", actor: Ac
         at=now,
         fields={"user": address, "role": wanted.value, "department": department},
     )
+
+
+@operation("people.import")
+def import_people(
+    *,
+    data: bytes,
+    actor: Actor,
+    now: datetime,
+    dry_run: bool = False,
+    on_progress: Progress = no_progress,
+) -> ImportReport:
+    """Bring the staff register up to date from a CSV file: all of it, or with one bad line nothing."""
+    return _import("people", data, actor=actor, now=now, dry_run=dry_run, on_progress=on_progress)
+
+
+@operation("clients.import")
+def import_clients(
+    *,
+    data: bytes,
+    actor: Actor,
+    now: datetime,
+    dry_run: bool = False,
+    on_progress: Progress = no_progress,
+) -> ImportReport:
+    """Bring clients and their contacts up to date from a CSV file, all or nothing."""
+    return _import("clients", data, actor=actor, now=now, dry_run=dry_run, on_progress=on_progress)
+
+
+@operation("contracts.import")
+def import_contracts(
+    *,
+    data: bytes,
+    actor: Actor,
+    now: datetime,
+    dry_run: bool = False,
+    on_progress: Progress = no_progress,
+) -> ImportReport:
+    """Bring contracts up to date from a CSV file, all or nothing."""
+    return _import("contracts", data, actor=actor, now=now, dry_run=dry_run, on_progress=on_progress)
+
+
+IMPORTS = {"people": import_people, "clients": import_clients, "contracts": import_contracts}
+
+
+def _import(
+    kind: str, data: bytes, *, actor: Actor, now: datetime, dry_run: bool, on_progress: Progress
+) -> ImportReport:
+    check_office(actor, f"{kind}.import")
+    report, plan = plan_import(kind, data, is_dry_run=dry_run, on_progress=on_progress)
+    if dry_run or plan is None:
+        return report
+    try:
+        with transaction.atomic():
+            created, updated = plan.apply(on_progress=on_progress)
+    except IntegrityError:
+        raise Conflict(
+            "register_changed",
+            "Somebody else changed the register while this file was being imported. Import it again.",
+        ) from None
+    record(
+        f"{kind}.imported",
+        scope=REGISTER,
+        actor=actor.label,
+        at=now,
+        fields={
+            "file_sha256": report.digest,
+            "rows": report.rows,
+            "created": report.created,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "created_ids": as_ranges(created),
+            "updated_ids": as_ranges(updated),
+        },
+    )
+    report.is_applied = True
+    return report
 
 
 def ensure_user(person: Person, now: datetime) -> User:

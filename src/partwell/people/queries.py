@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from typing import Any, TypeVar
+
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Lower
 
-from partwell.people.models import Client, Installation, Person, RoleGrant, User
+from partwell.paging import decode_cursor, encode_cursor
+from partwell.people.actors import Actor
+from partwell.people.authorisation import check_allowed, reading
+from partwell.people.models import Client, Contact, Installation, Person, PersonAlias, RoleGrant, User, fold
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotFound
+
+LONGEST_PAGE = 200
+M = TypeVar("M", bound=Model)
 
 
 def installation() -> Installation | None:
@@ -83,7 +91,7 @@ def find_client(ref_or_name: str) -> Client:
     text = ref_or_name.strip()
     if text and (by_ref := Client.objects.filter(client_ref=text).first()):
         return by_ref
-    named = list(Client.objects.filter(name__iexact=text)[:5]) if text else []
+    named = list(Client.objects.filter(name_folded=fold(text))[:5]) if text else []
     if not named:
         raise Invalid(
             "unknown_client",
@@ -100,9 +108,83 @@ def find_client(ref_or_name: str) -> Client:
     return named[0]
 
 
-def get_person(person_id: int) -> Person:
-    """The register entry with its manager. Raises `NotFound`."""
-    person = Person.objects.select_related("manager").filter(pk=person_id).first()
-    if person is None:
+@reading("people.view")
+def list_people(
+    *, actor: Actor, search: str = "", department: str = "", after: str | None = None, limit: int = 50
+) -> tuple[list[Person], str | None]:
+    """A page of the staff register by name, managers loaded, and the cursor of the next page or None.
+
+    Every word of `search` must occur in a name, address, alias, title, department, username or number.
+    """
+    _check_may_read(actor, "people.view")
+    people = Person.objects.select_related("manager")
+    for word in fold(search).split():
+        known_as = PersonAlias.objects.filter(email__icontains=word).values("person")
+        people = people.filter(Q(search_text__contains=word) | Q(pk__in=known_as))
+    if department:
+        people = people.filter(department=department)
+    return _page(people, after, limit)
+
+
+@reading("clients.view")
+def list_clients(
+    *, actor: Actor, search: str = "", after: str | None = None, limit: int = 50
+) -> tuple[list[Client], str | None]:
+    """A page of the clients by name, account managers loaded, and the cursor of the next page or None.
+
+    Every word of `search` must occur in the name, the reference or a contact.
+    """
+    _check_may_read(actor, "clients.view")
+    clients = Client.objects.select_related("account_manager")
+    for word in fold(search).split():
+        contacts = Contact.objects.filter(Q(email__icontains=word) | Q(name__icontains=word)).values("client")
+        clients = clients.filter(Q(search_text__contains=word) | Q(pk__in=contacts))
+    return _page(clients, after, limit)
+
+
+def view_person(person_id: int, *, actor: Actor) -> Person:
+    """The register entry with `manager`, `aliases` and `reports` loaded. Raises `NotFound`.
+
+    Whether somebody leaves is not the register's to tell: it stands in rooms above this one.
+    """
+    _check_may_read(actor, "people.view")
+    people = Person.objects.select_related("manager").prefetch_related("aliases", "reports")
+    if (person := people.filter(pk=person_id).first()) is None:
         raise NotFound("person")
     return person
+
+
+def view_client(client_id: int, *, actor: Actor) -> Client:
+    """The client with `account_manager`, `contacts` and `contracts` loaded. Raises `NotFound`."""
+    _check_may_read(actor, "clients.view")
+    clients = Client.objects.select_related("account_manager").prefetch_related("contacts", "contracts")
+    if (client := clients.filter(pk=client_id).first()) is None:
+        raise NotFound("client")
+    return client
+
+
+def _check_may_read(actor: Actor, name: str) -> None:
+    """The office's roles, and those whom the register itself names as somebody's manager."""
+    held = {grant.role.value for grant in actor.grants}
+    if actor.person_id is not None and not held:
+        if Person.objects.filter(manager_id=actor.person_id).exists():
+            held.add(Role.LINE_MANAGER.value)
+        elif Client.objects.filter(account_manager_id=actor.person_id).exists():
+            held.add(Role.ACCOUNT_MANAGER.value)
+    check_allowed(actor, name, frozenset(held))
+
+
+def _page(rows: QuerySet[M], after: str | None, limit: int) -> tuple[list[M], str | None]:
+    if key := decode_cursor(after, 2):
+        name, pk = key
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+            raise Invalid(
+                "cursor_unknown", "This cursor is not one of ours. Begin without one.", field="cursor"
+            )
+        rows = rows.filter(Q(name_folded__gt=name) | Q(name_folded=name, pk__gt=int(pk)))
+    limit = min(max(limit, 1), LONGEST_PAGE)
+    page = list(rows.order_by("name_folded", "pk")[: limit + 1])
+    if len(page) <= limit:
+        return page, None
+    last: Any = page[limit - 1]
+    return page[:limit], encode_cursor((last.name_folded, last.pk))
