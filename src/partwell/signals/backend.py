@@ -22,8 +22,8 @@ class OutboxBackend(BaseEmailBackend):
                 Mail(
                     kind="account",
                     to=address,
-                    subject=message.subject,
-                    text=message.body,
+                    subject=str(message.subject),
+                    text=str(message.body),
                     dedupe_key=f"account:{uuid.uuid4()}",
                     scope="installation",
                 )

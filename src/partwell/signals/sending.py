@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from hashlib import sha256
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -54,11 +55,12 @@ def send_pending(*, now: datetime, limit: int = 100) -> int:
     Any number of workers may call this at once. It stops early when the server itself is in trouble, or
     after a minute, and leaves the rest for the next call.
     """
-    if not is_configured():
+    server = settings.MAIL_SERVER
+    if server is None:
         return 0
     started, sent = time.monotonic(), 0
     due = _due(now).order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:limit]
-    connection = EmailBackend(**settings.MAIL_SERVER)
+    connection = EmailBackend(**server)
     try:
         for pk in list(due):
             if time.monotonic() - started > BATCH_SECONDS:
@@ -89,7 +91,7 @@ def _due(now: datetime) -> QuerySet[Message]:
     return Message.objects.filter(free, state=MailState.QUEUED, next_attempt_at__lte=now)
 
 
-def _claim(pk: object, now: datetime) -> Message | None:
+def _claim(pk: UUID, now: datetime) -> Message | None:
     """Mark the mail as ours, or None when another worker was first: one conditional update decides."""
     lease = secrets.token_hex(16)
     claimed = (
@@ -118,8 +120,7 @@ def _hand_over(message: Message, connection: EmailBackend) -> _Trouble | None:
     except SealBroken:
         return _Trouble("Its text cannot be read under this installation's secret key.", is_permanent=True)
     except smtplib.SMTPRecipientsRefused as error:
-        code, words = next(iter(error.recipients.values()))
-        return _answer(code, words)
+        return _answer(*next(iter(error.recipients.values())))
     except smtplib.SMTPDataError as error:
         return _answer(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPNotSupportedError, ValueError) as error:
