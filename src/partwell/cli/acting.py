@@ -28,7 +28,9 @@ def acting(email: str | None) -> Actor:
     here = installation()
     if here is None or not here.is_practice:
         raise NotAllowed(
-            "not_practice", "--as works in practice installations only (partwell init --practice).", field="as"
+            "not_practice",
+            "--as works in practice installations only (partwell init --practice).",
+            field="as",
         )
     user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
     if user is None:

@@ -12,7 +12,9 @@ def read_date(text: str, field: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError as error:
-        raise Invalid("date_unreadable", f"“{text}” is no date; write it as 2026-11-27.", field=field) from error
+        raise Invalid(
+            "date_unreadable", f"“{text}” is no date; write it as 2026-11-27.", field=field
+        ) from error
 
 
 def read_moment(text: str, field: str) -> datetime:
@@ -21,5 +23,7 @@ def read_moment(text: str, field: str) -> datetime:
         return datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise Invalid(
-            "time_unreadable", f"“{text}” is no time; write it as 2026-11-27T17:30 or with +01:00.", field=field
+            "time_unreadable",
+            f"“{text}” is no time; write it as 2026-11-27T17:30 or with +01:00.",
+            field=field,
         ) from error

@@ -31,7 +31,9 @@ def start(
     person: Annotated[str, typer.Option(help="E-mail, alias or employee number.")] = "",
     client: Annotated[str, typer.Option(help="Client reference or name.")] = "",
     notice_date: Annotated[str, typer.Option(help="Day of the notice; today unless given.")] = "",
-    access_end: Annotated[str, typer.Option(help="When access ends; 17:30 on the last day unless given.")] = "",
+    access_end: Annotated[
+        str, typer.Option(help="When access ends; 17:30 on the last day unless given.")
+    ] = "",
     contract_end: Annotated[str, typer.Option(help="Last day of the contract.")] = "",
     reason: Annotated[str, typer.Option(help="One of the template's reason codes.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, store nothing.")] = False,
@@ -97,7 +99,14 @@ def list_(
         as_json=as_json,
         text=lambda: table(
             [
-                (i["id"], i["subject"], i["template"], i["last_working_day"], f"{i['done']} of {i['total']}", i["state"])
+                (
+                    i["id"],
+                    i["subject"],
+                    i["template"],
+                    i["last_working_day"],
+                    f"{i['done']} of {i['total']}",
+                    i["state"],
+                )
                 for i in items
             ],
             ("ID", "Who", "Template", "Last day", "Done", "State"),
@@ -174,7 +183,9 @@ def withdraw(
 @speaks
 def close(
     journey_id: JourneyId,
-    override_reason: Annotated[str, typer.Option(help="Ask a second person to let it close with things open.")] = "",
+    override_reason: Annotated[
+        str, typer.Option(help="Ask a second person to let it close with things open.")
+    ] = "",
     as_email: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -207,7 +218,11 @@ def find(text: str, actor: Any) -> Departure:
         return queries.get_departure(actor, text)
     if len(text) < 4 or not all(c in "0123456789abcdef-" for c in text):
         raise NotFound("departure")
-    found = [pk for pk in queries.visible_departures(actor).values_list("pk", flat=True) if str(pk).startswith(text)]
+    found = [
+        pk
+        for pk in queries.visible_departures(actor).values_list("pk", flat=True)
+        if str(pk).startswith(text)
+    ]
     if len(found) > 1:
         raise Conflict("id_ambiguous", f"“{text}” begins {len(found)} ids; write more of it.", field="id")
     if not found:

@@ -32,7 +32,10 @@ def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -
         listing(items),
         as_json=as_json,
         text=lambda: table(
-            [(i["phase"], i["key"], i["title"], i["owner"] or "nobody yet", i["due_at"][:10], i["state"]) for i in items],
+            [
+                (i["phase"], i["key"], i["title"], i["owner"] or "nobody yet", i["due_at"][:10], i["state"])
+                for i in items
+            ],
             ("Ph", "Key", "Step", "Owner", "Due", "State"),
         ),
     )
@@ -45,7 +48,9 @@ def complete(
     key: StepKey,
     note: Annotated[str, typer.Option(help="What was done.")] = "",
     link: Annotated[str, typer.Option(help="A web address that proves it.")] = "",
-    file: Annotated[Path | None, typer.Option(help="A file that proves it.", exists=True, dir_okay=False)] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file that proves it.", exists=True, dir_okay=False)
+    ] = None,
     as_email: As = None,
     as_json: AsJson = False,
 ) -> None:

@@ -66,7 +66,7 @@ class Owners:
         for _ in range(12):
             if person is None:
                 break
-            if person.left_on_date is None and person.pk != self._departure.person_id:
+            if person.pk != self._departure.person_id and _is_here(person):
                 if self._may_create:
                     user = ensure_user(person, now=self._now)
                     return Owner(user, user.name)
@@ -86,3 +86,10 @@ class Owners:
             # A queue would show the departure to the whole team. Somebody inside names the owner.
             return Owner(None, "")
         return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
+
+
+def _is_here(person: Person) -> bool:
+    """Whether they are still with us: not marked as left, and their sign-in has not been ended."""
+    if person.left_on_date is not None:
+        return False
+    return not User.objects.filter(person=person, is_active=False).exists()

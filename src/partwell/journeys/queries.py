@@ -160,7 +160,9 @@ def steps_of(departure: Departure) -> list[Step]:
     """All steps of a journey in their order, each with its owner, comments and files counted."""
     return list(
         departure.journey.steps.select_related("owner")
-        .annotate(comment_count=Count("comments", distinct=True), file_count=Count("attachments", distinct=True))
+        .annotate(
+            comment_count=Count("comments", distinct=True), file_count=Count("attachments", distinct=True)
+        )
         .order_by("phase", "position", "pk")
     )
 
@@ -243,7 +245,11 @@ def departure_dict(departure: Departure, held: frozenset[str], actor: Actor) -> 
     """A departure's own facts, without the fields that this actor may not read."""
     facts: dict[str, Any] = {
         "id": str(departure.pk),
-        "subject": {"kind": departure.subject_kind, "name": departure.subject_name, "email": departure.subject_email},
+        "subject": {
+            "kind": departure.subject_kind,
+            "name": departure.subject_name,
+            "email": departure.subject_email,
+        },
         "template": f"{departure.journey.template.template_id}",
         "template_version": departure.journey.template.version,
         "state": departure.journey.state,
@@ -263,7 +269,9 @@ def departure_dict(departure: Departure, held: frozenset[str], actor: Actor) -> 
     return facts
 
 
-def journey_dict(departure: Departure, actor: Actor, *, steps: Iterable[Step] | None = None) -> dict[str, Any]:
+def journey_dict(
+    departure: Departure, actor: Actor, *, steps: Iterable[Step] | None = None
+) -> dict[str, Any]:
     """A journey with its steps as the API and the command line show it.
 
     Raises as `departures.policies.authorise` for who may not see it.

@@ -43,7 +43,9 @@ def obstacles(departure: Departure) -> list[Obstacle]:
     steps = departure.journey.steps.filter(state__in=PENDING, is_required=True).only("key", "title", "phase")
     found = [Obstacle("step", step.title, step.key) for step in steps]
     found += [
-        Obstacle("account", f"{account['account']} in {account['system']}: {account['state']}", account["system"])
+        Obstacle(
+            "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
+        )
         for account in access_queries.live_accounts(departure)
     ]
     return found
@@ -97,9 +99,7 @@ def approve_override(*, departure: Departure, actor: Actor, now: datetime) -> Jo
     if not journey.override_reason:
         raise Conflict("no_override_asked", "Nobody has asked for this. Ask for it with a reason first.")
     if not actor.can_be_second_person:
-        raise NotAllowed(
-            "second_person_needed", "This is approved by a person who signed in to the web."
-        )
+        raise NotAllowed("second_person_needed", "This is approved by a person who signed in to the web.")
     if actor.user_id == journey.override_by_id:
         raise NotAllowed("same_person", "You asked for this, so somebody else has to approve it.")
     journey.override_approved_by = actor.label
@@ -127,7 +127,9 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
     authorise(actor, "journeys.withdraw", departure)
     reason = reason.strip()
     if len(reason) < 5:
-        raise Invalid("reason_missing", "Say why the notice is withdrawn; the record keeps it.", field="reason")
+        raise Invalid(
+            "reason_missing", "Say why the notice is withdrawn; the record keeps it.", field="reason"
+        )
     journey = departure.journey
     pending = journey.steps.filter(state__in=PENDING)
     undone = list(pending.values_list("key", flat=True))

@@ -119,7 +119,9 @@ def draft_move(
     after = _dates(departure)
     return MoveDraft(
         departure=departure,
-        dates=tuple(DateChange(name, before[name], after[name]) for name in before if before[name] != after[name]),
+        dates=tuple(
+            DateChange(name, before[name], after[name]) for name in before if before[name] != after[name]
+        ),
         steps=tuple(_replan(departure, now)),
         warnings=warnings,
     )
@@ -200,8 +202,11 @@ def edit(*, departure: Departure, changes: dict[str, str], actor: Actor, now: da
         scope=departure_scope(departure.pk),
         actor=actor.label,
         at=now,
-        fields={f"{field}_{when}": value for field in changed for when, value in
-                (("before", before[field]), ("after", changes[field]))},
+        fields={
+            f"{field}_{when}": value
+            for field in changed
+            for when, value in (("before", before[field]), ("after", changes[field]))
+        },
     )
     engine.poke(departure.pk)
     return draft
@@ -261,22 +266,31 @@ def _apply(draft: MoveDraft, *fields: str) -> None:
 def _check_revision(departure: Departure, expected: int | None) -> None:
     if expected is not None and expected != departure.revision:
         raise Conflict(
-            "changed_meanwhile", "Somebody changed this departure since you looked. Look at the difference again."
+            "changed_meanwhile",
+            "Somebody changed this departure since you looked. Look at the difference again.",
         )
 
 
 def _check_value(departure: Departure, field: str, value: str) -> None:
     if field == "timezone":
         if not clock.is_timezone(value):
-            raise Invalid("timezone_unknown", f"“{value}” is no timezone; write one like Europe/Berlin.", field=field)
+            raise Invalid(
+                "timezone_unknown", f"“{value}” is no timezone; write one like Europe/Berlin.", field=field
+            )
     elif field == "reason":
         known = load_version(departure.journey.template).reasons
         if value not in (*known, "not_stated"):
-            raise Invalid("reason_unknown", f"“{value}” is not known. Known are: {', '.join(known)}.", field=field)
+            raise Invalid(
+                "reason_unknown", f"“{value}” is not known. Known are: {', '.join(known)}.", field=field
+            )
     elif field != "jurisdiction":
         known_codes = [code for code, _ in Departure._meta.get_field(field).choices or []]
         if value not in known_codes:
-            raise Invalid(f"{field}_unknown", f"“{value}” is not known. Known are: {', '.join(known_codes)}.", field=field)
+            raise Invalid(
+                f"{field}_unknown",
+                f"“{value}” is not known. Known are: {', '.join(known_codes)}.",
+                field=field,
+            )
 
 
 def _dates(departure: Departure) -> dict[str, str]:

@@ -76,9 +76,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     Refusals as for `draft_journey`. The departure, its participants, all steps and the evidence event
     commit together, with one wake-up for the engine and its access timers.
     """
-    draft = draft_journey(
-        template_id=template_id, intake=intake, actor=actor, now=now, may_create=True
-    )
+    draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
     departure = draft.departure
     try:
         with transaction.atomic():
@@ -144,9 +142,7 @@ def give_notice(*, template_id: str, intake: Intake, actor: Actor, now: datetime
 
 
 @operation("notices.settle")
-def settle_notice(
-    *, notice: Notice, journey: Journey | None, actor: Actor, now: datetime
-) -> Notice:
+def settle_notice(*, notice: Notice, journey: Journey | None, actor: Actor, now: datetime) -> Notice:
     """Mark a waiting notice as started (with the journey that answers it) or declined (None)."""
     check_office(actor, "notices.settle")
     if notice.state != NoticeState.WAITING:
@@ -155,9 +151,7 @@ def settle_notice(
     notice.departure = journey.departure if journey else None
     notice.settled_by, notice.settled_at = actor.label, now
     notice.save(update_fields=["state", "departure", "settled_by", "settled_at"])
-    record(
-        f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={}
-    )
+    record(f"notice.{notice.state}", scope=f"notice:{notice.pk}", actor=actor.label, at=now, fields={})
     return notice
 
 
@@ -166,7 +160,9 @@ def known_template(template_id: str) -> TemplateVersion:
     try:
         return latest(template_id)
     except NotFound as error:
-        known = TemplateVersion.objects.order_by("template_id").values_list("template_id", flat=True).distinct()
+        known = (
+            TemplateVersion.objects.order_by("template_id").values_list("template_id", flat=True).distinct()
+        )
         raise Invalid(
             "template_unknown",
             f"There is no template “{template_id}”. Known are: {', '.join(known) or 'none yet'}.",

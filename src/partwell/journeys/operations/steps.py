@@ -43,7 +43,9 @@ def undo_step(*, step: Step, actor: Actor, now: datetime) -> Step:
     """Take back a completion or a skip. What had opened because of it is blocked again."""
     step = lock_step(step, "steps.undo", actor)
     if step.state not in (StepState.DONE, StepState.SKIPPED):
-        raise Conflict("step_not_settled", f"“{step.title}” is {_words(step.state)}; there is nothing to undo.")
+        raise Conflict(
+            "step_not_settled", f"“{step.title}” is {_words(step.state)}; there is nothing to undo."
+        )
     check_can_settle(step)
     before = step.state
     step.skip_reason = ""
@@ -180,12 +182,12 @@ def lock_step(step: Step, name: str, actor: Actor) -> Step:
     return fresh
 
 
-def settle(
-    step: Step, state: StepState, *, actor: Actor, now: datetime, kind: str, **fields: Any
-) -> Step:
+def settle(step: Step, state: StepState, *, actor: Actor, now: datetime, kind: str, **fields: Any) -> Step:
     """Move a locked step to `state`, and block or open what depends on it, with one evidence event."""
     if state not in STEP_TRANSITIONS[StepState(step.state)]:
-        raise Conflict("step_transition", f"“{step.title}” is {_words(step.state)}; it cannot become {state}.")
+        raise Conflict(
+            "step_transition", f"“{step.title}” is {_words(step.state)}; it cannot become {state}."
+        )
     is_over = state in (StepState.DONE, StepState.SKIPPED)
     step.state = state
     step.settled_at, step.settled_by = (now, actor.label) if is_over else (None, "")
