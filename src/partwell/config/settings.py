@@ -146,6 +146,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 DEFAULT_PERSON_TIMEZONE = read("PARTWELL_TIMEZONE")
 DEFAULT_COUNTRY = read("PARTWELL_COUNTRY")
+OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
 
 STATIC_URL = "static/"
 # Served out of the package itself; there is nothing to collect.

@@ -14,7 +14,7 @@ def poke(departure_id: UUID) -> None:
     """Ask that the journey of this departure looks at itself once this transaction has committed."""
 
 
-def enqueue(workflow: str, *args: str, key: str, lane: str = "actions") -> None:
+def enqueue(workflow: str, *args: str, key: str, lane: str = "actions", partition: str = "") -> None:
     """Ask for one run of a registered workflow with string arguments, once per `key`, after commit.
 
     It runs at least once: a run that a crash cut short begins again, so it must read before it acts.

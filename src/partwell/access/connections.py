@@ -1,0 +1,194 @@
+"""From a system's row to a connector that can be called, each call within a time limit.
+
+Connectors are async and know no database; Django's ORM is not async. So work goes in turns: rows are read
+and written between calls, never during one, and no transaction is open while a target is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from partwell import clock
+from partwell.access.models import System
+from partwell.connector_kit import registry
+from partwell.connector_kit.addresses import AllowList
+from partwell.connector_kit.contract import (
+    Connection,
+    Connector,
+    ConnectorError,
+    ErrorKind,
+    Identity,
+    Reversibility,
+)
+from partwell.connector_kit.secrets import ReferencedSecrets
+from partwell.connector_kit.transport import Transport
+from partwell.departures.models import Departure
+from partwell.departures.states import SubjectKind
+from partwell.people.models import Contact, PersonAlias
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One system as a value, with what its connection can do here."""
+
+    system_id: int
+    name: str
+    connector: str
+    settings: Mapping[str, Any]
+    capabilities: Mapping[str, Reversibility | None]
+    time_limit_seconds: float
+    sessions_note: str = ""
+
+
+def target_of(system: System) -> Target:
+    """The system as a value. One whose connector is not installed can do nothing: a person has to."""
+    registered = registry.find(system.connector)
+    capabilities = {} if registered is None else dict(registered.manifest.capabilities)
+    return Target(
+        system_id=system.pk,
+        name=system.name,
+        connector=system.connector,
+        settings=system.settings,
+        capabilities={name: value for name, value in capabilities.items() if name not in system.without},
+        time_limit_seconds=system.time_limit_seconds,
+        sessions_note="" if registered is None else registered.manifest.sessions_note,
+    )
+
+
+def open_connector(target: Target, *, read_only: bool = False) -> Connector:
+    """A connector for this target. Raises `ConnectorError` when it cannot even be built."""
+    registered = registry.find(target.connector)
+    if registered is None:
+        raise ConnectorError(
+            ErrorKind.UNSUPPORTED, f"There is no connector called {target.connector!r} here."
+        )
+    connection = Connection(
+        name=target.name,
+        settings=target.settings,
+        secrets=ReferencedSecrets(),
+        transport=transport(read_only=read_only),
+        now=clock.now,
+    )
+    try:
+        return registered.open(connection)
+    except ConnectorError:
+        raise
+    except Exception as error:
+        raise _fault(error) from error
+
+
+def transport(*, read_only: bool = False) -> Transport:
+    """The guarded way out, with the operator's allow-list."""
+    return Transport(AllowList.parse(settings.OUTBOUND_ALLOW), read_only=read_only)
+
+
+async def limited(call: Awaitable[T], seconds: float) -> T:
+    """Await a call to a target; whatever goes wrong comes out as `ConnectorError`."""
+    try:
+        return await asyncio.wait_for(call, seconds)
+    except ConnectorError:
+        raise
+    except TimeoutError:
+        raise ConnectorError(ErrorKind.RETRYABLE, f"It did not answer within {seconds:g} seconds.") from None
+    except Exception as error:
+        raise _fault(error) from error
+
+
+def _fault(error: Exception) -> ConnectorError:
+    # Only the kind of the fault: its text may quote what was sent, secrets included.
+    return ConnectorError(ErrorKind.RETRYABLE, f"The connector has a fault ({type(error).__name__}).")
+
+
+class Session:
+    """A connector on an event loop of its own, called in turns from synchronous code."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._loop = asyncio.new_event_loop()
+        try:
+            self.connector = open_connector(target)
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._loop.run_until_complete(limited(self.connector.close(), self.target.time_limit_seconds))
+        except ConnectorError:
+            pass  # it lets go or it does not; what was done is on record by now
+        finally:
+            # Not `asyncio.Runner`: closing that waits for threads, and one may be stuck in a blocking library.
+            self._loop.close()
+
+    def call(self, make: Callable[[Any], Awaitable[T]]) -> T:
+        """Run `make(connector)` within the system's time limit. Raises `ConnectorError` only."""
+        return self._loop.run_until_complete(limited(make(self.connector), self.target.time_limit_seconds))
+
+    def run(self, make: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+        """Run `make(connector)`, which limits its own calls."""
+        return self._loop.run_until_complete(make(self.connector))
+
+
+def run_together(work: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run coroutines side by side on a loop of their own; none may raise."""
+
+    async def gather() -> list[T]:
+        return list(await asyncio.gather(*work))
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(gather())
+    finally:
+        loop.close()
+
+
+def identities_of(departure: Departure) -> tuple[Identity, ...]:
+    """By what the leaver may be known: one identity for a colleague, one for each contact of a client."""
+    if departure.subject_kind == SubjectKind.CLIENT:
+        contacts = Contact.objects.filter(client=departure.client) if departure.client else ()
+        found = [Identity(emails=(c.email,), display_name=c.name) for c in contacts]
+        known = {identity.emails[0].lower() for identity in found}
+        if departure.subject_email and departure.subject_email.lower() not in known:
+            found.append(Identity(emails=(departure.subject_email,)))
+        return tuple(found)
+    person = departure.person
+    identity = Identity(emails=_once(departure.subject_email), display_name=departure.subject_name)
+    if person is None:
+        return (identity,)
+    aliases = PersonAlias.objects.filter(person=person).values_list("email", flat=True)
+    return (
+        replace(
+            identity,
+            emails=_once(person.email, departure.subject_email, *aliases),
+            usernames=_once(person.username),
+            employee_number=person.employee_number,
+        ),
+    )
+
+
+def identity_of(departure: Departure) -> Identity:
+    """All by which the leaver may be known, together."""
+    identities = identities_of(departure)
+    return Identity(
+        emails=_once(*(email for identity in identities for email in identity.emails)),
+        usernames=_once(*(name for identity in identities for name in identity.usernames)),
+        employee_number=next((i.employee_number for i in identities if i.employee_number), ""),
+        display_name=departure.subject_name,
+    )
+
+
+def _once(*values: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))

@@ -1,0 +1,135 @@
+"""The standing rule at access end, and telling people before it comes to that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from partwell.access import wake
+from partwell.access.models import Alert, Plan, System
+from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
+from partwell.access.proposals import seal
+from partwell.access.states import PlanKind, PlanState
+from partwell.departures.models import Departure
+from partwell.departures.policies import authorise
+from partwell.engine.operations import poke
+from partwell.evidence.operations import departure_scope, record
+from partwell.people.actors import Actor, engine_actor
+from partwell.people.authorisation import operation
+
+ESCALATE_HOURS = (24, 1)
+NO_APPROVED_PLAN = "no_approved_plan"
+RULE = "standing rule"
+
+
+def schedule(departure: Departure, *, now: datetime) -> None:
+    """Set, or move, the timers of this departure's access end. To be called whenever its dates change, in
+    the same transaction. An escalation whose time is past already is not set again."""
+    wake.end_at(departure.pk, departure.access_end_at)
+    for hours in ESCALATE_HOURS:
+        moment = departure.access_end_at - timedelta(hours=hours)
+        if moment > now:
+            wake.escalate_at(departure.pk, hours, moment)
+
+
+def unschedule(departure: Departure, *, now: datetime) -> None:
+    """Take the timers back: the notice was withdrawn, or the departure is closed."""
+    wake.forget(departure.pk, ESCALATE_HOURS)
+    resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
+
+
+@operation("access.enforce")
+def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -> Plan | None:
+    """Access ends now, with a signature or without.
+
+    An approved plan is applied whole. Otherwise every system gets a run under the standing rule, which looks
+    for the accounts itself, blocks and suspends them and ends their sessions; what cannot be undone waits
+    for an approval. Returns None when there is nothing to do: the departure has ended or moved, or a run
+    under the rule is on its way.
+    """
+    departure = Departure.objects.get(pk=departure_id)
+    actor = actor or engine_actor(RULE)
+    if not departure.is_open or now < departure.access_end_at:
+        return None
+    authorise(actor, "access.enforce", departure)
+    lock(departure)
+    latest = departure.access_plans.order_by("-version").first()
+    if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
+        return None
+    if latest is not None and latest.state == PlanState.APPROVED:
+        start_runs(latest, actor=engine_actor(f"approved plan {latest.version}"), now=now)
+        return latest
+    plan = new_plan(departure, kind=PlanKind.STANDING, actor=actor, now=now)
+    plan.reason = (
+        "Access has ended; nobody had approved a plan."
+        if latest is None or latest.approved_at is None
+        else ("Access has ended; what was cut before is read again, what was not is cut.")
+    )
+    systems = list(System.objects.filter(is_enabled=True))
+    seal(plan)
+    record_plan(plan, actor, now)
+    start_runs(plan, actor=actor, now=now, systems=systems)
+    poke(departure.pk)
+    return plan
+
+
+def _covers_everything(plan: Plan) -> bool:
+    """Whether the running plan has a run in every enabled system; a delta has only its own."""
+    return not System.objects.filter(is_enabled=True).exclude(runs__plan=plan).exists()
+
+
+@operation("access.escalate")
+def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -> Alert | None:
+    """Raise that access ends soon and no plan is approved; None when there is no need to."""
+    departure = Departure.objects.get(pk=departure_id)
+    if not departure.is_open:
+        return None
+    actor = actor or engine_actor("access end is near")
+    authorise(actor, "access.escalate", departure)
+    latest = departure.access_plans.order_by("-version").first()
+    if latest is not None and latest.approved_at is not None:
+        resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
+        return None
+    minutes = max(0, round((departure.access_end_at - now).total_seconds() / 60))
+    left = f"{round(minutes / 60)} hours" if minutes >= 90 else f"{minutes} minutes"
+    return raise_alert(
+        departure,
+        kind=NO_APPROVED_PLAN,
+        key=departure.access_end_at.isoformat() + (":24" if minutes > 90 else ":1"),
+        text=(
+            f"Access of {departure.subject_name} ends in {left}, and no plan is approved. At that time "
+            "sign-in is blocked and sessions are ended all the same; the rest waits for an approval."
+        ),
+        actor=actor,
+        now=now,
+    )
+
+
+def raise_alert(
+    departure: Departure, *, kind: str, text: str, actor: Actor, now: datetime, key: str = ""
+) -> Alert:
+    """Raise something that people must be told, in the caller's transaction. Raised twice, it is there once."""
+    alert, is_new = Alert.objects.get_or_create(
+        departure=departure, kind=kind, key=key[:120], defaults={"text": text, "raised_at": now}
+    )
+    if not is_new and alert.resolved_at is None and alert.text == text:
+        return alert
+    if not is_new:
+        alert.text, alert.raised_at, alert.resolved_at = text, now, None
+        alert.save()
+    record(
+        "access.alert_raised",
+        scope=departure_scope(departure.pk),
+        actor=actor.label,
+        at=now,
+        fields={"kind": kind, "text": text},
+    )
+    return alert
+
+
+def resolve_alerts(departure: Departure, *, now: datetime, kind: str, key: str | None = None) -> int:
+    """Mark alerts of a kind as resolved, in the caller's transaction; returns how many were open."""
+    alerts = Alert.objects.filter(departure=departure, kind=kind, resolved_at__isnull=True)
+    if key is not None:
+        alerts = alerts.filter(key=key)
+    return alerts.update(resolved_at=now)

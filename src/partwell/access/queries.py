@@ -1,0 +1,279 @@
+"""Reading about access: plans as people and programs see them, and whether anything is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
+from partwell.access.states import SETTLED, AccessState, Link, PlanKind, PlanState
+from partwell.connector_kit.contract import Outcome, Reversibility
+from partwell.departures.models import Departure
+from partwell.departures.policies import authorise, visible_departures
+from partwell.people.actors import Actor
+
+NO_VERB = {
+    AccessState.AMBIGUOUS: "choose_account",
+    AccessState.UNREACHABLE: "ask_again",
+    AccessState.MANUAL: "by_hand",
+}
+
+
+def latest_plan(departure: Departure) -> Plan | None:
+    """The newest plan of a departure, of whatever kind."""
+    return Plan.objects.filter(departure=departure).order_by("-version").first()
+
+
+def find_account(departure: Departure, *, system: str, external_id: str) -> AccountRecord | None:
+    """One account by where it is; an empty `external_id` is the system itself."""
+    return AccountRecord.objects.filter(
+        departure=departure, system__name=system, external_id=external_id
+    ).first()
+
+
+def unsettled(departure: Departure) -> QuerySet[AccountRecord]:
+    """Accounts that are not settled, and systems that did not answer or that a person has to look into."""
+    return (
+        AccountRecord.objects.filter(departure=departure)
+        .exclude(state__in=SETTLED)
+        .exclude(link=Link.NOT_OURS)
+        .select_related("system")
+    )
+
+
+def live_accounts(departure: Departure) -> list[dict[str, str]]:
+    """All that keeps access from being settled: `system`, `account`, `state`, `reason`.
+
+    A system that was never asked is in it as well, as `unknown`.
+    """
+    rows = [
+        {
+            "system": account.system.name,
+            "account": account.login or account.external_id or "(the system)",
+            "state": account.state,
+            "reason": account.reason,
+        }
+        for account in unsettled(departure)
+    ]
+    return rows + [
+        {
+            "system": name,
+            "account": "(the system)",
+            "state": "unknown",
+            "reason": "This system was not asked yet; make an access plan.",
+        }
+        for name in unasked_systems(departure)
+    ]
+
+
+def is_settled(departure: Departure) -> bool:
+    """Whether all access is gone, by proof or by a person's word.
+
+    Never while an enabled system has not been asked, never with an account alive.
+    """
+    return not unsettled(departure).exists() and not unasked_systems(departure)
+
+
+def settled_summary(departure: Departure) -> str | None:
+    """A sentence that says how access ended, or None while it is not settled."""
+    if not is_settled(departure):
+        return None
+    accounts = AccountRecord.objects.filter(departure=departure).exclude(link=Link.NOT_OURS)
+    counts = Counter(accounts.values_list("state", flat=True))
+    if not counts:
+        return "No connected system has an account."
+    words = {
+        AccessState.VERIFIED: "read back and closed",
+        AccessState.ATTESTED: "attested by a person",
+        AccessState.IMPOSSIBLE: "impossible, with a reason",
+    }
+    return ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state]) + "."
+
+
+def approval_summary(departure: Departure) -> str | None:
+    """A sentence that says by whom the plan was approved, or None while something waits for an approval."""
+    plan = Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    if plan is None or plan.state == PlanState.SUPERSEDED:
+        return None
+    if plan.approved_at is not None:
+        return f"Plan {plan.version} was approved by {plan.approved_by}."
+    is_unclear = AccountRecord.objects.filter(
+        departure=departure, state__in=(AccessState.AMBIGUOUS, AccessState.UNREACHABLE)
+    ).exists()
+    waits = Change.objects.filter(
+        account__departure=departure, is_current=True, authority="", state=AccessState.PLANNED
+    ).exists()
+    if is_unclear or waits or unasked_systems(departure):
+        return None
+    return f"Plan {plan.version} has nothing that needs an approval."
+
+
+def restorable(departure: Departure) -> list[dict[str, str]]:
+    """What Partwell changed and could put back, and how far: `system`, `account`, `effect`, `reversibility`."""
+    changes = (
+        Change.objects.filter(
+            account__departure=departure,
+            account__snapshot__isnull=False,
+            receipt__isnull=False,
+            is_current=True,
+        )
+        .exclude(plan__kind=PlanKind.RESTORE)
+        .select_related("account__system")
+    )
+    return [
+        {
+            "system": change.account.system.name,
+            "account": change.account.login or change.account.external_id,
+            "effect": change.verb,
+            "reversibility": change.reversibility,
+        }
+        for change in changes
+        if (change.receipt or {}).get("outcome") != Outcome.ALREADY_DONE
+        and change.reversibility != Reversibility.NONE
+    ]
+
+
+def unasked_systems(departure: Departure) -> list[str]:
+    """Enabled systems of which no plan of this departure has an answer; unknown is not "no account"."""
+    answers: dict[str, str] = {}
+    for given in (
+        Plan.objects.filter(departure=departure)
+        .exclude(kind=PlanKind.RESTORE)
+        .order_by("version")
+        .values_list("answers", flat=True)
+    ):
+        answers.update({name: answer["found"] for name, answer in given.items()})
+    enabled = System.objects.filter(is_enabled=True).values_list("name", flat=True)
+    return [name for name in enabled if name not in answers]
+
+
+def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
+    """The latest plan with everything that is current, in at most eight queries.
+
+    A change that an earlier plan made and nothing replaced is in it too, with that plan's version.
+    """
+    authorise(actor, "access.view", departure)
+    plan = latest_plan(departure)
+    changes = list(
+        Change.objects.filter(account__departure=departure, is_current=True)
+        .exclude(account__link=Link.NOT_OURS)
+        .select_related("account__system", "plan")
+    )
+    covered = {change.account_id for change in changes}
+    others = (
+        AccountRecord.objects.filter(departure=departure)
+        .exclude(link=Link.NOT_OURS)
+        .exclude(pk__in=covered)
+        .select_related("system")
+    )
+    rows = [_change_row(change) for change in changes] + [_account_row(account) for account in others]
+    rows.sort(key=lambda row: (row["system"], row["account"], row["position"]))
+    counts = Counter(row["state"] for row in rows)
+    runs = SystemRun.objects.filter(plan__departure=departure).order_by("pk").select_related("system", "plan")
+    return {
+        "id": None if plan is None else plan.pk,
+        "version": None if plan is None else plan.version,
+        "kind": None if plan is None else plan.kind,
+        "state": None if plan is None else plan.state,
+        "reason": "" if plan is None else plan.reason,
+        "checksum": None if plan is None else plan.checksum,
+        "made_by": "" if plan is None else plan.made_by,
+        "made_at": None if plan is None else plan.made_at.isoformat(),
+        "approved_by": "" if plan is None else plan.approved_by,
+        "systems": {} if plan is None else plan.answers,
+        "runs": [
+            {
+                "system": run.system.name,
+                "plan": run.plan.version,
+                "state": run.state,
+                "reason": run.reason,
+                "next_at": run.next_at.isoformat() if run.next_at else None,
+            }
+            for run in runs
+        ],
+        "changes": rows,
+        "counts": dict(counts),
+        "is_settled": is_settled(departure),
+    }
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    account = change.account
+    restores = change.authority == "restore"
+    action = f"restore:{change.verb}" if restores else change.verb or "by_hand"
+    name = account.login or account.external_id or account.system.title
+    return {
+        "system": account.system.name,
+        "account": account.external_id,
+        "login": account.login,
+        "action": action,
+        "call": f"{account.system.connector}: {action.replace('_', ' ')} {name} ({account.external_id})"
+        if change.verb
+        else "",
+        "position": change.position,
+        "state": change.state,
+        "reason": change.reason,
+        "plan": change.plan.version,
+        "authority": change.authority,
+        "reversibility": change.reversibility,
+        "attempts": change.attempts,
+        "matched_by": account.matched_by,
+        "is_active": account.is_active,
+        "open_sessions": account.open_sessions,
+        "entitlements": [held["name"] for held in account.entitlements],
+        "requested_at": _iso(change.requested_at),
+        "accepted_at": _iso(change.accepted_at),
+        "verified_at": _iso(change.verified_at),
+        "proof": change.proof,
+        "request_id": (change.receipt or {}).get("request_id", ""),
+    }
+
+
+def _account_row(account: AccountRecord) -> dict[str, Any]:
+    return {
+        "system": account.system.name,
+        "account": account.external_id,
+        "login": account.login,
+        "action": NO_VERB.get(AccessState(account.state), "none"),
+        "call": "",
+        "position": 99,
+        "state": account.state,
+        "reason": account.reason,
+        "matched_by": account.matched_by,
+        "is_active": account.is_active,
+        "open_sessions": account.open_sessions,
+        "entitlements": [held["name"] for held in account.entitlements],
+    }
+
+
+def _iso(moment: Any) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def has_pending_runs(departure: Departure) -> bool:
+    """Whether anything is being cut, or waits for a system."""
+    return SystemRun.objects.filter(plan__departure=departure, state__in=("running", "waiting")).exists()
+
+
+def open_alerts(actor: Actor) -> QuerySet[Alert]:
+    """What people must be told, of the departures that exist for this actor."""
+    return Alert.objects.filter(
+        Q(departure__in=visible_departures(actor)), resolved_at__isnull=True
+    ).select_related("departure")
+
+
+def systems_list() -> list[dict[str, Any]]:
+    """All connected systems, without their settings."""
+    return [
+        {
+            "name": system.name,
+            "title": system.title,
+            "connector": system.connector,
+            "sla": system.sla_class,
+            "sla_minutes": system.sla_minutes,
+            "is_enabled": system.is_enabled,
+        }
+        for system in System.objects.all()
+    ]

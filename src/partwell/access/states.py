@@ -1,0 +1,163 @@
+"""What a change, an account and a plan can be, and how a change may move on.
+
+An account is never better than the weakest of its changes (`weakest`), so it needs no table of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from partwell.refusals import Conflict
+
+
+class AccessState(StrEnum):
+    """Where one change, or one account, stands. Only `VERIFIED` was read back; nothing else is green."""
+
+    PLANNED = "planned"  # nothing was asked of the target yet
+    AMBIGUOUS = "ambiguous"  # several accounts match; a person says which
+    REQUESTED = "requested"  # the intent is on record; the target is being asked
+    ACCEPTED = "accepted"  # the target says yes; that is no proof
+    VERIFIED = "verified"  # read back, and it is so
+    FAILED = "failed"  # read back and not so, or refused for good
+    UNREACHABLE = "unreachable"  # the target could not be asked; what is there is unknown
+    MANUAL = "manual"  # a person has to do it
+    ATTESTED = "attested"  # a person says that it is done; nothing was read back
+    IMPOSSIBLE = "impossible"  # a person says, with a reason, that it cannot be done
+
+
+# ATTESTED reaches VERIFIED only because `verify` reads the account afresh; no other code may take that way.
+TRANSITIONS: dict[AccessState, frozenset[AccessState]] = {
+    AccessState.PLANNED: frozenset(
+        {
+            AccessState.REQUESTED,
+            AccessState.VERIFIED,
+            AccessState.UNREACHABLE,
+            AccessState.FAILED,
+            AccessState.ATTESTED,
+            AccessState.IMPOSSIBLE,
+        }
+    ),
+    AccessState.AMBIGUOUS: frozenset({AccessState.PLANNED, AccessState.MANUAL, AccessState.IMPOSSIBLE}),
+    AccessState.REQUESTED: frozenset(
+        {
+            AccessState.REQUESTED,
+            AccessState.ACCEPTED,
+            AccessState.VERIFIED,
+            AccessState.FAILED,
+            AccessState.UNREACHABLE,
+        }
+    ),
+    AccessState.ACCEPTED: frozenset(
+        {
+            AccessState.REQUESTED,
+            AccessState.VERIFIED,
+            AccessState.FAILED,
+            AccessState.UNREACHABLE,
+            AccessState.MANUAL,
+        }
+    ),
+    AccessState.VERIFIED: frozenset({AccessState.FAILED}),
+    AccessState.FAILED: frozenset(
+        {AccessState.REQUESTED, AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE}
+    ),
+    AccessState.UNREACHABLE: frozenset(
+        {
+            AccessState.REQUESTED,
+            AccessState.VERIFIED,
+            AccessState.FAILED,
+            AccessState.ATTESTED,
+            AccessState.IMPOSSIBLE,
+        }
+    ),
+    AccessState.MANUAL: frozenset({AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE}),
+    AccessState.ATTESTED: frozenset({AccessState.VERIFIED, AccessState.FAILED}),
+    AccessState.IMPOSSIBLE: frozenset({AccessState.VERIFIED, AccessState.ATTESTED}),
+}
+
+# Nothing is left to do, by proof or by a person's word.
+SETTLED = frozenset({AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE})
+
+_WEAKEST_FIRST = (
+    AccessState.FAILED,
+    AccessState.UNREACHABLE,
+    AccessState.AMBIGUOUS,
+    AccessState.REQUESTED,
+    AccessState.ACCEPTED,
+    AccessState.PLANNED,
+    AccessState.MANUAL,
+    AccessState.IMPOSSIBLE,
+    AccessState.ATTESTED,
+    AccessState.VERIFIED,
+)
+
+
+def weakest(states: Iterable[str]) -> AccessState:
+    """The state of an account whose changes are in these states; `PLANNED` when there are none."""
+    present = set(states)
+    return next((state for state in _WEAKEST_FIRST if state in present), AccessState.PLANNED)
+
+
+def check_move(before: str, after: str) -> None:
+    """Raise `Conflict` unless a change may go from `before` to `after`."""
+    if AccessState(after) not in TRANSITIONS[AccessState(before)]:
+        raise Conflict("no_such_move", f"What is {before} cannot become {after}. Make a fresh plan.")
+
+
+class PlanState(StrEnum):
+    """`PROPOSED` waits for a second person. `APPLIED` means that every system's run has ended, not that
+    all went well: the accounts say that."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    DRIFTED = "drifted"
+    SUPERSEDED = "superseded"
+
+
+class PlanKind(StrEnum):
+    """`FULL` asks every system, `DELTA` follows drift or a choice, `STANDING` is the rule at access end,
+    `RESTORE` puts back what the snapshots hold."""
+
+    FULL = "full"
+    DELTA = "delta"
+    STANDING = "standing"
+    RESTORE = "restore"
+
+
+class Authority(StrEnum):
+    """On whose word a change runs. Without one it does not run."""
+
+    NONE = ""
+    APPROVAL = "approval"
+    STANDING = "standing rule"
+    RESTORE = "restore"
+
+
+class RunState(StrEnum):
+    """One plan's run in one system."""
+
+    RUNNING = "running"
+    WAITING = "waiting"  # for a time at which the target is asked again
+    ENDED = "ended"
+    DRIFTED = "drifted"
+
+
+class Link(StrEnum):
+    """What a person said about an account that might be the leaver's."""
+
+    UNDECIDED = ""
+    OURS = "ours"
+    NOT_OURS = "not ours"
+
+
+class SlaClass(StrEnum):
+    """How soon access to a system has to be gone after access end."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+
+
+SLA_MINUTES: dict[SlaClass, int] = {SlaClass.CRITICAL: 15, SlaClass.HIGH: 240, SlaClass.NORMAL: 1440}

@@ -1,0 +1,48 @@
+"""Asking the engine to go on with a run: at once, or at a time. The worker room registers the names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from partwell.access.models import SystemRun
+from partwell.engine.operations import cancel_timer, enqueue, set_timer
+
+RUN_SYSTEM = "access.run_system"
+RESUME = "access.resume"
+END = "access.end"
+ESCALATE = "access.escalate"
+
+
+def start(run: SystemRun, *, at: datetime) -> None:
+    """Ask for this run now; `at` tells one request from the next."""
+    enqueue(
+        RUN_SYSTEM,
+        str(run.plan_id),
+        str(run.system_id),
+        key=f"{RUN_SYSTEM}:{run.pk}:{at.isoformat()}",
+        lane="connectors",
+        partition=str(run.system_id),
+    )
+
+
+def resume_at(run: SystemRun, moment: datetime) -> None:
+    """Ask that this run goes on at `moment`."""
+    set_timer(RESUME, key=f"{run.plan_id}:{run.system_id}", due_at=moment)
+
+
+def end_at(departure_id: UUID, moment: datetime) -> None:
+    """Ask that access ends at `moment`."""
+    set_timer(END, key=str(departure_id), due_at=moment)
+
+
+def escalate_at(departure_id: UUID, hours: int, moment: datetime) -> None:
+    """Ask that a missing approval is raised at `moment`, `hours` before access end."""
+    set_timer(ESCALATE, key=f"{departure_id}:{hours}", due_at=moment)
+
+
+def forget(departure_id: UUID, hours: tuple[int, ...]) -> None:
+    """Ask for none of this any more."""
+    cancel_timer(END, key=str(departure_id))
+    for before in hours:
+        cancel_timer(ESCALATE, key=f"{departure_id}:{before}")

@@ -1,0 +1,149 @@
+"""Which connectors there are. Each folder of `partwell.connectors` is one; adding one touches no other file.
+
+A folder holds `connector.py` with `CONNECTOR` (a class built from a `Connection`) and `manifest.yaml`. What
+the manifest declares is compared with what the class can do: neither may promise more than the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import yaml
+
+from partwell.connector_kit.contract import PROTOCOLS, Connection, Connector, Reversibility, Verb
+
+PACKAGE = "partwell.connectors"
+REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$")
+
+
+class BrokenConnector(Exception):
+    """A connector's folder contradicts itself. A programming error, found by the tests of the kit."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a connector says of itself. `capabilities` maps each to its reversibility, where it has one."""
+
+    id: str
+    title: str
+    summary: str
+    capabilities: Mapping[str, Reversibility | None]
+    settings: Mapping[str, Any]
+    scopes: tuple[str, ...] = ()
+    docs: str = ""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    sessions_note: str = ""
+
+    @property
+    def secret_settings(self) -> frozenset[str]:
+        """Names of the settings that hold references to secrets."""
+        properties = self.settings.get("properties", {})
+        return frozenset(name for name, schema in properties.items() if schema.get("secret"))
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A connector that can be used: its manifest, and the class behind it."""
+
+    manifest: Manifest
+    build: Any
+
+    def open(self, connection: Connection) -> Connector:
+        """A connector for one connection. Whoever opens it also closes it."""
+        connector: Connector = self.build(connection)
+        return connector
+
+
+@cache
+def connectors(package: str = PACKAGE) -> Mapping[str, Registered]:
+    """All connectors of the package, by id. Raises `BrokenConnector`."""
+    found: dict[str, Registered] = {}
+    root = importlib.import_module(package)
+    for module in pkgutil.iter_modules(root.__path__):
+        if module.ispkg and (resources.files(f"{package}.{module.name}") / "manifest.yaml").is_file():
+            registered = _load(f"{package}.{module.name}")
+            if registered.manifest.id in found:
+                raise BrokenConnector(f"two connectors call themselves {registered.manifest.id!r}")
+            found[registered.manifest.id] = registered
+    return found
+
+
+def find(connector_id: str) -> Registered | None:
+    """The connector with this id, if there is one."""
+    return connectors().get(connector_id)
+
+
+def _load(package: str) -> Registered:
+    raw = yaml.safe_load((resources.files(package) / "manifest.yaml").read_text(encoding="utf-8"))
+    manifest = read_manifest(raw, where=package)
+    build = importlib.import_module(f"{package}.connector").CONNECTOR
+    if problems := mismatches(manifest, build):
+        raise BrokenConnector(f"{package}: {'; '.join(problems)}")
+    return Registered(manifest, build)
+
+
+def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
+    """A manifest from its YAML. Raises `BrokenConnector` naming what is wrong with it."""
+    if missing := {"id", "title", "summary", "capabilities", "settings"} - set(raw):
+        raise BrokenConnector(f"{where}: the manifest lacks {', '.join(sorted(missing))}")
+    capabilities: dict[str, Reversibility | None] = {}
+    for name, value in (raw["capabilities"] or {}).items():
+        if name not in PROTOCOLS:
+            raise BrokenConnector(f"{where}: unknown capability {name!r}")
+        if value is False:
+            continue
+        declared = value.get("reversibility") if isinstance(value, Mapping) else None
+        if name in set(Verb) and declared is None:
+            raise BrokenConnector(f"{where}: {name} does not say how far it can be undone")
+        capabilities[name] = None if declared is None else Reversibility(declared)
+    jsonschema.Draft202012Validator.check_schema(raw["settings"])
+    return Manifest(
+        id=raw["id"],
+        title=raw["title"],
+        summary=raw["summary"],
+        capabilities=capabilities,
+        settings=raw["settings"],
+        scopes=tuple(raw.get("scopes") or ()),
+        docs=raw.get("docs") or "",
+        limits=raw.get("limits") or {},
+        sessions_note=raw.get("sessions_note") or "",
+    )
+
+
+def mismatches(manifest: Manifest, build: type) -> list[str]:
+    """Where the manifest and the class disagree about what the connector can do."""
+    problems = []
+    for name, protocol in PROTOCOLS.items():
+        can = issubclass(build, protocol)
+        if name in manifest.capabilities and not can:
+            problems.append(f"{name} is declared, but {build.__name__} has no such method")
+        if can and name not in manifest.capabilities:
+            problems.append(f"{build.__name__} can {name}, but the manifest does not declare it")
+    return problems
+
+
+def settings_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the settings of a connection: (setting, problem) pairs, in a stable order.
+
+    A secret's value is never repeated in the problem: it may be the secret itself.
+    """
+    secret = manifest.secret_settings
+    problems = [
+        (name, "write where the secret is kept, env:NAME or file:/PATH, never the secret itself")
+        for name in sorted(secret & set(settings))
+        if not (isinstance(settings[name], str) and REFERENCE.match(settings[name]))
+    ]
+    validator = jsonschema.Draft202012Validator(dict(manifest.settings))
+    for error in sorted(validator.iter_errors(dict(settings)), key=lambda e: [str(p) for p in e.path]):
+        name = ".".join(str(part) for part in error.path)
+        if name.split(".")[0] not in secret:
+            problems.append((name, error.message))
+    return problems

@@ -1,0 +1,257 @@
+"""The connector to practice systems. See README.md for how they can misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from partwell.connector_kit.contract import (
+    Account,
+    Connection,
+    ConnectorError,
+    Entitlement,
+    ErrorKind,
+    Identity,
+    Outcome,
+    Proof,
+    Receipt,
+    Snapshot,
+    TestReport,
+    Verb,
+    Verdict,
+)
+from partwell.connectors.fake.store import FakeStore
+
+
+class FakeConnector:
+    """Keeps every rule of the contract, unless its mode tells it to misbehave."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.store = FakeStore(connection.settings["store"])
+        self.system = connection.name
+
+    async def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    async def test(self) -> TestReport:
+        await self._answer("test")
+        mode, _ = self._mode()
+        if mode == "denies":
+            return TestReport(False, "It can be read, but refuses writes.", ("our account may not write",))
+        return TestReport(True, f"{len(self.store.accounts(self.system))} accounts can be read.")
+
+    async def discover(self, identity: Identity) -> list[Account]:
+        await self._answer("discover")
+        known = {email.lower() for email in identity.emails}
+        found = []
+        for account_id, state in self.store.accounts(self.system).items():
+            if known & set(state["emails"]):
+                matched_by = "e-mail"
+            elif state["login"] in identity.usernames:
+                matched_by = "user name"
+            elif identity.employee_number and state["employee_number"] == identity.employee_number:
+                matched_by = "employee number"
+            else:
+                continue
+            found.append(_account(account_id, state, matched_by))
+        if found and self._mode()[0] == "two_matches":
+            first = found[0]
+            found.append(Account(f"{first.external_id}-twin", f"{first.login}-twin", is_active=True))
+        return found
+
+    async def read(self, external_id: str) -> Account | None:
+        await self._answer("read")
+        state = self.store.account(self.system, external_id)
+        return None if state is None else _account(external_id, state, "")
+
+    async def snapshot(self, external_id: str) -> Snapshot:
+        await self._answer("snapshot")
+        return Snapshot(self._now(), self.store.account(self.system, external_id) or {})
+
+    async def block_sign_in(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.BLOCK_SIGN_IN)
+
+    async def suspend(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.SUSPEND)
+
+    async def revoke_sessions(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.REVOKE_SESSIONS)
+
+    async def remove_entitlements(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.REMOVE_ENTITLEMENTS)
+
+    async def delete(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.DELETE)
+
+    async def verify(self, external_id: str, verb: Verb) -> Proof:
+        await self._answer("verify")
+        mode, options = self._mode()
+        if mode == "accepts_later" and not self._is_done(external_id, verb):
+            reads = self.store.count(self.system, f"reads:{external_id}:{verb}")
+            if reads < int(options.get("reads", 2)):
+                return Proof(
+                    Verdict.PENDING,
+                    "not yet",
+                    retry_until=self._now() + timedelta(seconds=options.get("within", 60)),
+                )
+            self._perform(external_id, verb)
+        state = self.store.account(self.system, external_id)
+        sessions = 0 if state is None else state["sessions"]
+        if self._is_done(external_id, verb):
+            probe = "a new sign-in was refused" if verb in (Verb.BLOCK_SIGN_IN, Verb.SUSPEND) else ""
+            return Proof(Verdict.CONFIRMED, _sentence(verb, state), probe, still_open=sessions)
+        return Proof(Verdict.FAILED, _sentence(verb, state), still_open=sessions)
+
+    async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+        await self._answer("restore")
+        before = snapshot.state
+        fields = {
+            Verb.BLOCK_SIGN_IN: ("is_blocked",),
+            Verb.SUSPEND: ("is_active",),
+            Verb.REMOVE_ENTITLEMENTS: ("groups",),
+        }.get(verb)
+        if fields is None:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, f"{verb} cannot be undone")
+
+        def put_back(state: dict[str, Any]) -> bool:
+            wanted = {name: before[name] for name in fields}
+            if all(state[name] == value for name, value in wanted.items()):
+                return False
+            state.update(wanted)
+            return True
+
+        changed = self.store.apply(self.system, external_id, f"restore:{verb}", put_back, at=self._now())
+        return Receipt(Outcome.DONE if changed else Outcome.ALREADY_DONE, f"{verb} was undone")
+
+    async def _write(self, external_id: str, verb: Verb) -> Receipt:
+        await self._answer("write")
+        mode, _ = self._mode()
+        if mode == "denies":
+            raise ConnectorError(ErrorKind.DENIED, "The system refused: our account may not do this.")
+        if self._is_done(external_id, verb):
+            return Receipt(Outcome.ALREADY_DONE, "It was so before.")
+        if mode == "lies":
+            return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
+        if mode == "accepts_later":
+            return Receipt(Outcome.ACCEPTED, "Accepted, to be done later.", request_id=self._request_id())
+        self._die_if("dies_before")
+        self._perform(external_id, verb)
+        self._die_if("dies_after")
+        return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
+
+    def _perform(self, external_id: str, verb: Verb) -> None:
+        if verb is Verb.DELETE:
+            self.store.delete(self.system, external_id, at=self._now())
+        else:
+            self.store.apply(self.system, external_id, verb, _CHANGES[verb], at=self._now())
+
+    def _is_done(self, external_id: str, verb: Verb) -> bool:
+        state = self.store.account(self.system, external_id)
+        return state is None or (verb is not Verb.DELETE and not _CHANGES[verb](state))
+
+    async def _answer(self, call: str) -> None:
+        """Misbehave as the mode says, before anything is looked at."""
+        mode, options = self._mode()
+        if mode == "slow":
+            await asyncio.sleep(float(options.get("seconds", 30)))
+        elif mode == "down":
+            raise ConnectorError(ErrorKind.RETRYABLE, "The system does not answer (status 500).")
+        elif mode == "html":
+            raise ConnectorError(ErrorKind.RETRYABLE, "The system answered with a web page instead of data.")
+        elif mode == "raises":
+            raise RuntimeError("a fault inside the connector")
+        elif mode == "throttles" and self.store.count(self.system, "throttled") <= int(
+            options.get("times", 2)
+        ):
+            raise ConnectorError(
+                ErrorKind.THROTTLED,
+                "Too many requests.",
+                retry_at=self._now() + timedelta(seconds=float(options.get("seconds", 1))),
+            )
+        elif mode == "flaky":
+            number = self.store.count(self.system, "flaky")
+            seed = self.connection.settings.get("seed", 0)
+            # Not for secrets: the same calls have to fail in every run.
+            if random.Random(f"{seed}:{number}").random() < float(options.get("share", 0.3)):  # noqa: S311
+                raise ConnectorError(ErrorKind.RETRYABLE, f"The connection was reset during {call}.")
+
+    def _die_if(self, mode: str) -> None:
+        """Kill this very process, once: what a power cut at this point does, for the proofs."""
+        if self._mode()[0] == mode:
+            self.store.set_mode(self.system, "ok")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _mode(self) -> tuple[str, dict[str, Any]]:
+        return self.store.mode(self.system) or (self.connection.settings.get("mode", "ok"), {})
+
+    def _request_id(self) -> str:
+        return f"{self.system}-{self.store.count(self.system, 'requests')}"
+
+    def _now(self) -> datetime:
+        now: datetime = self.connection.now()
+        return now
+
+
+def _block(state: dict[str, Any]) -> bool:
+    was, state["is_blocked"] = state["is_blocked"], True
+    return not was
+
+
+def _suspend(state: dict[str, Any]) -> bool:
+    was, state["is_active"] = state["is_active"], False
+    return bool(was)
+
+
+def _revoke(state: dict[str, Any]) -> bool:
+    was, state["sessions"] = state["sessions"], 0
+    return bool(was)
+
+
+def _strip(state: dict[str, Any]) -> bool:
+    was, state["groups"] = state["groups"], {}
+    return bool(was)
+
+
+# Each makes its change in the given state, and says whether there was anything to change.
+_CHANGES: dict[Verb, Callable[[dict[str, Any]], bool]] = {
+    Verb.BLOCK_SIGN_IN: _block,
+    Verb.SUSPEND: _suspend,
+    Verb.REVOKE_SESSIONS: _revoke,
+    Verb.REMOVE_ENTITLEMENTS: _strip,
+}
+
+
+def _account(account_id: str, state: dict[str, Any], matched_by: str) -> Account:
+    return Account(
+        external_id=account_id,
+        login=state["login"],
+        display_name=state["name"],
+        is_active=state["is_active"],
+        matched_by=matched_by,
+        entitlements=tuple(
+            Entitlement("group", group_id, name) for group_id, name in sorted(state["groups"].items())
+        ),
+        open_sessions=state["sessions"],
+        is_protected=state["is_protected"],
+    )
+
+
+def _sentence(verb: Verb, state: dict[str, Any] | None) -> str:
+    if state is None:
+        return "there is no such account any more"
+    return {
+        Verb.BLOCK_SIGN_IN: "sign-in is blocked" if state["is_blocked"] else "sign-in is open",
+        Verb.SUSPEND: "suspended" if not state["is_active"] else "active",
+        Verb.REVOKE_SESSIONS: f"{state['sessions']} sessions open",
+        Verb.REMOVE_ENTITLEMENTS: f"{len(state['groups'])} groups left",
+        Verb.DELETE: "the account exists",
+    }[verb]
+
+
+CONNECTOR = FakeConnector

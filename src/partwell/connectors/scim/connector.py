@@ -1,0 +1,329 @@
+"""Accounts in any service that speaks SCIM 2.0.
+
+SCIM knows users and groups. It knows no sessions and no sign-in, so a suspension is proven by reading back
+only, and whoever is signed in may stay so until the service itself ends the session: `verify` says both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from partwell.connector_kit.contract import (
+    Account,
+    Connection,
+    ConnectorError,
+    Entitlement,
+    ErrorKind,
+    Identity,
+    Outcome,
+    Proof,
+    Receipt,
+    Snapshot,
+    TestReport,
+    Verb,
+    Verdict,
+)
+from partwell.connector_kit.transport import Answer, Transport
+from partwell.connectors.scim.service import ScimService, text_filter
+
+MATCH_ON = ("userName", "emails", "externalId")
+SESSIONS = "SCIM does not show open sessions: whoever is signed in may stay so until the service ends it."
+
+
+class ScimConnector:
+    """See the manifest for settings and the README for the rights that the token needs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        settings = connection.settings
+        self._transport: Transport = connection.transport
+        self._service = ScimService(connection)
+        self._match_on = tuple(settings.get("match_on", MATCH_ON))
+        self._has_groups = bool(settings.get("groups", True))
+        self._protected = {name.lower() for name in settings.get("protected", [])}
+        self._admin_groups = {name.lower() for name in settings.get("admin_groups", [])}
+        self._settles_within = timedelta(seconds=float(settings.get("settles_within_seconds", 300)))
+        self._accepted: dict[tuple[str, Verb], datetime] = {}
+
+    async def close(self) -> None:
+        """Nothing to let go of: connections belong to the transport."""
+
+    # -- asking ---------------------------------------------------------------------------------------
+
+    async def test(self) -> TestReport:
+        """Read the service's own description, one user and one group. Changes nothing."""
+        problems: list[str] = []
+        try:
+            description, _ = await self._service.call("GET", "/ServiceProviderConfig")
+            if not (description.get("patch") or {}).get("supported"):
+                problems.append("The service does not support PATCH, so it cannot suspend or change groups.")
+            if not (description.get("filter") or {}).get("supported"):
+                problems.append("The service does not support filters, so nobody can be found.")
+            kinds = ("Users", "Groups") if self._has_groups else ("Users",)
+            for kind in kinds:
+                await self._service.call("GET", f"/{kind}", params={"count": "1"})
+        except ConnectorError as error:
+            return TestReport(False, error.message, (error.message,))
+        if problems:
+            return TestReport(False, "The service answers, but cannot do all that is needed.", tuple(problems))
+        return TestReport(
+            True,
+            "The service answers and lets us read. Whether writes are allowed shows with the first one: SCIM has "
+            "no way to ask beforehand.",
+        )
+
+    async def discover(self, identity: Identity) -> list[Account]:
+        """All users that match one fact about the person exactly, compared here as well.
+
+        A service that ignores a filter returns everybody; without our own comparison the wrong people would be cut.
+        """
+        wanted = [("externalId", identity.employee_number)] if identity.employee_number else []
+        wanted += [("userName", name) for name in (*identity.usernames, *identity.emails)]
+        wanted += [("emails", mail) for mail in identity.emails]
+        found: dict[str, tuple[dict[str, Any], str]] = {}
+        for attribute, value in wanted:
+            if attribute not in self._match_on:
+                continue
+            path = "emails.value" if attribute == "emails" else attribute
+            for user in await self._service.find("Users", text_filter(path, value)):
+                if value.lower() in _values(user, attribute):
+                    found.setdefault(str(user["id"]), (user, f"{attribute} {value}"))
+        return [await self._account(user, matched_by) for user, matched_by in found.values()]
+
+    async def read(self, external_id: str) -> Account | None:
+        """The user afresh, with groups."""
+        user = await self._service.get("Users", external_id)
+        return await self._account(user) if user else None
+
+    async def snapshot(self, external_id: str) -> Snapshot:
+        """What `restore` needs: whether the user was active, and the groups."""
+        user = await self._must_get(external_id)
+        groups = [{"id": str(g["id"]), "name": _name(g)} for g in await self._groups(external_id)]
+        state = {"userName": str(user.get("userName", "")), "active": _active(user), "groups": groups}
+        return Snapshot(self.connection.now(), state)
+
+    # -- changing -------------------------------------------------------------------------------------
+
+    async def suspend(self, external_id: str) -> Receipt:
+        """Set `active` to false."""
+        self._transport.check_write()
+        user = await self._service.get("Users", external_id)
+        if user is None:
+            return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
+        if _active(user) is False:
+            return Receipt(Outcome.ALREADY_DONE, "It was inactive before.")
+        await self._refuse_protected(user)
+        operation = {"op": "replace", "path": "active", "value": False}
+        answer = await self._patch_or_gone("Users", external_id, operation)
+        if answer is None:
+            return Receipt(Outcome.ALREADY_DONE, "The user was deleted meanwhile.")
+        return self._receipt(external_id, Verb.SUSPEND, [answer], "Asked to set active to false", operation)
+
+    async def remove_entitlements(self, external_id: str) -> Receipt:
+        """Take the user out of every group. One group that refuses does not stop the others."""
+        self._transport.check_write()
+        user = await self._service.get("Users", external_id)
+        if user is None:
+            return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
+        groups = await self._groups(external_id)
+        if not groups:
+            return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
+        await self._refuse_protected(user)
+        operation = {"op": "remove", "path": f"members[{text_filter('value', external_id)}]"}
+        answers: list[Answer] = []
+        failures: list[tuple[str, ConnectorError]] = []
+        for group in groups:
+            try:
+                answer = await self._patch_or_gone("Groups", str(group["id"]), operation)
+            except ConnectorError as error:
+                failures.append((_name(group), error))
+                if error.kind is ErrorKind.THROTTLED:
+                    break  # the other groups would be refused too
+            else:
+                answers += [answer] if answer else []
+        if failures:
+            raise _combined(failures, done=len(answers), total=len(groups))
+        return self._receipt(
+            external_id,
+            Verb.REMOVE_ENTITLEMENTS,
+            answers,
+            f"Asked to leave {len(groups)} groups",
+            {**operation, "groups": [_name(group) for group in groups]},
+        )
+
+    async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+        """Put back what `snapshot` shows for `verb`. Groups deleted since are named, not made anew."""
+        self._transport.check_write()
+        if verb is Verb.SUSPEND:
+            user = await self._must_get(external_id)
+            if _active(user) is True:
+                return Receipt(Outcome.ALREADY_DONE, "It is active.")
+            if snapshot.state.get("active") is False:
+                return Receipt(Outcome.ALREADY_DONE, "It was inactive before the cut, and stays so.")
+            operation = {"op": "replace", "path": "active", "value": True}
+            answer = await self._service.patch("Users", external_id, operation)
+            self._accepted.pop((external_id, verb), None)
+            outcome = Outcome.ACCEPTED if answer.status == 202 else Outcome.DONE
+            return Receipt(outcome, "Asked to set active to true.", answer.request_id, operation)
+        if verb is not Verb.REMOVE_ENTITLEMENTS:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, f"SCIM cannot undo '{verb}'.")
+        await self._must_get(external_id)
+        present = {str(group["id"]) for group in await self._groups(external_id)}
+        missing = [group for group in snapshot.state.get("groups", []) if group["id"] not in present]
+        if not missing:
+            return Receipt(Outcome.ALREADY_DONE, "It is in all of its groups.")
+        operation = {"op": "add", "path": "members", "value": [{"value": external_id}]}
+        failures: list[tuple[str, ConnectorError]] = []
+        for group in missing:
+            try:
+                await self._service.patch("Groups", group["id"], operation)
+            except ConnectorError as error:
+                failures.append((group["name"], error))
+        if failures:
+            raise _combined(failures, done=len(missing) - len(failures), total=len(missing))
+        return Receipt(Outcome.DONE, f"Asked to join {len(missing)} groups again.", request=operation)
+
+    # -- proving --------------------------------------------------------------------------------------
+
+    async def verify(self, external_id: str, verb: Verb) -> Proof:
+        """Read afresh. There is no negative probe in SCIM; the sentence says what was and was not proven."""
+        if verb not in (Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS):
+            return Proof(Verdict.UNVERIFIABLE, f"SCIM cannot be asked whether '{verb}' holds.")
+        user = await self._service.get("Users", external_id)
+        if user is None:
+            return Proof(Verdict.CONFIRMED, f"Read afresh: there is no such user any more. {SESSIONS}")
+        if verb is Verb.REMOVE_ENTITLEMENTS:
+            groups = await self._groups(external_id)
+            if not groups:
+                return Proof(Verdict.CONFIRMED, "Read afresh: no group has this user as a member.")
+            names = ", ".join(sorted(_name(group) for group in groups)[:10])
+            return self._not_yet(external_id, verb, f"Read afresh: still in {len(groups)} groups ({names}).")
+        active = _active(user)
+        if active is False:
+            return Proof(Verdict.CONFIRMED, f"Read afresh: active is false. {SESSIONS}")
+        if active is None:
+            return Proof(Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active.")
+        return self._not_yet(external_id, verb, "Read afresh: active is still true.")
+
+    def _not_yet(self, external_id: str, verb: Verb, read: str) -> Proof:
+        accepted_at = self._accepted.get((external_id, verb))
+        if accepted_at and self.connection.now() < accepted_at + self._settles_within:
+            return Proof(Verdict.PENDING, read, retry_until=accepted_at + self._settles_within)
+        return Proof(Verdict.FAILED, read)
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    async def _account(self, user: Mapping[str, Any], matched_by: str = "") -> Account:
+        user_id = str(user["id"])
+        groups = await self._groups(user_id)
+        return Account(
+            external_id=user_id,
+            login=str(user.get("userName") or user_id),
+            display_name=str(user.get("displayName") or ""),
+            is_active=_active(user),
+            matched_by=matched_by,
+            entitlements=tuple(Entitlement("group", str(g["id"]), _name(g)) for g in groups),
+            is_protected=await self._why_protected(user, groups) != "",
+        )
+
+    async def _must_get(self, external_id: str) -> dict[str, Any]:
+        user = await self._service.get("Users", external_id)
+        if user is None:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such user any more.")
+        return user
+
+    async def _groups(self, user_id: str) -> list[dict[str, Any]]:
+        if not self._has_groups:
+            return []
+        groups = await self._service.find("Groups", text_filter("members.value", user_id))
+        # A service that ignores the filter returns every group; one that leaves members out is taken at its word.
+        return [g for g in groups if "members" not in g or user_id in _members(g)]
+
+    async def _patch_or_gone(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer | None:
+        try:
+            return await self._service.patch(kind, resource_id, operation)
+        except ConnectorError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return None
+            raise
+
+    def _receipt(
+        self, external_id: str, verb: Verb, answers: list[Answer], what: str, request: Mapping[str, Any]
+    ) -> Receipt:
+        statuses = [answer.status for answer in answers]
+        outcome = Outcome.ACCEPTED if 202 in statuses else Outcome.DONE
+        if outcome is Outcome.ACCEPTED:
+            self._accepted[(external_id, verb)] = self.connection.now()
+        return Receipt(
+            outcome,
+            f"{what}; the service answered {', '.join(map(str, sorted(set(statuses)))) or 'nothing'}.",
+            next((answer.request_id for answer in answers if answer.request_id), ""),
+            request,
+            {"statuses": statuses},
+        )
+
+    # -- protecting -----------------------------------------------------------------------------------
+
+    async def _refuse_protected(self, user: Mapping[str, Any]) -> None:
+        reason = await self._why_protected(user, await self._groups(str(user["id"])))
+        if reason:
+            raise ConnectorError(
+                ErrorKind.CONFLICT, f"{user.get('userName', 'This user')} is protected: {reason}. Nothing was changed."
+            )
+
+    async def _why_protected(self, user: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
+        user_id = str(user["id"])
+        if {user_id.lower(), str(user.get("userName", "")).lower()} & self._protected:
+            return "it is on this connection's list of protected accounts"
+        for group in groups:
+            if _name(group).lower() not in self._admin_groups:
+                continue
+            others = [member for member in _members(group) if member != user_id]
+            if not await self._any_active(others):
+                return f"it is the last active administrator in {_name(group)}"
+        return ""
+
+    async def _any_active(self, user_ids: list[str]) -> bool:
+        for user_id in user_ids:
+            other = await self._service.get("Users", user_id)
+            if other is not None and _active(other):
+                return True
+        return False
+
+
+def _active(user: Mapping[str, Any]) -> bool | None:
+    """`active` as a boolean; some services send it as text. None when the service does not say."""
+    value = user.get("active")
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower())
+    return value if isinstance(value, bool) else None
+
+
+def _values(user: Mapping[str, Any], attribute: str) -> set[str]:
+    if attribute != "emails":
+        return {str(user.get(attribute, "")).lower()}
+    emails = user.get("emails") or []
+    return {str(e.get("value", "")).lower() for e in emails if isinstance(e, dict)}
+
+
+def _members(group: Mapping[str, Any]) -> list[str]:
+    return [str(m.get("value", "")) for m in group.get("members") or [] if isinstance(m, dict)]
+
+
+def _name(group: Mapping[str, Any]) -> str:
+    return str(group.get("displayName") or group["id"])
+
+
+def _combined(failures: list[tuple[str, ConnectorError]], *, done: int, total: int) -> ConnectorError:
+    """One error for several groups: what can be retried decides, so that the rest is tried again."""
+    order = [ErrorKind.THROTTLED, ErrorKind.RETRYABLE]
+    _, worst = min(failures, key=lambda f: order.index(f[1].kind) if f[1].kind in order else len(order))
+    left = "; ".join(f"{name}: {error.message}" for name, error in failures)
+    return ConnectorError(
+        worst.kind, f"{done} of {total} groups are done. {left}", retry_at=worst.retry_at, request_id=worst.request_id
+    )
+
+
+CONNECTOR = ScimConnector

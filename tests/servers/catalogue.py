@@ -1,0 +1,68 @@
+"""Which real servers the tests use, how to see whether they are here, and how to get them.
+
+Standard library only: `scripts/servers` reads this before any dependency is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server: `programs` and `files` have to exist; it comes from `packages` (Debian) or a PyPI `module`."""
+
+    name: str
+    programs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    module: str = ""
+    needs_root: bool = False
+
+    def missing(self) -> str:
+        """Why it cannot start here, with the way to get it; empty when it can."""
+        lacking = [program for program in self.programs if find_program(program) is None]
+        lacking += [file for file in self.files if not Path(file).exists()]
+        if lacking:
+            return f"{', '.join(lacking)} missing: scripts/servers install ({' '.join(self.packages)})"
+        if self.module and importlib.util.find_spec(self.module) is None:
+            return f"Python package {self.module} missing: uv sync"
+        if self.needs_root and os.geteuid() != 0:
+            return "needs root (fixed ports below 1024): run the tests as root"
+        return ""
+
+
+def find_program(name: str) -> str | None:
+    """The program's path; Debian keeps servers in `sbin`, and PostgreSQL's in a folder of its version."""
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]
+    folders += sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
+SERVERS = (
+    Server("scim2-server", module="scim2_server"),
+    Server(
+        "slapd",
+        programs=("slapd",),
+        files=("/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/inetorgperson.schema"),
+        packages=("slapd", "ldap-utils"),
+    ),
+    Server(
+        "samba-ad",
+        programs=("samba", "samba-tool"),
+        files=("/usr/share/samba/setup/provision.ldif",),
+        packages=("samba", "samba-ad-provision", "samba-dsdb-modules"),
+        needs_root=True,
+    ),
+    Server("postgresql", programs=("postgres", "initdb"), packages=("postgresql",)),
+    Server("chromium", programs=("chromium",), packages=("chromium",)),
+)
+
+
+def server(name: str) -> Server:
+    """The catalogue's entry. Raises `KeyError` for a name that it does not have."""
+    return {entry.name: entry for entry in SERVERS}[name]

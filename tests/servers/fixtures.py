@@ -1,0 +1,47 @@
+"""The real servers as fixtures, one of each per test run. Tests add their own people, so they share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.plugin import require
+from tests.servers.samba import SambaServer, samba_ad
+from tests.servers.scim import ScimServer, scim
+from tests.servers.slapd import SlapdServer, slapd
+
+
+@pytest.fixture(scope="session")
+def slapd_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SlapdServer]:
+    """OpenLDAP with ppolicy, memberof and cn=monitor."""
+    require(request, "slapd")
+    with slapd(server_folder / "slapd") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def quiet_slapd_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SlapdServer]:
+    """OpenLDAP that does not say why it refuses a sign-in (no `ppolicy_use_lockout`)."""
+    require(request, "slapd")
+    with slapd(server_folder / "quiet-slapd", use_lockout=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def samba_ad_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SambaServer]:
+    """Samba as an Active Directory domain controller."""
+    require(request, "samba-ad")
+    (server_folder / "samba").mkdir()
+    with samba_ad(server_folder / "samba") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def scim_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[ScimServer]:
+    """A SCIM 2.0 service."""
+    require(request, "scim2-server")
+    (server_folder / "scim").mkdir()
+    with scim(server_folder / "scim") as server:
+        yield server

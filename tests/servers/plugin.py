@@ -1,0 +1,46 @@
+"""What could not be had is named at the end of the run; with `CI=true` it is a failure, not a skip."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.servers.catalogue import server
+
+_missing = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_missing] = {}
+
+
+def require(request: pytest.FixtureRequest | pytest.Item, name: str) -> None:
+    """Go on when the server `name` is here; else skip and remember it, or fail with `CI=true`."""
+    reason = server(name).missing()
+    if not reason:
+        return
+    request.config.stash[_missing][name] = reason
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"{name} could not be had: {reason}", pytrace=False)
+    pytest.skip(f"{name} could not be had: {reason}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("server"):
+        require(item, mark.args[0])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    missing = config.stash.get(_missing, {})
+    if missing:
+        terminalreporter.section("Servers that could not be had; what they prove was not proven")
+        for name, reason in sorted(missing.items()):
+            terminalreporter.write_line(f"{name}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this run's servers keep their data."""
+    return tmp_path_factory.mktemp("servers")
