@@ -31,6 +31,11 @@ ASSIGNED, DUE, OVERDUE, ESCALATED = "step_assigned", "step_due", "step_overdue",
 INVITATION, GUEST, CLOSING, ACCESS = "invitation", "guest_link", "closing_statement", "access_alert"
 
 
+def key_of(kind: str, departure: Departure, about: str) -> str:
+    """The key under which the outbox knows a mail to somebody on the inside."""
+    return f"{kind}:{departure.pk}:{about}"
+
+
 def tell_assigned_at_start(
     departure: Departure, steps: Iterable[Step], *, actor: Actor, now: datetime
 ) -> None:
@@ -93,7 +98,9 @@ def invitation(user: User, *, now: datetime) -> Mail:
         kind=INVITATION,
         to=user.email,
         subject=f"{_company()}: your account at Partwell",
-        text=_letter("You now have an account at Partwell, where departures are planned and finished.", user, now),
+        text=_letter(
+            "You now have an account at Partwell, where departures are planned and finished.", user, now
+        ),
         dedupe_key=f"{INVITATION}:{user.pk}",
         scope="installation",
     )
@@ -115,7 +122,8 @@ def send_guest_link(invitation: Invitation, *, now: datetime) -> None:
     text = (
         f"Hello,\n\n{about}\n\n{guest_page(invitation.token)}\n\n"
         f"The link opens once, until {_day(until.date())}, {until:%H:%M} ({departure.timezone}). The page "
-        "you come to lets you ask for a new one. Please do not pass it on: whoever has it comes in as you.\n\n"
+        "you come to lets you ask for a new one. Please do not pass it on: whoever has it comes in as you."
+        "\n\n"
         f"{company}\n"
     )
     mail = Mail(GUEST, link.email, subject, text, f"{GUEST}:{link.pk}", departure_scope(departure.pk))
@@ -188,7 +196,7 @@ def _mail(
         to=user.email,
         subject=subject or "A step waits for you",
         text=_letter(body, user, now),
-        dedupe_key=f"{kind}:{departure.pk}:{key}",
+        dedupe_key=key_of(kind, departure, key),
         scope=departure_scope(departure.pk),
     )
 

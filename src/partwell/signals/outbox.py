@@ -14,6 +14,8 @@ from partwell.signals.models import Message
 from partwell.signals.sealing import seal
 from partwell.signals.states import MailState
 
+KEYS_PER_QUERY = 500
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -54,6 +56,15 @@ def queue_mail(
 def queue_mails(mails: Iterable[Mail], *, now: datetime) -> None:
     """Put several mails into the outbox with one insert. As `queue_mail`."""
     Message.objects.bulk_create([_message(mail, now) for mail in mails], ignore_conflicts=True)
+
+
+def known_keys(keys: Iterable[str]) -> set[str]:
+    """Those keys that a mail in the outbox has already, whatever became of it."""
+    keys, known = list(keys), set()
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        found = Message.objects.filter(dedupe_key__in=keys[start : start + KEYS_PER_QUERY])
+        known.update(found.values_list("dedupe_key", flat=True))
+    return known
 
 
 def drop_mails(*, scope: str, kinds: Iterable[str] = (), keys: Iterable[str] = (), now: datetime) -> int:

@@ -20,7 +20,6 @@ from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import access_end_moment
 from partwell.journeys.models import Step
-from partwell.journeys.owners import Owners
 from partwell.journeys.planning import calendar_of, redate, refresh_blocks
 from partwell.journeys.states import StepState
 from partwell.journeys.template.conditions import compile_conditions, evaluate
