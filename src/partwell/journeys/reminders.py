@@ -69,12 +69,12 @@ def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[U
 
     A need-to-know departure has participants alone, and never does the one who leaves answer. Two queries.
     """
-    departures = {departure.pk: departure for departure in departures}
+    by_id = {departure.pk: departure for departure in departures}
     taking_part: dict[UUID, list[User]] = {}
     participants = Participant.objects.filter(
-        departure_id__in=departures, capacity=role, user__is_active=True
-    )
-    for participant in participants.select_related("user"):
+        departure_id__in=list(by_id), capacity=role, user__is_active=True
+    ).select_related("user")
+    for participant in participants:
         taking_part.setdefault(participant.departure_id, []).append(participant.user)
     grants = list(RoleGrant.objects.filter(role=role, user__is_active=True).select_related("user"))
     found: dict[UUID, list[User]] = {}

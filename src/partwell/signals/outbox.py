@@ -60,7 +60,8 @@ def queue_mails(mails: Iterable[Mail], *, now: datetime) -> None:
 
 def known_keys(keys: Iterable[str]) -> set[str]:
     """Those keys that a mail in the outbox has already, whatever became of it."""
-    keys, known = list(keys), set()
+    keys = list(keys)
+    known: set[str] = set()
     for start in range(0, len(keys), KEYS_PER_QUERY):
         found = Message.objects.filter(dedupe_key__in=keys[start : start + KEYS_PER_QUERY])
         known.update(found.values_list("dedupe_key", flat=True))

@@ -163,7 +163,7 @@ def _settle(message: Message, trouble: _Trouble | None, now: datetime) -> None:
             scope=message.scope,
             actor=engine_actor("mail").label,
             at=now,
-            fields={"kind": message.kind, "to": message.to, "answer": changes["last_error"]},
+            fields={"purpose": message.kind, "to": message.to, "answer": changes["last_error"]},
         )
 
 
