@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from partwell.departures.models import Departure
@@ -18,23 +19,7 @@ from partwell.people.roles import Role
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 27)
 
-SMALL_TEMPLATE = """
-id: small
-title: A small journey
-summary: Enough steps to show planning, blocking and settling in tests.
-audience: staff
-initiated_by: leaver
-reasons: [pay, moving]
-empty_phases: {2: not needed in a test, 5: not needed in a test, 8: not needed in a test, 9: not needed in a test, 10: not needed in a test}
-empty_roles: {account_manager: no clients here, executive: not in a test, finance: not in a test, legal: not in a test, departing: not in a test}
-steps:
-  - {key: confirm, phase: 1, title: Confirm the notice, role: hr, due: notice +1 working_day, evidence: note, guide: [M1, J1], guidance: "Write down what was agreed, and when. Good is a date that both sides repeat. Avoid promises about pay."}
-  - {key: initiate, phase: 3, title: Tell those who need to know, role: line_manager, due: notice +2 working_days, needs: [confirm], guide: [J3], guidance: "Tell the team who covers what. Good is that nobody is surprised. Avoid reasons."}
-  - {key: extra, phase: 4, title: Hand over the team, role: line_manager, due: last_working_day -5 working_days, when: "person.manages_people", guide: [J4], guidance: "Name who leads the team from now on. Good is one name. Avoid a gap."}
-  - {key: approve-access-plan, phase: 6, title: Approve the access plan, role: it_security, due: access_end -24 hours, kind: access_approval, needs: [confirm], guide: [J6], guidance: "Read the plan and approve it as a second person. Good is a plan read line by line. Avoid approving your own."}
-  - {key: cut-access, phase: 6, title: Cut all access, role: it_security, due: access_end, kind: deprovision, needs: [approve-access-plan], guide: [P1], guidance: "Apply the approved plan and watch it being read back. Good is green everywhere. Avoid ticking by hand."}
-  - {key: close-journey, phase: 7, title: Close the journey, role: hr, due: contract_end +5 working_days, needs: [initiate], required: false, guide: [J7], guidance: "Look through the record once more and close. Good is nothing open. Avoid haste."}
-"""
+SMALL_TEMPLATE = Path(__file__).with_name("small.yaml").read_text(encoding="utf-8")
 
 
 def make_person(name: str = "Marit Lindqvist", **fields: Any) -> Person:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import holidays
 
 DEFAULT_WORKDAY_END = time(17, 30)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:

@@ -1,15 +1,18 @@
-"""Proofs run short in the normal suite and at full length with `--long`."""
+"""What the proofs share: each prints its figure."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run proofs at full length")
+@pytest.fixture
+def figure(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a proof's figure even when pytest captures output."""
 
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {text}", flush=True)
 
-@pytest.fixture(scope="session")
-def long(request: pytest.FixtureRequest) -> bool:
-    """Whether the proof shall take its time."""
-    return bool(request.config.getoption("--long", default=False))
+    return say

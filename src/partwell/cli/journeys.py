@@ -190,7 +190,7 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close a journey in which nothing is open any more."""
-    from partwell.closure.statement import closing_statement
+    from partwell.closure.statements import closing_statement
 
     actor = acting(as_email)
     departure = find(journey_id, actor)

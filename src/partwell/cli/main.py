@@ -1,12 +1,25 @@
-"""`partwell …`: one Typer application, put together from the modules beside this one."""
+"""`partwell …`: one Typer application, put together from the modules beside this one.
+
+A module's `app` becomes the group that is named like the module (`partwell journeys …`); a module with
+several groups names each `<group>_app`. The commands of `processes` stand at the top (`partwell up`).
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 
 import typer
 
+import partwell.cli
+
 app = typer.Typer(name="partwell", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def partwell_() -> None:
+    """Ends business relationships well: planned, done, read back, proven."""
 
 
 def run() -> None:
@@ -15,4 +28,22 @@ def run() -> None:
     import django
 
     django.setup()
+    load_commands()
     app()
+
+
+def load_commands() -> None:
+    """Import every module beside this one, and mount what it offers."""
+    for found in pkgutil.iter_modules(partwell.cli.__path__):
+        if found.name in ("main", "__main__"):
+            continue
+        module = importlib.import_module(f"partwell.cli.{found.name}")
+        for name, commands in vars(module).items():
+            if not isinstance(commands, typer.Typer) or commands is app:
+                continue
+            if found.name == "processes":
+                app.add_typer(commands)
+            elif name == "app":
+                app.add_typer(commands, name=found.name)
+            elif name.endswith("_app"):
+                app.add_typer(commands, name=name.removesuffix("_app"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from partwell.config.database import database_settings
 from partwell.config.env import read, read_flag, read_list
+from partwell.config.logs import log_settings
 from partwell.config.mail import mail_server
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
@@ -77,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "partwell.web.middleware.FirstRun",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "partwell.web.middleware.ViewerClock",
     "partwell.web.translate.RefusalMiddleware",
@@ -96,6 +99,7 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "partwell.web.signin.AccountAdapter"
+ACCOUNT_FORMS = {"login": "partwell.web.signin.SignInForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -140,6 +144,8 @@ TEMPLATES = [
         },
     },
 ]
+
+LOGGING = log_settings(read("PARTWELL_LOG_LEVEL").upper(), pretty=sys.stderr.isatty())
 
 LANGUAGE_CODE = read("PARTWELL_LANGUAGE")
 TIME_ZONE = "UTC"

@@ -9,8 +9,14 @@ from typing import Any
 
 from django.db import transaction
 
-from partwell.evidence.leaf import leaf_bytes, salt_fields
+from partwell.evidence.leaf import digest_of, leaf_bytes, salt_fields
 from partwell.evidence.models import Event
+from partwell.refusals import Invalid
+
+ERASED = "evidence.erased"
+# What every event says of itself. Only the actor is a person's and may be erased.
+OWN_FIELDS = frozenset({"kind", "scope", "actor", "at"})
+NEVER_ERASED = OWN_FIELDS - {"actor"}
 
 
 def record(
@@ -20,7 +26,8 @@ def record(
 
     `kind` is a past event in dotted words (`step.completed`); `scope` is what the event belongs to
     (`departure:<id>`, `register`, `system:<name>`, `installation`); `actor` is who, as text; `fields` are
-    JSON values. `kind`, `scope`, `actor` and `at` become fields of the leaf as well.
+    JSON values (a float is kept as its decimal text). `kind`, `scope`, `actor` and `at` become fields of
+    the leaf as well, so `fields` may not use those names.
 
     Raises `RuntimeError` outside a transaction: an event must commit with its action or not at all.
     """
@@ -37,7 +44,14 @@ def record_many(events: Iterable[Event]) -> list[Event]:
 def build(
     kind: str, *, scope: str, actor: str, at: datetime, fields: Mapping[str, Any] | None = None
 ) -> Event:
-    """An event ready for `record_many`."""
+    """An event ready for `record_many`.
+
+    Raises `ValueError` when `fields` uses a name that every event has of its own.
+    """
+    if fields and (taken := OWN_FIELDS & fields.keys()):
+        raise ValueError(
+            f"{', '.join(sorted(taken))}: every event has these fields of its own; choose others"
+        )
     event_id = uuid.uuid4()
     salted = salt_fields(
         {**(fields or {}), "kind": kind, "scope": scope, "actor": actor, "at": at.isoformat()}
@@ -49,6 +63,34 @@ def build(
         occurred_at=at,
         fields=salted,
         leaf=leaf_bytes(str(event_id), salted),
+    )
+
+
+def erase_fields(event_id: uuid.UUID, *names: str, actor: str, basis: str, now: datetime) -> Event:
+    """Erase what an event says in these fields, in the caller's transaction; returns the record of it.
+
+    Salt and value go, the digest stays, so every proof still verifies. A field that was erased before
+    stays so. `basis` is why it may go (a request under Art. 17 GDPR, a retention schedule). Who may ask for
+    this is decided in a room above.
+
+    Raises `Invalid` for a field that the event does not have, or that must stay for it to be an event.
+    """
+    event = Event.objects.select_for_update().get(pk=event_id)
+    for name in names:
+        if name not in event.fields:
+            raise Invalid("no_such_field", f"This event has no field “{name}”.", field=name)
+        if name in NEVER_ERASED:
+            raise Invalid("field_stays", f"“{name}” says what happened and when; it stays.", field=name)
+    for name in names:
+        event.fields[name] = {"digest": digest_of(event.fields[name])}
+    event.save(update_fields=["fields"])
+    # Recorded with the event's own scope: whoever reads of the gap reads of its reason.
+    return record(
+        ERASED,
+        scope=event.scope,
+        actor=actor,
+        at=now,
+        fields={"event": str(event_id), "erased": sorted(names), "basis": basis},
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from partwell.access import queries as access
+from partwell.access import summaries
 from partwell.departures.models import Departure
 from partwell.journeys.template.model import StepKind
 
@@ -29,11 +29,11 @@ class KindRule:
 
 
 def _access_is_settled(departure: Departure) -> str | None:
-    return access.settled_summary(departure)
+    return summaries.settled_summary(departure)
 
 
 def _plan_is_approved(departure: Departure) -> str | None:
-    return access.approval_summary(departure)
+    return summaries.approval_summary(departure)
 
 
 KINDS: dict[StepKind, KindRule] = {

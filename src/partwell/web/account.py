@@ -18,7 +18,10 @@ class AccountForm(forms.Form):
     """What people change about themselves; names and addresses come from the register."""
 
     timezone = forms.CharField(
-        label="Timezone", max_length=64, required=False, help_text="Like Europe/Berlin. Times are shown in it."
+        label="Timezone",
+        max_length=64,
+        required=False,
+        help_text="Like Europe/Berlin. Times are shown in it.",
     )
 
     def clean_timezone(self) -> str:
@@ -46,6 +49,11 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "web/account.html",
-        {"form": form, "grants": grants, "has_second_factor": is_mfa_enabled(user), "is_fresh": actor.is_fresh},
+        {
+            "form": form,
+            "grants": grants,
+            "has_second_factor": is_mfa_enabled(user),
+            "is_fresh": actor.is_fresh,
+        },
         status=422 if form.errors else 200,
     )

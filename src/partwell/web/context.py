@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
-from django.apps import apps
 from django.http import HttpRequest
 
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
-from partwell.people.models import User
+from partwell.people.models import Installation, User
 from partwell.people.roles import ROLE_LABELS
 from partwell.web.navigation import address_of, may_follow, sections_for
 from partwell.web.session import actor_of
@@ -31,11 +29,8 @@ class Shell:
         return user if isinstance(user, User) and user.is_authenticated else None
 
     @cached_property
-    def _installation(self) -> Any:
-        try:
-            return apps.get_model("people", "Installation").objects.first()
-        except LookupError:
-            return None
+    def _installation(self) -> Installation | None:
+        return Installation.objects.first()
 
     @property
     def company(self) -> str:
@@ -54,7 +49,8 @@ class Shell:
             return None
         roles = sorted({ROLE_LABELS[grant.role] for grant in actor_of(self._request).grants})
         what = ", ".join(roles[:2]) + (f" and {len(roles) - 2} more" if len(roles) > 2 else "")
-        return {"name": self._user.name or self._user.email, "what": what or self._user.email}
+        without_roles = self._user.email if self._user.name else ""
+        return {"name": self._user.name or self._user.email, "what": what or without_roles}
 
     @cached_property
     def sections(self) -> list[dict[str, object]]:

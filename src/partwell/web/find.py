@@ -53,7 +53,9 @@ def search(actor: Actor, words: str) -> list[Found]:
         found += _if_page(departure.subject_name, more, "web:journey", departure.pk, "route")
     if may_follow(actor, "people.view"):
         for person in Person.objects.filter(name__icontains=words)[:MOST]:
-            found += _if_page(person.name, person.title or "in the staff register", "web:person", person.pk, "user")
+            found += _if_page(
+                person.name, person.title or "in the staff register", "web:person", person.pk, "user"
+            )
     if may_follow(actor, "clients.view"):
         for client in Client.objects.filter(name__icontains=words)[:MOST]:
             found += _if_page(client.name, "client", "web:client", client.pk, "briefcase")

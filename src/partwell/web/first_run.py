@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -24,11 +24,11 @@ from partwell.refusals import NotFound, Refusal
 from partwell.web.translate import put_refusal
 
 _WHY: dict[Role, str] = {
-    Role.HR: "Plans departures and sees all that are not confidential. Without somebody here, only you can start one.",
-    Role.IT_SECURITY: "Approves and cuts access. Without somebody here, access plans wait for a second person.",
-    Role.FINANCE: "Settles final pay and open invoices. Without somebody here, those steps have no owner.",
-    Role.LEGAL: "Looks after holds and confidential departures. Without somebody here, HR decides alone.",
-    Role.EXECUTIVE: "Is the second person for closures with things open. Without somebody here, HR or Legal must agree.",
+    Role.HR: "Plans departures and sees all that are not confidential. Empty: only you can start one.",
+    Role.IT_SECURITY: "Approves and cuts access. Empty: access plans wait for somebody who may.",
+    Role.FINANCE: "Settles final pay and open invoices. Empty: those steps have no owner.",
+    Role.LEGAL: "Looks after holds and disputes. Empty: those steps have no owner.",
+    Role.EXECUTIVE: "Agrees when a journey closes with things open. Empty: HR or Legal must.",
 }
 
 
@@ -48,7 +48,9 @@ class WelcomeForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=200)
     email = forms.EmailField(label="Your work e-mail address")
     password = forms.CharField(
-        label="Password", widget=forms.PasswordInput, help_text=" ".join(password_validators_help_texts())
+        label="Password",
+        widget=forms.PasswordInput,
+        help_text="At least 12 characters. A sentence that only you know is good, and easy to keep.",
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -61,7 +63,7 @@ class WelcomeForm(forms.Form):
         code = str(self.cleaned_data["code"])
         if not setup_code.is_right(code):
             raise forms.ValidationError(
-                "This is not the code that Partwell printed last. `partwell up` prints it on the console."
+                "This is not the code that Partwell printed last. Look at the console where it was started."
             )
         return code
 

@@ -1,17 +1,69 @@
-"""Today: what is in flight for the one who looks."""
+"""Today: what needs action, my steps, what waits for others, what is in flight."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from partwell import clock
-from partwell.departures.policies import visible_departures
-from partwell.departures.states import DepartureState
-from partwell.web.session import actor_of
+from partwell.access import queries as access_queries
+from partwell.access import summaries
+from partwell.departures.notices import visible_notices
+from partwell.journeys import queries
+from partwell.people.actors import Actor
+from partwell.web.journeys import departure_row
+from partwell.web.session import actor_of, signed_in
+from partwell.web.steps import due_groups, rows_of
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Open departures, earliest last day first."""
-    departures = visible_departures(actor_of(request)).filter(state=DepartureState.ACTIVE)
-    return render(request, "web/home.html", {"departures": departures[:50], "now": clock.now()})
+    """The page that a working day begins with; at most 15 queries, whatever the size."""
+    return render(request, "web/home.html", _context(request))
+
+
+def home_live(request: HttpRequest) -> HttpResponse:
+    """The living part of today."""
+    return render(request, "web/_home_live.html", _context(request))
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    actor, now = actor_of(request), clock.now()
+    viewer = signed_in(request).pk
+    mine = queries.my_steps(actor, limit=40)
+    claimable = queries.claimable_steps(actor, limit=10)
+    rows, after = queries.list_departures(actor, now=now, limit=10)
+    waiting = queries.waiting_for_others([row.departure.pk for row in rows], actor, limit=5)
+    return {
+        "now": now,
+        "lead": _lead(mine, now),
+        "alerts": _alerts(actor),
+        "notices": list(visible_notices(actor)[:5]),
+        "groups": due_groups(mine[:12], now=now, viewer_id=viewer),
+        "mine_count": len(mine),
+        "mine_journeys": len({s.journey_id for s in mine}),
+        "claimable": rows_of(claimable, viewer_id=None),
+        "waiting": waiting,
+        "rows": [departure_row(row) for row in rows],
+        "has_more": after is not None,
+        "next_days": [row.departure for row in rows if row.departure.last_working_date >= now.date()][:4],
+    }
+
+
+def _lead(mine: list[Any], now: Any) -> str:
+    late = sum(s.due_at < now for s in mine)
+    today = sum(now <= s.due_at and s.due_at.date() == now.date() for s in mine)
+    if not mine:
+        return "Nothing waits for you."
+    said = []
+    if late:
+        said.append(f"{late} of your steps {'is' if late == 1 else 'are'} overdue")
+    if today:
+        said.append(f"{today} {'is' if today == 1 else 'are'} due today")
+    return (", ".join(said) + ".") if said else f"{len(mine)} steps wait for you; none is due today."
+
+
+def _alerts(actor: Actor) -> list[dict[str, Any]]:
+    """Open alerts of departures that exist for the actor."""
+    return [summaries.alert_row(alert) for alert in access_queries.open_alerts(actor)[:6]]

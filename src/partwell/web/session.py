@@ -18,7 +18,8 @@ FRESH_FOR = timedelta(minutes=15)
 
 def signed_in(request: HttpRequest) -> User:
     """The user of a request that passed the sign-in requirement."""
-    assert request.user.is_authenticated, "a view without sign-in asked who is signed in"
+    if not request.user.is_authenticated:
+        raise LookupError("a view without sign-in asked who is signed in")
     return request.user
 
 

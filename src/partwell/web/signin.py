@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import LoginForm
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,6 +18,16 @@ from django.http import HttpRequest
 
 class AccountAdapter(DefaultAccountAdapter):
     """Accounts come from the register and from role grants; there is no sign-up."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "This address and password do not belong together. Check both, "
+        "or set a new password.",
+        "too_many_login_attempts": "Too many wrong passwords for this address. Wait five minutes, "
+        "or set a new password now.",
+        "incorrect_password": "This is not your password.",
+        "enter_current_password": "This is not your present password.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody lets themselves in."""
@@ -32,14 +43,30 @@ class AccountAdapter(DefaultAccountAdapter):
         return subject
 
 
+class SignInForm(LoginForm):
+    """The sign-in form in our words; the way to a forgotten password stands under it already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "E-mail"
+        self.fields["password"].help_text = ""
+
+
 @lru_cache(maxsize=4)
 def _cipher(secret: str) -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"partwell second factors").derive(secret.encode())
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"partwell second factors").derive(
+        secret.encode()
+    )
     return Fernet(base64.urlsafe_b64encode(key))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
     """TOTP seeds and recovery codes lie encrypted in the database, under a key of the installation's own."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This is not the present code. Type the six digits that the app shows now.",
+    }
 
     def encrypt(self, text: str) -> str:
         """What goes into the database."""

@@ -42,14 +42,13 @@ def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if isinstance(refusal, FreshSignInNeeded):
         return ask_again(request)
     if is_htmx(request):
-        return render(
-            request,
-            "web/includes/refusal.html",
-            {"refusal": refusal},
-            status=refusal.status,
-            headers={"HX-Retarget": "#pw-notices", "HX-Reswap": "innerHTML show:top"},
-        )
-    page = {NotFound: "errors/404.html", NotAllowed: "errors/403.html"}.get(type(refusal), "errors/refused.html")
+        fragment = render(request, "web/includes/refusal.html", {"refusal": refusal}, status=refusal.status)
+        fragment.headers["HX-Retarget"] = "#pw-notices"
+        fragment.headers["HX-Reswap"] = "innerHTML show:window:top"
+        return fragment
+    page = {NotFound: "errors/404.html", NotAllowed: "errors/403.html"}.get(
+        type(refusal), "errors/refused.html"
+    )
     return render(request, page, {"refusal": refusal}, status=refusal.status)
 
 
@@ -62,7 +61,9 @@ def ask_again(request: HttpRequest) -> HttpResponse:
     back = _page_of(request)
     if is_mfa_enabled(signed_in(request)):
         return go_to(request, f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}")
-    messages.warning(request, "This needs a second factor, and you have none yet. Set one up, then come back.")
+    messages.warning(
+        request, "This needs a second factor, and you have none yet. Set one up, then come back."
+    )
     return go_to(request, reverse("mfa_activate_totp"))
 
 

@@ -30,9 +30,11 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def day_in_words(day: date, *, with_year: bool = True) -> str:
+def day_in_words(day: date, *, with_year: bool = True, with_weekday: bool = True) -> str:
     """“Fri 27 Nov 2026”; the same in every language of the browser, so that pages and letters agree."""
-    words = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    words = f"{day.day} {_MONTHS[day.month - 1]}"
+    if with_weekday:
+        words = f"{_DAYS[day.weekday()]} {words}"
     return f"{words} {day.year}" if with_year else words
 
 

@@ -122,7 +122,7 @@ def raise_alert(
         scope=departure_scope(departure.pk),
         actor=actor.label,
         at=now,
-        fields={"kind": kind, "text": text},
+        fields={"alert": kind, "text": text},
     )
     return alert
 

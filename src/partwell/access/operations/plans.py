@@ -135,7 +135,7 @@ def record_plan(plan: Plan, actor: Actor, now: datetime) -> None:
         at=now,
         fields={
             "plan": plan.version,
-            "kind": plan.kind,
+            "plan_kind": plan.kind,
             "checksum": plan.checksum,
             "systems": plan.answers,
             "changes": plan.changes.count(),
@@ -241,7 +241,7 @@ def start_runs(plan: Plan, *, actor: Actor, now: datetime, systems: Iterable[Sys
         scope=departure_scope(plan.departure_id),
         actor=actor.label,
         at=now,
-        fields={"plan": plan.version, "kind": plan.kind, "checksum": plan.checksum},
+        fields={"plan": plan.version, "plan_kind": plan.kind, "checksum": plan.checksum},
     )
     poke(plan.departure_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from partwell.access import operations as access
+from partwell.access.operations import enforcement
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState
@@ -59,7 +59,7 @@ def end_access(*, departure_id: UUID, now: datetime) -> None:
     if departure is None or departure.access_end_at > now:
         return
     end_own_sign_in(departure_id=departure_id, now=now)
-    access.enforce_access_end(departure_id=departure_id, now=now)
+    enforcement.enforce_access_end(departure_id=departure_id, now=now)
 
 
 @operation("access.end_own_sign_in")
@@ -72,8 +72,10 @@ def end_own_sign_in(*, departure_id: UUID, now: datetime) -> bool:
     departure = lock_departure(Departure.objects.get(pk=departure_id))
     actor = engine_actor("end of access")
     authorise(actor, "access.end_own_sign_in", departure)
+    if departure.person_id is None:
+        return False
     user = User.objects.select_for_update().filter(person_id=departure.person_id, is_active=True).first()
-    if departure.person_id is None or user is None:
+    if user is None:
         return False
     user.is_active = False
     user.save(update_fields=["is_active"])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from partwell.access import operations as access
-from partwell.access import queries as access_queries
+from partwell.access import summaries
+from partwell.access.operations import enforcement
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, SubjectKind
@@ -47,7 +47,7 @@ def obstacles(departure: Departure) -> list[Obstacle]:
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
         )
-        for account in access_queries.live_accounts(departure)
+        for account in summaries.live_rows(departure)
     ]
     return found
 
@@ -136,8 +136,7 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
     undone = list(pending.values_list("key", flat=True))
     pending.update(state=StepState.WITHDRAWN, waits_for=[])
     done = tuple(journey.steps.filter(state=StepState.DONE))
-    restorable = tuple(access_queries.restorable(departure))
-    access.unschedule(departure=departure, now=now)
+    restorable = tuple(summaries.restorable(departure))
     journey = _end(
         departure,
         JourneyState.WITHDRAWN,
@@ -159,6 +158,7 @@ def _end(
     journey.state, journey.ended_at = state, now
     journey.end_reason = fields.get("withdrawal_reason") or fields.get("override_reason") or ""
     journey.save(update_fields=["state", "ended_at", "end_reason"])
+    enforcement.unschedule(departure)
     departure.state, departure.ended_at = DepartureState(state.value), now
     departure.revision += 1
     departure.save(update_fields=["state", "ended_at", "revision"])

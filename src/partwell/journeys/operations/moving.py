@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from partwell import clock
-from partwell.access import operations as access
+from partwell.access.operations import enforcement
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
+from partwell.departures.states import Confidentiality, InitiatedBy, Rehire
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.facts import facts_of
@@ -36,6 +38,11 @@ class DateChange:
     field: str
     before: str
     after: str
+
+    @property
+    def label(self) -> str:
+        """The field in words."""
+        return self.field.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True)
@@ -165,12 +172,19 @@ def move(
             "steps": [change.step.key for change in draft.steps],
         },
     )
-    access.schedule(departure=departure, now=now)
+    enforcement.schedule(departure, now=now)
     engine.poke(departure.pk)
     return draft
 
 
 EDITABLE = frozenset({"reason", "initiated_by", "confidentiality", "rehire", "jurisdiction", "timezone"})
+
+
+CODES: dict[str, type[StrEnum]] = {
+    "initiated_by": InitiatedBy,
+    "confidentiality": Confidentiality,
+    "rehire": Rehire,
+}
 
 
 @operation("journeys.edit")
@@ -283,7 +297,7 @@ def _check_value(departure: Departure, field: str, value: str) -> None:
                 "reason_unknown", f"“{value}” is not known. Known are: {', '.join(known)}.", field=field
             )
     elif field != "jurisdiction":
-        known_codes = [code for code, _ in Departure._meta.get_field(field).choices or []]
+        known_codes = [code.value for code in CODES[field]]
         if value not in known_codes:
             raise Invalid(
                 f"{field}_unknown",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from partwell.access import operations as access
+from partwell.access.operations import enforcement
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.departures.notices import hidden_departures
 from partwell.departures.policies import visible_departures
@@ -95,7 +95,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
         fields=_started_fields(draft),
     )
     messages.tell_assigned_at_start(departure, draft.steps, actor=actor, now=now)
-    access.schedule(departure=departure, now=now)
+    enforcement.schedule(departure, now=now)
     engine.poke(departure.pk)
     return draft.journey
 

@@ -90,6 +90,8 @@ def claim_step(*, step: Step, actor: Actor, now: datetime) -> Step:
     department = step.journey.departure.subject_department
     if not step.queue or Role(step.queue) not in actor.roles_in(department):
         raise NotAllowed("not_your_queue", f"Only the {step.owner_name or 'owning team'} claims this step.")
+    if actor.user_id is None:
+        raise NotAllowed("not_a_person", "A step is claimed by a person who signed in.")
     _own(step, User.objects.get(pk=actor.user_id), now)
     _record(step, "step.claimed", actor, now, {"to": step.owner_name})
     return step

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from lark import Token, Tree
 
@@ -35,6 +35,7 @@ _FORBIDDEN = {
     "member_index": "Square brackets after a field are not read",
     "member_object": "Braces are not read in conditions",
     "map_lit": "Braces are not read in conditions",
+    "mapinits": "Braces are not read in conditions",
     "dot_ident": "A leading dot is not read",
     "dot_ident_arg": "A leading dot is not read",
 }
@@ -126,8 +127,9 @@ class _Walk:
         self.reading = Reading()
 
     def type_of(self, node: Tree[Any]) -> _Part:
-        if len(node.children) == 1 and isinstance(node.children[0], Tree) and node.data != "list_lit":
-            return self.type_of(node.children[0])
+        only = node.children[0] if len(node.children) == 1 else None
+        if isinstance(only, Tree) and node.data != "list_lit":
+            return self.type_of(only)
         if node.data in _FORBIDDEN:
             raise ConditionError(f"{_FORBIDDEN[node.data]}. Compare fields with plain values.")
         handler = getattr(self, f"_{node.data}", None)
@@ -218,7 +220,7 @@ class _Walk:
         )
 
     def _literal(self, node: Tree[Any]) -> _Part:
-        token: Token = node.children[0]
+        token = cast(Token, node.children[0])
         text = str(token)
         if token.type == "BOOL_LIT":
             return _Part(FieldType.FLAG)

@@ -4,8 +4,8 @@ A condition reads the fields in `FIELDS` and nothing else. The reason for leavin
 HR's alone, and a step that appears for one reason would tell it to everybody who sees the list.
 
 Only a part of CEL is allowed: comparisons, `in`, `&&`, `||`, `!`, `? :`, three text functions. No
-arithmetic, no macros, no loops, no conversions. So an expression that passes `condition_types.check_types` ends after
-one look at each of its parts and cannot fail while a journey is being planned.
+arithmetic, no macros, no loops, no conversions. So an expression that passes `check_types` of
+`condition_types.py` looks at each of its parts once and cannot fail while a journey is being planned.
 """
 
 from __future__ import annotations

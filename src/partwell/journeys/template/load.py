@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -87,15 +87,15 @@ def _refuse_the_dangerous(text: str) -> None:
     """Look through the events, which cost no memory, before anything is built from them."""
     depth = count = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
-        here = Position(event.start_mark.line + 1, event.start_mark.column + 1)
+        here = _position(event)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
                 raise Unreadable("One file holds one template. Move what follows “---” to its own.", here)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable("Anchors (&) and aliases (*) are not read. Write the text out.", here)
-        if getattr(event, "tag", None):
-            raise Unreadable(f"The tag {event.tag} is not read. Leave it away.", here)
+        if tag := getattr(event, "tag", None):
+            raise Unreadable(f"The tag {tag} is not read. Leave it away.", here)
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             count += 1
             if count > MAX_NODES:
@@ -114,7 +114,7 @@ def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position]) -> Any:
         return {key: _plain(value, (*path, key), positions) for key, value in _entries(node, path, positions)}
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), positions) for index, item in enumerate(node.value)]
-    return _scalar(node)
+    return _scalar(cast(yaml.ScalarNode, node))
 
 
 def _entries(
@@ -151,5 +151,6 @@ def _scalar(node: yaml.ScalarNode) -> str | int | bool | None:
     return str(text)  # dates and fractions too: no field of a template holds either
 
 
-def _position(node: yaml.Node) -> Position:
-    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+def _position(marked: yaml.Node | yaml.Event) -> Position:
+    mark = cast(yaml.Mark, marked.start_mark)  # set on all that was read from text
+    return Position(mark.line + 1, mark.column + 1)

@@ -1,4 +1,4 @@
-"""The parts that pages are made of. `docs/reference/web-components.md` shows each with its markup."""
+"""The parts that pages are made of. `tests/stories/components.html` shows each in use."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def step_row(step: Mapping[str, Any]) -> dict[str, Any]:
 
 @register.simple_tag
 def face(name: str, kind: str = "", size: str = "") -> SafeString:
-    """Initials in a circle; `kind` is `leaver` or `client`, `size` is `s` or `l`. The name stands beside it."""
+    """Initials in a circle; `kind` is `leaver` or `client`, `size` is `s` or `l`. Its name stands beside."""
     classes = "".join(f" pw-face--{part}" for part in (kind, size) if part)
     return format_html('<span class="pw-face{}" aria-hidden="true">{}</span>', classes, initials(name))
 
@@ -125,13 +125,15 @@ def when(moment: datetime | None, zone: bool = True) -> SafeString | str:
 
 
 @register.simple_tag
-def day(value: date | datetime | None, year: bool = True) -> SafeString | str:
+def day(value: date | datetime | None, year: bool = True, weekday: bool = True) -> SafeString | str:
     """A calendar date; a moment is read in the viewer's timezone."""
     if value is None:
         return "–"
     shown = _as_date(value)
     return format_html(
-        '<time datetime="{}">{}</time>', shown.isoformat(), day_in_words(shown, with_year=year)
+        '<time datetime="{}">{}</time>',
+        shown.isoformat(),
+        day_in_words(shown, with_year=year, with_weekday=weekday),
     )
 
 
@@ -165,23 +167,30 @@ def url_if(name: str, *args: Any, **kwargs: Any) -> str:
 
 
 @register.inclusion_tag("web/includes/field.html")
-def field(bound: BoundField, hint: str = "", **attrs: Any) -> dict[str, Any]:
-    """Label, hint, control and the error under it; further attributes go to the control."""
+def field(bound: BoundField, hint: str = "", label: str = "", **attrs: Any) -> dict[str, Any]:
+    """Label, hint, control and the error under it; further attributes go to the control.
+
+    `hint` and `label` replace what the form itself says.
+    """
     widget = bound.field.widget
     is_check = isinstance(widget, CheckboxInput)
     kind = "form-check-input" if is_check else "form-select" if isinstance(widget, Select) else "form-control"
     hint = hint or str(bound.help_text)
     about = [f"{bound.id_for_label}-hint"] if hint else []
-    shown: dict[str, Any] = {"class": kind, **{name.replace("_", "-"): value for name, value in attrs.items()}}
+    shown: dict[str, Any] = {
+        "class": kind,
+        **{name.replace("_", "-"): value for name, value in attrs.items()},
+    }
     if bound.errors:
         shown["class"] += " is-invalid"
         shown["aria-invalid"] = "true"
         about.insert(0, f"{bound.id_for_label}-error")
     # allauth labels some of its fields by placeholder alone; ours always have a label in words.
-    shown["placeholder"] = attrs.get("placeholder", "")
+    widget.attrs.pop("placeholder", None)
     shown["aria-describedby"] = " ".join(about) or None
     control = bound.as_widget(attrs={name: value for name, value in shown.items() if value is not None})
-    return {"field": bound, "control": control, "hint": hint, "is_check": is_check}
+    label = label or str(bound.label)
+    return {"field": bound, "control": control, "hint": hint, "label": label, "is_check": is_check}
 
 
 @register.inclusion_tag("web/includes/error_summary.html")
@@ -204,7 +213,7 @@ def share(done: int, total: int, label: str) -> SafeString:
 @register.simple_tag
 def brand() -> SafeString:
     """Two lines that part: the mark."""
-    return mark_safe(  # noqa: S308 - constant markup
+    return mark_safe(
         '<svg viewBox="0 0 28 28" fill="none" aria-hidden="true"><path d="M8 25.5v-23" '
         'stroke="var(--pw-petrol)" stroke-width="4.4" stroke-linecap="round"/><path '
         'd="M15.2 25.5v-7.2c0-6.8 2.2-10.3 9-13" stroke="var(--pw-heather)" stroke-width="4.4" '

@@ -1,0 +1,126 @@
+"""What other rooms and pages say about a departure's access, in one line or a few figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from partwell.access.models import AccountRecord, Alert, Change, Plan
+from partwell.access.queries import is_settled, live_accounts, unasked_systems
+from partwell.access.states import SETTLED, AccessState, Link, PlanKind
+from partwell.departures.models import Departure
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A departure's access at a glance: the newest plan, one sentence, accounts per state."""
+
+    plan_version: int | None
+    summary: str
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def overview(departure: Departure) -> Overview:
+    """Two queries, and a sentence that never says more than was read back."""
+    plan = Plan.objects.filter(departure=departure).order_by("-version").first()
+    states = Counter(
+        AccountRecord.objects.filter(departure=departure)
+        .exclude(link=Link.NOT_OURS)
+        .values_list("state", flat=True)
+    )
+    if plan is None:
+        return Overview(None, "No plan yet: no system has been asked what they have.")
+    total, settled = sum(states.values()), sum(n for state, n in states.items() if state in SETTLED)
+    if not total:
+        return Overview(plan.version, "Every system was asked, and none knows them.")
+    verified = states[AccessState.VERIFIED]
+    if settled == total:
+        said = f"{verified} of {total} accounts are proven closed; the rest is attested or explained."
+        return Overview(
+            plan.version, said if verified < total else f"All {total} accounts are proven closed."
+        )
+    said = f"{total} account{'s' if total > 1 else ''}, {verified} proven closed."
+    return Overview(plan.version, said, dict(sorted(states.items())))
+
+
+def settled_summary(departure: Departure) -> str | None:
+    """What was proven, once all access is settled after a plan was applied; None before.
+
+    "No account anywhere" also needs an applied or standing plan: a proposal proves nothing.
+    """
+    plans = Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE)
+    if not plans.filter(applied_at__isnull=False, ended_at__isnull=False).exists() or not is_settled(
+        departure
+    ):
+        return None
+    return overview(departure).summary
+
+
+def approval_summary(departure: Departure) -> str | None:
+    """Who approved the newest plan, or None while it waits for a second person."""
+    plan = (
+        Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    )
+    if plan is None or plan.approved_at is None:
+        return None
+    return f"Plan {plan.version} was made by {plan.made_by} and approved by {plan.approved_by}."
+
+
+def live_rows(departure: Departure) -> list[dict[str, str]]:
+    """What is alive or unknown: accounts, and systems that nobody has asked yet."""
+    rows = [
+        {
+            "account": account.login or account.external_id or "not asked",
+            "system": account.system.title,
+            "state": AccessState(account.state).value,
+        }
+        for account in live_accounts(departure)
+    ]
+    return rows + [
+        {"account": "not asked", "system": name, "state": "unknown"} for name in unasked_systems(departure)
+    ]
+
+
+def restorable(departure: Departure) -> list[dict[str, str]]:
+    """Accounts that Partwell changed and whose state before is kept."""
+    changed = (
+        Change.objects.filter(
+            account__departure=departure,
+            account__snapshot__isnull=False,
+            receipt__isnull=False,
+            is_current=True,
+        )
+        .exclude(plan__kind=PlanKind.RESTORE)
+        .select_related("account__system")
+    )
+    accounts = {change.account_id: change.account for change in changed}
+    return [
+        {
+            "account": account.login or account.external_id,
+            "system": account.system.title,
+            "name": account.system.name,
+        }
+        for account in accounts.values()
+    ]
+
+
+_ALERTS = {
+    "no_approved_plan": ("Second person needed", "approval", "care"),
+}
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    """An alert as a card on the first page."""
+    title, mark, tone = _ALERTS.get(
+        alert.kind, (alert.kind.replace("_", " ").capitalize(), "failed", "failed")
+    )
+    return {
+        "title": title,
+        "mark": mark,
+        "tone": tone,
+        "subject": alert.departure.subject_name,
+        "text": alert.text,
+        "departure_id": alert.departure_id,
+        "raised_at": alert.raised_at,
+    }

@@ -1,0 +1,158 @@
+"""`partwell up`, `web`, `worker` and `init`: the processes of an installation."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from django.conf import settings
+from django.core.management import call_command
+
+from partwell import clock
+from partwell.cli.supervisor import Child, Supervisor
+from partwell.engine import lifeline, schema
+from partwell.people.actors import console_actor
+from partwell.refusals import Refusal
+
+app = typer.Typer()
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8765
+PRACTICE_COMPANY = "Practice"
+WORKER = ("-m", "partwell.worker")
+ANSWERS_WITHIN_SECONDS = 60.0
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+SupervisedBy = Annotated[int, typer.Option(hidden=True)]
+
+
+@app.command()
+def init(
+    practice: Annotated[bool, typer.Option("--practice", help="For trying out: every page says so.")] = False,
+    company: Annotated[str, typer.Option(help="The name of your company.")] = "",
+    admin_email: Annotated[str, typer.Option(help="Who becomes the first administrator.")] = "",
+) -> None:
+    """Create or upgrade the database; the first time, also say whose installation it is."""
+    _prepare()
+    schema.ensure()  # `up` leaves this to its worker, which imports the engine anyway
+    if company or practice or admin_email:
+        _initialise(practice=practice, company=company, admin_email=admin_email)
+    _say("The database is ready.")
+
+
+@app.command()
+def web(
+    port: Port = DEFAULT_PORT,
+    host: Host = DEFAULT_HOST,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    supervised_by: SupervisedBy = 0,
+) -> None:
+    """Serve pages and the API. Start as many as you like on one PostgreSQL database."""
+    if supervised_by:
+        lifeline.end_with_parent(supervised_by)
+    granian = str(Path(sys.executable).with_name("granian"))
+    # granian takes this process's place, so that only one Django stays in memory: that of its own child.
+    os.execv(  # noqa: S606 - no shell, and every argument is a number, a host or our own
+        granian,
+        [
+            *(granian, "partwell.config.asgi:application", "--interface", "asginl"),
+            *("--host", host, "--port", str(port), "--workers", str(workers)),
+            *("--no-ws", "--log-level", "warning", "--workers-kill-timeout", "5"),
+        ],
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Do the work: journeys, access, mail, deadlines. As many as you like on one PostgreSQL database."""
+    os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - no shell, fixed arguments
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Fill it with a demo firm.")] = False,
+    port: Port = DEFAULT_PORT,
+    host: Host = DEFAULT_HOST,
+) -> None:
+    """Start everything: bring the database up to date, then serve and work until Ctrl-C."""
+    started = time.monotonic()
+    _prepare()
+    sign_in = _demo_sign_in() if demo else ""
+    _say("Starting web and worker…")
+    supervisor = Supervisor(
+        children=[
+            Child("web", ("-m", "partwell.cli", "web", "--port", str(port), "--host", host)),
+            Child("worker", WORKER),
+        ],
+        say=_say,
+    )
+    supervisor.start()
+    address = f"http://{'localhost' if host == DEFAULT_HOST else host}:{port}"
+    if _wait_until_it_answers(supervisor, f"http://{host}:{port}/healthz"):
+        _say(f"Ready after {time.monotonic() - started:.1f} s. Partwell is at {address}  (Ctrl-C stops it)")
+        _say(
+            sign_in
+            or "Sign in with your account; the first time, the page asks for your company and yourself."
+        )
+    supervisor.run()
+
+
+def _prepare() -> None:
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    _say("Bringing the database up to date…")
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+    _say("Collecting static files…")
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def _initialise(*, practice: bool, company: str, admin_email: str) -> None:
+    """The first run's facts; `people` owns them."""
+    operations = importlib.import_module("partwell.people.operations")
+    try:
+        operations.initialise(
+            company=company or (PRACTICE_COMPANY if practice else ""),
+            practice=practice,
+            admin_email=admin_email,
+            actor=console_actor(),
+            now=clock.now(),
+        )
+    except Refusal as refusal:
+        _say(refusal.message)
+        raise typer.Exit(refusal.exit_code) from refusal
+
+
+def _demo_sign_in() -> str:
+    """Fill the demo firm in where that room exists; how to sign in to it."""
+    if importlib.util.find_spec("partwell.demo") is None:
+        return ""
+    _say("Preparing the demo firm…")
+    operations = importlib.import_module("partwell.demo.operations")
+    return str(operations.ensure_demo(clock.now()))
+
+
+def _wait_until_it_answers(supervisor: Supervisor, url: str) -> bool:
+    deadline = time.monotonic() + ANSWERS_WITHIN_SECONDS
+    while not supervisor.is_stopping:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address, http
+                return True
+        except OSError:
+            supervisor.look()
+        if time.monotonic() > deadline:
+            _say(f"{url} does not answer yet. The messages above say why; Partwell keeps trying.")
+            return False
+        time.sleep(0.05)
+    return False
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

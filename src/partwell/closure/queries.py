@@ -1,0 +1,44 @@
+"""Reading evidence as somebody: the record of a departure, and whether the whole record still holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from partwell.closure.audiences import GUARDED_FIELDS
+from partwell.departures.models import Departure
+from partwell.departures.policies import authorise, can_read
+from partwell.evidence import queries
+from partwell.evidence.models import Event
+from partwell.evidence.operations import departure_scope
+from partwell.evidence.verification import verify_database
+from partwell.evidence.verifier import Report
+from partwell.people.actors import Actor
+from partwell.people.authorisation import check_office
+from partwell.refusals import Invalid
+
+
+def departure_events(
+    *, departure: Departure, actor: Actor, after: str | None = None, limit: int = 50
+) -> queries.Page:
+    """What happened in the departure, newest first, for those who may read its evidence."""
+    authorise(actor, "evidence.view", departure)
+    return queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
+
+
+def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict[str, queries.FieldValue]:
+    """What one event says, without the fields that are not this reader's, such as the reason for leaving."""
+    held = authorise(actor, "evidence.view", departure)
+    hidden = {name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held)}
+    return {name: value for name, value in queries.fields_of(event).items() if name not in hidden}
+
+
+def verify_record(*, actor: Actor, now: datetime, head: str | None = None) -> Report:
+    """Verify the whole record of this installation. No transaction: writers go on meanwhile.
+
+    Raises `NotAllowed` for those who may not, `Invalid` for a head that cannot be read.
+    """
+    check_office(actor, "evidence.verify")
+    try:
+        return verify_database(now=now, head=head)
+    except ValueError as error:
+        raise Invalid("bad_head", f"{error}. Copy it as it was printed at closing.", field="head") from None

@@ -1,0 +1,92 @@
+"""Taking over the work of workers that have died or stopped.
+
+DBOS leaves a dead executor's work alone until something says that it is dead. The guard of every worker
+says so, once a second. DBOS itself sees to it that a taken run is started by one worker only, and that what
+a worker reports late, after its run was taken, is thrown away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from uuid import uuid4
+
+from django.db import connection
+
+from partwell.engine.address import guard_folder, guard_parameters
+from partwell.engine.liveness import AdvisoryLiveness, FileLiveness, Liveness
+
+EVERY_SECONDS = 1.0
+# A worker whose beat stands still for this long is taken to be stopped or stuck.
+STUCK_AFTER_SECONDS = 8.0
+
+log = logging.getLogger(__name__)
+
+
+def new_executor_id() -> str:
+    """A name for this process that no other ever had or gets; older ones sort first."""
+    return f"{time.time_ns() // 1_000_000:x}-{socket.gethostname()[:20]}-{os.getpid()}-{uuid4().hex[:8]}"
+
+
+def liveness_for(executor: str) -> Liveness:
+    """The kind of lock that fits the database."""
+    if connection.vendor == "postgresql":
+        return AdvisoryLiveness(guard_parameters(), executor)
+    return FileLiveness(guard_folder(), executor)
+
+
+class Guard:
+    """One worker's watch over the others."""
+
+    def __init__(
+        self,
+        executor: str,
+        liveness: Liveness,
+        *,
+        running_executors: Callable[[], Iterable[str]],
+        take_over: Callable[[str], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.executor = executor
+        self.is_first = False
+        self._liveness = liveness
+        self._running_executors = running_executors
+        self._take_over = take_over
+        self._monotonic = monotonic
+        self._seen: dict[str, tuple[str, float]] = {}
+
+    def sweep(self) -> bool:
+        """Look at every worker once and take over from the dead. False when this one has lost its place.
+
+        A worker that lost its place must end: others have taken its work.
+        """
+        if not self._liveness.beat():
+            return False
+        beats = self._liveness.beats()
+        me = self._liveness.place_of(self.executor)
+        for place in self._stuck(beats, me):
+            log.warning("a worker has not moved for %.0f s; its work is taken over", STUCK_AFTER_SECONDS)
+            self._liveness.end(place)
+            del beats[place]
+        self.is_first = next(iter(beats), me) == me
+        for other in self._running_executors():
+            if other != self.executor and self._liveness.is_dead(other):
+                taken = self._take_over(other)
+                if taken:
+                    log.warning("worker %s is gone; %d of its runs begin again", other, taken)
+        return True
+
+    def _stuck(self, beats: dict[str, str], me: str) -> list[str]:
+        now = self._monotonic()
+        self._seen = {
+            place: (beat, now if self._seen.get(place, ("", 0.0))[0] != beat else self._seen[place][1])
+            for place, beat in beats.items()
+        }
+        return [
+            place
+            for place, (_, since) in self._seen.items()
+            if place != me and now - since >= STUCK_AFTER_SECONDS
+        ]

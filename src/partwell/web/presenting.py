@@ -1,0 +1,152 @@
+"""From rows to what pages show: a step's mark and words, a journey's phases, its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from partwell.departures.models import Departure
+from partwell.journeys.models import Step
+from partwell.journeys.queries import PhaseCount
+from partwell.journeys.states import PENDING, StepState
+from partwell.journeys.step_kinds import rule_of
+from partwell.journeys.template.model import StepKind
+from partwell.people.roles import ROLE_LABELS, Role
+
+REASONS = {"not_stated": "Not stated"}
+
+
+def words(code: str) -> str:
+    """A code such as `need_to_know` as words."""
+    return REASONS.get(code) or code.replace("_", " ").replace("-", " ").capitalize()
+
+
+def step_mark(step: Step) -> tuple[str, str]:
+    """The status of the vocabulary and its words. Green only where the product itself saw the proof."""
+    match StepState(step.state):
+        case StepState.DONE:
+            if rule_of(step.kind).is_done is not None:
+                said = "Done, two people" if step.kind == StepKind.ACCESS_APPROVAL else "Done, verified"
+                return "verified", said
+            return "attested", "Done, attested"
+        case StepState.SKIPPED:
+            return "cannot", "Skipped"
+        case StepState.NOT_NEEDED:
+            return "none", "Not needed"
+        case StepState.WITHDRAWN:
+            return "none", "Withdrawn"
+        case StepState.BLOCKED:
+            return "waits", "Blocked"
+        case StepState.OPEN:
+            return ("approval", "Needs two people") if rule_of(step.kind).second_person else ("todo", "To do")
+
+
+def step_row(
+    step: Step, *, titles: Mapping[str, str], viewer_id: int | None = None, about: str = ""
+) -> dict[str, Any]:
+    """One step for the `step_row` tag. `titles` names other steps of its journey by key; `about` says whose
+    journey it is, where several are listed together."""
+    state, says = step_mark(step)
+    is_mine = viewer_id is not None and step.owner_id == viewer_id
+    return {
+        "state": state,
+        "says": says,
+        "title": step.title,
+        "url": step_url(step),
+        "role": ROLE_LABELS[Role(step.role)],
+        "role_code": step.role,
+        "who": "You" if is_mine else step.owner_name or "Nobody yet",
+        "is_leaver": step.role == Role.DEPARTING,
+        "due": step.due_at,
+        "is_done": step.state not in PENDING,
+        "is_off": step.state in (StepState.NOT_NEEDED, StepState.WITHDRAWN),
+        "waits_for": " and ".join(titles.get(key, key) for key in step.waits_for),
+        "truth": about or _truth(step),
+        "key": step.key,
+    }
+
+
+def _truth(step: Step) -> str:
+    """One line that says what is known beyond the state."""
+    if step.state == StepState.NOT_NEEDED:
+        return f"Condition not met: {step.condition}"
+    if step.state == StepState.SKIPPED:
+        return f"{name_of(step.settled_by)}: {step.skip_reason}"
+    if step.state == StepState.DONE:
+        note = step.note.splitlines()[0][:160] if step.note else ""
+        by = f"by {name_of(step.settled_by)}"
+        return f"{note} ({by})" if note else by
+    parts = []
+    if count := getattr(step, "file_count", 0):
+        parts.append(f"{count} file{'s' if count > 1 else ''}")
+    if count := getattr(step, "comment_count", 0):
+        parts.append(f"{count} comment{'s' if count > 1 else ''}")
+    return ", ".join(parts)
+
+
+def step_url(step: Step) -> str:
+    """Where a step is read and acted on."""
+    return reverse("web:step", args=[step.journey_id, step.key])
+
+
+def name_of(label: str) -> str:
+    """The name in an actor's label: `Amara Osei <amara@…>` → Amara Osei."""
+    return label.split(" <")[0]
+
+
+def phase_stops(phases: Iterable[PhaseCount], *, here: int | None = None) -> list[dict[str, Any]]:
+    """The ten stops of the phase line."""
+    return [
+        {
+            "number": phase.number,
+            "name": phase.title,
+            "done": phase.done,
+            "total": phase.total,
+            "late": phase.late,
+            "is_here": phase.number == here,
+        }
+        for phase in phases
+    ]
+
+
+def current_phase(phases: Iterable[PhaseCount]) -> PhaseCount | None:
+    """The first phase with something left to do."""
+    return next((phase for phase in phases if phase.total and phase.done < phase.total), None)
+
+
+def strip_words(phases: list[PhaseCount]) -> str:
+    """What a screen reader says of a phase strip, and what stands under it: “Asset returns, 33 of 39”."""
+    done, total = sum(p.done for p in phases), sum(p.total for p in phases)
+    at = current_phase(phases)
+    return f"{at.title if at else 'All phases'}, {done} of {total}"
+
+
+def groups_of(
+    steps: Iterable[Step], phases: list[PhaseCount], *, viewer_id: int | None, role: str, now: datetime
+) -> list[dict[str, Any]]:
+    """The checklist by phase: each with its rows, its count and whether it begins unfolded."""
+    steps = list(steps)
+    titles = {step.key: step.title for step in steps}
+    groups = []
+    for phase in phases:
+        mine = [s for s in steps if s.phase == phase.number and (not role or s.role == role)]
+        begun = any(s.state == StepState.OPEN for s in mine) and phase.done < phase.total
+        groups.append(
+            {
+                "phase": phase,
+                "rows": [step_row(s, titles=titles, viewer_id=viewer_id) for s in mine],
+                "is_open": bool(role) or begun or bool(phase.late),
+                "today": sum(
+                    s.state in PENDING and now <= s.due_at and s.due_at.date() == now.date() for s in mine
+                ),
+            }
+        )
+    return groups
+
+
+def subject_kind(departure: Departure) -> str:
+    """Which face the subject has: a leaver's or a client's."""
+    return "client" if departure.subject_kind == "client" else "leaver"

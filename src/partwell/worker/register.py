@@ -1,0 +1,40 @@
+"""What the engine may run, and which room it comes from. The one place where names meet functions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from partwell import clock
+from partwell.access import runs, wake
+from partwell.engine import registry
+from partwell.evidence.sequencer import sequence_pending
+from partwell.journeys.operations.advancing import advance, end_access
+
+
+def register_all() -> None:
+    """Fill the engine's registry for a worker process.
+
+    One line for each, in the words of `partwell.engine.registry`: `advance(…)` for `poke`,
+    `workflow("name", …)` for `enqueue`, `timer("name", …)` for `set_timer`, `periodic("name", seconds, …)`
+    for what runs on a schedule, `reconciler("name", …)` for what asks again when a worker starts.
+    """
+    registry.advance(_advance)
+    for name, workflow in runs.WIRING.workflows.items():
+        registry.workflow(name, workflow)
+    for name, timer in {**runs.WIRING.timers, wake.END: _end_access}.items():
+        registry.timer(name, timer)
+    registry.reconciler("access.runs", runs.reconcile)
+    registry.periodic("evidence.sequence", 0.5, _sequence)
+
+
+def _advance(departure_id: str) -> None:
+    advance(departure_id=UUID(departure_id), now=clock.now())
+
+
+def _end_access(key: str, now: datetime) -> None:
+    end_access(departure_id=UUID(key), now=now)
+
+
+def _sequence() -> None:
+    sequence_pending(now=clock.now())
