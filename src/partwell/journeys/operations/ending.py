@@ -12,6 +12,7 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, SubjectKind
 from partwell.evidence.operations import departure_scope, record
+from partwell.journeys import messages
 from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations.moving import lock_departure
 from partwell.journeys.states import PENDING, JourneyState, StepState
@@ -164,6 +165,7 @@ def _end(
     if state is JourneyState.CLOSED:
         _mark_register(departure)
     record(kind, scope=departure_scope(departure.pk), actor=actor.label, at=now, fields=fields)
+    messages.drop_waiting(departure, now=now)
     return journey
 
 
