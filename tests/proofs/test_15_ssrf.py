@@ -146,7 +146,7 @@ async def test_no_hostile_target_passes_at_save_or_at_connect(figure):
                 passed.append(f"connect {url!r}")
         connections = listener.connections
     figure(
-        f"proof 15: {targets} hostile targets at save and connect: {len(passed)} passed, {connections} connects"
+        f"proof 15: {targets} hostile targets, save and connect: {len(passed)} pass, {connections} connects"
     )
     assert passed == []
     assert connections == 0

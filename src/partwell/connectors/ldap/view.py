@@ -95,7 +95,7 @@ class View:
                 raise
             raise ConnectorError(
                 ErrorKind.DENIED,
-                f"{self.rules.groups_base} does not exist, or our account may not read it: groups are unknown.",
+                f"{self.rules.groups_base} is not there, or our account may not read it: groups are unknown.",
             ) from None
 
     def account(self, entry: Entry, found_by: str = "") -> Account:
