@@ -60,7 +60,7 @@ def test_access_ends_once_approved_and_is_verified_four_times(name: str) -> None
     cuts = [step for step in template.steps if step.kind is StepKind.DEPROVISION]
     assert [(s.key, s.role, s.due) for s in cuts] == [("cut-access", Role.IT_SECURITY, "access_end")]
     approval = template.step("approve-access-plan")
-    assert approval.kind is StepKind.APPROVAL
+    assert approval.kind is StepKind.ACCESS_APPROVAL
     assert approval.role is not template.step("check-access-plan").role
     # Only a signature may hold up the cut: a late handover must never keep access open.
     assert cuts[0].needs == ("approve-access-plan",)

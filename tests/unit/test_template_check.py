@@ -55,6 +55,8 @@ BROKEN = [
      "belongs to it_security"),
     ("step of an administrator", "role: hr", "role: admin", "role: admin", "steps.confirm-notice.role", "own no steps"),
     ("unknown guide row", "guide: [M1]", "guide: [M99]", "M99", "steps.confirm-notice.guide.0", "no guide row “M99”"),
+    ("access approved by a role that may not", "role: hr", "kind: access_approval\n    role: finance", "role: finance",
+     "steps.confirm-notice.role", "finance may not approve access plans"),
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partwell.departures.states import SubjectKind
@@ -128,6 +128,10 @@ atoms = st.one_of(
 )
 
 
+@example([("person.tenure_years == 3", "&&")])
+@example([("person.tenure_years > 2", "&&"), ("person.tenure_years < 4", "&&")])
+@example([("person.tenure_years > 3", "&&"), ("person.tenure_years < 4", "&&")])
+@example([("person.tenure_years < 0", "&&")])
 @given(st.lists(st.tuples(atoms, st.sampled_from(["&&", "||"])), min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None)
 def test_can_hold_agrees_with_trying_everybody(parts: list[tuple[str, str]]) -> None:

@@ -19,7 +19,10 @@ from django.core.management import call_command
 from partwell import clock
 from partwell.cli.supervisor import Child, Supervisor
 from partwell.engine import lifeline, schema
+from partwell.journeys.template_operations import sync_library
+from partwell.people import setup_code
 from partwell.people.actors import console_actor
+from partwell.people.models import User
 from partwell.refusals import Refusal
 
 app = typer.Typer()
@@ -47,6 +50,8 @@ def init(
     if company or practice or admin_email:
         _initialise(practice=practice, company=company, admin_email=admin_email)
     _say("The database is ready.")
+    if not User.objects.exists():
+        _say(_first_sign_in())
 
 
 @app.command()
@@ -99,19 +104,22 @@ def up(
     address = f"http://{'localhost' if host == DEFAULT_HOST else host}:{port}"
     if _wait_until_it_answers(supervisor, f"http://{host}:{port}/healthz"):
         _say(f"Ready after {time.monotonic() - started:.1f} s. Partwell is at {address}  (Ctrl-C stops it)")
-        _say(
-            sign_in
-            or "Sign in with your account; the first time, the page asks for your company and yourself."
-        )
+        _say(sign_in or _first_sign_in())
     supervisor.run()
 
 
 def _prepare() -> None:
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    _say("Collecting static files…")
-    call_command("collectstatic", interactive=False, verbosity=0)
+    sync_library(now=clock.now())
+
+
+def _first_sign_in() -> str:
+    """How to get in: with an account, or the first time with a code that only this console shows."""
+    if User.objects.exists():
+        return "Sign in with your account."
+    return f"Nobody can sign in yet. Open the page and set it up with this code: {setup_code.issue()}"
 
 
 def _initialise(*, practice: bool, company: str, admin_email: str) -> None:

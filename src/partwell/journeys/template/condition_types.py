@@ -117,7 +117,7 @@ def _candidates(
     if known.type is FieldType.NUMBER:
         # No number of ours is negative, so a step for fewer than 0 days can never be needed.
         around = {n + d for n in mentioned if isinstance(n, int) for d in (-1, 0, 1)} | {0}
-        return sorted(n for n in around if 0 <= n < 2**62)
+        return sorted(n for n in around if n >= 0)
     return [*sorted(str(m) for m in mentioned), "", "\N{BALLOT X}"]
 
 

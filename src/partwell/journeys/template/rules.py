@@ -22,6 +22,7 @@ from partwell.journeys.template.model import (
     Unit,
     Visibility,
 )
+from partwell.people.authorisation import load_matrix
 from partwell.people.roles import ROLE_LABELS, Role
 
 # The administrator keeps Partwell running and owns no step of anybody's departure by office.
@@ -220,6 +221,12 @@ def _owner_findings(index: int, step: TemplateStep) -> Iterator[Finding]:
         yield Finding(
             ("steps", index, "role"),
             "Administrators own no steps. Choose the role that answers for this.",
+        )
+    approvers = load_matrix().operations["access.approve"].allow
+    if step.kind is StepKind.ACCESS_APPROVAL and step.role.value not in approvers:
+        yield Finding(
+            ("steps", index, "role"),
+            f"{step.role} may not approve access plans. Choose {', '.join(sorted(approvers))}.",
         )
     if step.kind is StepKind.DEPROVISION and step.role is not Role.IT_SECURITY:
         yield Finding(
