@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -113,10 +114,8 @@ def step(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     """End the guest's session in this browser."""
-    try:
+    with suppress(Refusal):  # it may have ended already
         guests.end_session(link=guest_of(request, now=clock.now()))
-    except Refusal:
-        pass  # it had ended already
     response = render(request, "guest/left.html")
     forget(response)
     return response
