@@ -11,4 +11,4 @@ import tempfile
 os.environ["PARTWELL_DATA_DIR"] = tempfile.mkdtemp(prefix="partwell-tests-")
 os.environ.setdefault("PARTWELL_SECRET_KEY", "tests-only-" + "x" * 40)
 
-from partwell.config.settings import *  # noqa: E402, F403
+from partwell.config.settings import *  # noqa: F403
