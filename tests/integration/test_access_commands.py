@@ -32,7 +32,7 @@ def describe(folder: Path, text: str) -> str:
 def test_a_system_is_added_listed_and_tested(tmp_path: Path) -> None:
     file = describe(
         tmp_path,
-        f"name: mail\nconnector: fake\ntitle: Post\nsla: critical\nsettings: {{store: {tmp_path}/s.sqlite3}}\n",
+        f"name: mail\nconnector: fake\ntitle: Post\nsla: critical\nsettings: {{store: {tmp_path}/s}}\n",
     )
     assert run(systems.app, "add", file)["name"] == "mail"
     listed = run(systems.app, "list")
@@ -60,6 +60,16 @@ def test_a_system_is_added_listed_and_tested(tmp_path: Path) -> None:
 def test_a_wrong_description_is_refused_by_field(tmp_path: Path, text: str, field: str) -> None:
     error = run(systems.app, "add", describe(tmp_path, text), expect=1)["error"]
     assert error["field"] == field
+    assert not System.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://169.254.169.254/scim", "https://2130706433/", "https://[::1]/", "http://10.0.0.1"]
+)
+def test_an_address_that_partwell_may_not_reach_is_refused_when_it_is_saved(tmp_path: Path, url: str) -> None:
+    text = f"name: idp\nconnector: scim\nsettings: {{url: '{url}', token: 'env:TOKEN'}}\n"
+    error = run(systems.app, "add", describe(tmp_path, text), expect=1)["error"]
+    assert error["field"] == "settings.url"
     assert not System.objects.exists()
 
 

@@ -148,7 +148,12 @@ def test_a_flaky_system_is_asked_until_it_answers_and_nothing_is_doubled(world: 
     world.apply(plan)
     world.run(rounds=200)
     assert world.is_settled
-    assert sorted(world.effects("mail")) == ["block_sign_in", "remove_entitlements", "revoke_sessions", "suspend"]
+    assert sorted(world.effects("mail")) == [
+        "block_sign_in",
+        "remove_entitlements",
+        "revoke_sessions",
+        "suspend",
+    ]
 
 
 class Killed(BaseException):
@@ -249,7 +254,9 @@ def test_two_workers_never_work_on_the_same_run(world: World) -> None:
     assert world.is_settled
 
 
-def test_a_run_that_lost_its_claim_asks_for_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_lost_its_claim_asks_for_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.add_system("mail")
     plan = world.plan()
     world.approve(plan)
@@ -308,6 +315,36 @@ def test_at_access_end_drift_does_not_save_an_account(world: World) -> None:
     world.run()
     assert world.effects("mail") == ["block_sign_in", "revoke_sessions", "suspend"]
     assert world.states("mail")["remove_entitlements"] == "planned"
+    delta = queries.latest_plan(world.departure)
+    assert delta is not None and delta.kind == "delta"
+    world.approve(delta)
+    world.apply(delta)
+    world.run()
+    assert world.is_settled
+
+
+def test_a_fresh_plan_after_access_end_keeps_the_standing_rule(world: World) -> None:
+    world.add_system("mail")
+    world.store.set_mode("mail", "down")
+    world.end_access()
+    world.enforce()
+    world.run(rounds=2)
+    world.plan()
+    world.store.set_mode("mail", "ok")
+    world.run()
+    assert world.effects("mail") == ["block_sign_in", "revoke_sessions", "suspend"]
+
+
+def test_a_restore_does_not_stop_the_standing_rule(world: World) -> None:
+    world.add_system("mail")
+    world.cut()
+    operations.restore_plan(departure=world.departure, actor=world.console, now=clock.now())
+    world.run()
+    world.end_access()
+    world.enforce()
+    world.run()
+    state = world.store.account("mail", "mail-0")
+    assert state is not None and not state["is_active"]
 
 
 def test_at_access_end_a_proposal_without_signature_is_overtaken(world: World) -> None:
@@ -321,7 +358,9 @@ def test_at_access_end_a_proposal_without_signature_is_overtaken(world: World) -
     assert world.states("mail")["suspend"] == "verified"
 
 
-def test_at_access_end_ambiguous_accounts_are_alarmed_not_cut_and_cut_once_somebody_chose(world: World) -> None:
+def test_at_access_end_ambiguous_accounts_are_alarmed_not_cut_and_cut_once_somebody_chose(
+    world: World,
+) -> None:
     system = world.add_system("mail", accounts=2)
     world.add_system("wiki")
     world.end_access()
@@ -331,7 +370,11 @@ def test_at_access_end_ambiguous_accounts_are_alarmed_not_cut_and_cut_once_someb
     assert world.states("wiki")["suspend"] == "verified"
     assert Alert.objects.filter(kind="ambiguous", key="mail").exists()
     operations.link_accounts(
-        departure=world.departure, system=system, external_ids=["mail-0"], actor=world.requester, now=clock.now()
+        departure=world.departure,
+        system=system,
+        external_ids=["mail-0"],
+        actor=world.requester,
+        now=clock.now(),
     )
     world.run()
     assert world.effects("mail") == ["block_sign_in", "revoke_sessions", "suspend"]

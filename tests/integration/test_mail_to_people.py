@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -21,7 +22,7 @@ from partwell.people.roles import Role
 from partwell.refusals import Invalid, NotFound
 from partwell.signals.models import Message
 from partwell.signals.states import MailState
-from tests.factories import NOW, as_actor, make_holder, step_of
+from tests.factories import NOW, as_actor, make_holder, make_person, start_journey, step_of
 from tests.guest_world import CANARIES, PRIVATE, World, open_browser
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,12 @@ pytestmark = pytest.mark.django_db
 JOON = "joon-ho.park@harbour.example"
 AMARA = "amara.osei@harbour.example"
 TOMASZ = "tomasz.wrona@harbour.example"
+
+
+@pytest.fixture(autouse=True)
+def clock_stands():
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 @pytest.fixture
@@ -257,9 +264,18 @@ def test_reminding_costs_no_query_for_what_was_said_already(world: World) -> Non
     assert len(seen) <= 9
 
 
-def test_starting_a_journey_asks_little_of_the_database_for_its_mails(world: World) -> None:
-    make_holder(Role.HR, "Second Officer")
+def test_a_journeys_start_writes_its_mails_with_one_insert(world: World) -> None:
+    Message.objects.all().delete()
     with CaptureQueriesContext(connection) as seen:
-        World.__new__(World)
-    mails = [query for query in seen.captured_queries if "signals_message" in query["sql"]]
-    assert mails == []
+        start_journey(make_person("Anna Berg", manager=Person.objects.get(email=JOON)), template="two-sides")
+    about_mail = [query["sql"] for query in seen.captured_queries if "signals_message" in query["sql"]]
+    assert len(about_mail) == 1
+    assert Message.objects.count() == 4
+
+
+def test_a_team_hears_once_of_steps_to_claim(world: World) -> None:
+    second = make_holder(Role.HR, "Second Officer")
+    Message.objects.all().delete()
+    start_journey(make_person("Anna Berg"), template="two-sides", actor=as_actor(world.hr))
+    assert "to claim for HR" in mail_to(second.email).subject
+    assert kinds_to(AMARA) == []

@@ -116,8 +116,10 @@ def _do(work: Carrying, change: Change) -> None:
                 work.session.call(lambda connector: connector.snapshot(change.account.external_id)),
             )
     except ConnectorError as error:
-        _put_off(work, change, error)
-        return
+        # An account that has just gone leaves nothing to restore, and is still cut and read back.
+        if error.kind is not ErrorKind.NOT_FOUND:
+            _put_off(work, change, error)
+            return
     write_intent(work, change)
     try:
         receipt = call(work, change, verb)

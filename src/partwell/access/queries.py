@@ -8,8 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
-from partwell.access.states import SETTLED, AccessState, Link, PlanKind, PlanState
-from partwell.connector_kit.contract import Outcome, Reversibility
+from partwell.access.states import SETTLED, AccessState, Link, PlanKind
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, visible_departures
 from partwell.people.actors import Actor
@@ -33,7 +32,7 @@ def find_account(departure: Departure, *, system: str, external_id: str) -> Acco
     ).first()
 
 
-def unsettled(departure: Departure) -> QuerySet[AccountRecord]:
+def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
     """Accounts that are not settled, and systems that did not answer or that a person has to look into."""
     return (
         AccountRecord.objects.filter(departure=departure)
@@ -43,96 +42,12 @@ def unsettled(departure: Departure) -> QuerySet[AccountRecord]:
     )
 
 
-def live_accounts(departure: Departure) -> list[dict[str, str]]:
-    """All that keeps access from being settled: `system`, `account`, `state`, `reason`.
-
-    A system that was never asked is in it as well, as `unknown`.
-    """
-    rows = [
-        {
-            "system": account.system.name,
-            "account": account.login or account.external_id or "(the system)",
-            "state": account.state,
-            "reason": account.reason,
-        }
-        for account in unsettled(departure)
-    ]
-    return rows + [
-        {
-            "system": name,
-            "account": "(the system)",
-            "state": "unknown",
-            "reason": "This system was not asked yet; make an access plan.",
-        }
-        for name in unasked_systems(departure)
-    ]
-
-
 def is_settled(departure: Departure) -> bool:
     """Whether all access is gone, by proof or by a person's word.
 
     Never while an enabled system has not been asked, never with an account alive.
     """
-    return not unsettled(departure).exists() and not unasked_systems(departure)
-
-
-def settled_summary(departure: Departure) -> str | None:
-    """A sentence that says how access ended, or None while it is not settled."""
-    if not is_settled(departure):
-        return None
-    accounts = AccountRecord.objects.filter(departure=departure).exclude(link=Link.NOT_OURS)
-    counts = Counter(accounts.values_list("state", flat=True))
-    if not counts:
-        return "No connected system has an account."
-    words = {
-        AccessState.VERIFIED: "read back and closed",
-        AccessState.ATTESTED: "attested by a person",
-        AccessState.IMPOSSIBLE: "impossible, with a reason",
-    }
-    return ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state]) + "."
-
-
-def approval_summary(departure: Departure) -> str | None:
-    """A sentence that says by whom the plan was approved, or None while something waits for an approval."""
-    plan = Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
-    if plan is None or plan.state == PlanState.SUPERSEDED:
-        return None
-    if plan.approved_at is not None:
-        return f"Plan {plan.version} was approved by {plan.approved_by}."
-    is_unclear = AccountRecord.objects.filter(
-        departure=departure, state__in=(AccessState.AMBIGUOUS, AccessState.UNREACHABLE)
-    ).exists()
-    waits = Change.objects.filter(
-        account__departure=departure, is_current=True, authority="", state=AccessState.PLANNED
-    ).exists()
-    if is_unclear or waits or unasked_systems(departure):
-        return None
-    return f"Plan {plan.version} has nothing that needs an approval."
-
-
-def restorable(departure: Departure) -> list[dict[str, str]]:
-    """What Partwell changed and could put back, and how far: `system`, `account`, `effect`, `reversibility`."""
-    changes = (
-        Change.objects.filter(
-            account__departure=departure,
-            account__snapshot__isnull=False,
-            receipt__isnull=False,
-            is_current=True,
-        )
-        .exclude(plan__kind=PlanKind.RESTORE)
-        .select_related("account__system")
-    )
-    return [
-        {
-            "system": change.account.system.name,
-            "account": change.account.login or change.account.external_id,
-            "effect": change.verb,
-            "reversibility": change.reversibility,
-        }
-        for change in changes
-        if (change.receipt or {}).get("outcome") != Outcome.ALREADY_DONE
-        and change.reversibility != Reversibility.NONE
-    ]
+    return not live_accounts(departure).exists() and not unasked_systems(departure)
 
 
 def unasked_systems(departure: Departure) -> list[str]:

@@ -8,7 +8,7 @@ from partwell.departures.models import Departure
 from partwell.journeys import correspondence, reminders
 from partwell.signals.sending import send_pending
 
-SEND_EVERY_SECONDS = 10
+SEND_EVERY_SECONDS = 5
 TELL_EVERY_SECONDS = 30
 REMIND_EVERY_SECONDS = 300
 
