@@ -158,7 +158,7 @@ def _end(
     journey.state, journey.ended_at = state, now
     journey.end_reason = fields.get("withdrawal_reason") or fields.get("override_reason") or ""
     journey.save(update_fields=["state", "ended_at", "end_reason"])
-    enforcement.unschedule(departure, now=now)
+    enforcement.unschedule(departure)
     departure.state, departure.ended_at = DepartureState(state.value), now
     departure.revision += 1
     departure.save(update_fields=["state", "ended_at", "revision"])
