@@ -61,13 +61,9 @@ class AtAGlance:
 def at_a_glance(departure_ids: Iterable[UUID]) -> dict[UUID, AtAGlance]:
     """Access of each of these departures for a list, in two queries whatever their number."""
     ids = list(departure_ids)
-    newest: dict[UUID, str] = {}
-    for departure_id, state in (
-        Plan.objects.filter(departure_id__in=ids)
-        .order_by("departure_id", "version")
-        .values_list("departure_id", "state")
-    ):
-        newest[departure_id] = state
+    # In the order of versions, so that the newest plan of each is the one that stays.
+    plans = Plan.objects.filter(departure_id__in=ids).order_by("departure_id", "version")
+    newest: dict[UUID, str] = dict(plans.values_list("departure_id", "state"))
     counted: dict[UUID, Counter[str]] = {pk: Counter() for pk in ids}
     for departure_id, state, count in (
         AccountRecord.objects.filter(departure_id__in=ids)
