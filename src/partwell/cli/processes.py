@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from django.conf import settings
 from django.core.management import call_command
 
 from partwell import clock
