@@ -32,6 +32,12 @@ def find_account(departure: Departure, *, system: str, external_id: str) -> Acco
     ).first()
 
 
+def accounts_in(departure: Departure, system: System) -> list[AccountRecord]:
+    """The departure's accounts in one system, without those that a person has set aside."""
+    accounts = AccountRecord.objects.filter(departure=departure, system=system).select_related("system")
+    return list(accounts.exclude(link=Link.NOT_OURS))
+
+
 def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
     """Accounts that are not settled, and systems that did not answer or that a person has to look into."""
     return (

@@ -63,7 +63,7 @@ def draft_journey(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create)
+    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     steps = plan_steps(
         template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
     )
