@@ -20,7 +20,7 @@ from partwell.evidence.operations import departure_scope
 from partwell.journeys import queries
 from partwell.journeys.operations.ending import obstacles
 from partwell.journeys.states import SETTLED, StepState
-from partwell.paging import decode_cursor, encode_cursor
+from partwell.paging import encode_cursor
 from partwell.people.authorisation import load_matrix
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Invalid
@@ -51,7 +51,7 @@ def departures(request: HttpRequest) -> HttpResponse:
         states=STATES[state][1],
         kind=kind,
         text=text,
-        after=_after(request.GET.get("after")),
+        after=queries.read_cursor(request.GET.get("after")),
     )
     return render(
         request,
@@ -200,17 +200,3 @@ def check_may(request: HttpRequest, name: str, departure_id: UUID) -> Departure:
     departure = queries.get_departure(actor, departure_id)
     authorise(actor, name, departure)
     return departure
-
-
-def _after(cursor: str | None) -> Any:
-    from datetime import date
-
-    key = decode_cursor(cursor, 2)
-    if key is None:
-        return None
-    try:
-        return date.fromisoformat(key[0]), UUID(key[1])
-    except ValueError as error:
-        raise Invalid(
-            "cursor_unknown", "This page of the list is not there. Begin again.", field="after"
-        ) from error
