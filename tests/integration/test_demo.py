@@ -1,13 +1,15 @@
-"""The demo firm is what it promises, comes once, can be built anew, and never where real people are."""
+"""The demo firm is what it promises, comes once, can be signed in to, and can be built anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.test import Client as Browser
+from django.test import override_settings
+from pytest_django.plugin import DjangoDbBlocker
 from typer.testing import CliRunner
 
 from partwell import clock
@@ -16,32 +18,36 @@ from partwell.access.states import AccessState, PlanState
 from partwell.cli.demo import app
 from partwell.demo import systems
 from partwell.demo.firm import address
-from partwell.demo.operations import ensure_demo, is_demo, reset_demo
+from partwell.demo.operations import ensure_demo
 from partwell.demo.signin import PASSWORD, present_code
 from partwell.departures.models import Departure, Notice
+from partwell.engine import schema
+from partwell.engine.borrowed import borrowed_connection
 from partwell.engine.models import Timer
 from partwell.evidence.models import Event
 from partwell.evidence.verification import verify_database
 from partwell.journeys.models import Attachment, Comment, Journey, Step
-from partwell.people.actors import console_actor
 from partwell.people.models import Client, Contract, Person, User
-from partwell.people.operations import initialise
-from partwell.refusals import Conflict, NotAllowed, NotFound
+from partwell.refusals import Conflict, NotFound
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# One worker builds the demo, once for all these tests; each of them leaves it as it was.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("demo")]
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, settings: object) -> Iterator[None]:
-    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
-    settings.MEDIA_ROOT = tmp_path / "files"  # type: ignore[attr-defined]
-    yield
+@pytest.fixture(scope="module")
+def demo(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The demo firm, in a data folder of its own; how to sign in."""
+    folder = tmp_path_factory.mktemp("demo")
+    with override_settings(DATA_DIR=folder, MEDIA_ROOT=folder / "files"), django_db_blocker.unblock():
+        yield ensure_demo(clock.now())
+        call_command("flush", interactive=False, verbosity=0)
+        schema.forget_runs()
 
 
 def test_the_demo_is_a_firm_with_departures_in_every_phase_and_some_in_trouble() -> None:
     now = clock.now()
-    ensure_demo(now)
-
     assert (Person.objects.count(), Client.objects.count(), Contract.objects.count()) == (120, 25, 25)
     assert len(set(Person.objects.values_list("timezone", flat=True))) >= 6
     assert Person.objects.filter(manager=None).count() == 1
@@ -73,7 +79,6 @@ def _every_phase_is_lived_in() -> None:
 
 
 def test_access_was_really_cut_and_one_system_refuses_while_another_is_slow() -> None:
-    ensure_demo(clock.now())
     practice = systems.store()
     assert practice.mode(systems.FAILING) == ("denies", {})
     assert practice.mode(systems.SLOW)[0] == "slow"  # type: ignore[index]
@@ -98,19 +103,18 @@ def test_access_was_really_cut_and_one_system_refuses_while_another_is_slow() ->
     assert not Timer.objects.filter(name="access.end", key__in=map(str, ended), state="armed").exists()
 
 
-def test_a_second_start_finds_the_demo_and_adds_nothing() -> None:
-    first = ensure_demo(clock.now())
+def test_a_second_start_finds_the_demo_and_adds_nothing(demo: str) -> None:
     before = Event.objects.count()
-    assert ensure_demo(clock.now()) == first
+    assert ensure_demo(clock.now()) == demo
     assert Event.objects.count() == before
 
 
-def test_visitors_sign_in_with_what_is_printed(client: Browser) -> None:
-    said = ensure_demo(clock.now())
+def test_visitors_sign_in_with_what_is_printed(demo: str) -> None:
     amara, priya = address("Amara Osei"), address("Priya Raman")
     for word in (PASSWORD, amara, priya, "partwell demo code"):
-        assert word in said
+        assert word in demo
     assert User.objects.get(email=amara).check_password(PASSWORD)
+    client = Browser(HTTP_HOST="localhost")
     answer = client.post("/account/login/", {"login": priya, "password": PASSWORD})
     answer = client.post(answer["Location"], {"code": present_code(priya)})
     assert answer.status_code == 302
@@ -122,7 +126,6 @@ def test_visitors_sign_in_with_what_is_printed(client: Browser) -> None:
 
 
 def test_a_reset_builds_the_same_firm_anew_and_forgets_what_was_changed() -> None:
-    ensure_demo(clock.now())
     gone = set(Departure.objects.values_list("pk", flat=True))
     Person.objects.filter(email=address("Amara Osei")).update(name="Somebody else")
     said = CliRunner().invoke(app, ["reset", "--yes"])
@@ -136,29 +139,7 @@ def test_a_reset_builds_the_same_firm_anew_and_forgets_what_was_changed() -> Non
 
 def _workflows_about(departures: set[object]) -> list[str]:
     """Runs that the engine still holds for these departures."""
-    from partwell.engine.borrowed import borrowed_connection
-
     with borrowed_connection() as (client, _):
         inputs = [str(run.input) for run in client.list_workflows()]
     assert inputs
     return [found for found in inputs for gone in departures if str(gone) in found]
-
-
-def test_an_installation_of_somebody_is_never_filled_nor_reset() -> None:
-    initialise(company="Real Ltd", practice=False, actor=console_actor(), now=clock.now())
-    with pytest.raises(Conflict) as refused:
-        ensure_demo(clock.now())
-    assert refused.value.code == "installation_in_use"
-    with pytest.raises(NotAllowed) as refused_reset:
-        reset_demo(clock.now())
-    assert refused_reset.value.code == "not_the_demo"
-    assert CliRunner().invoke(app, ["reset", "--yes"]).exit_code == 3
-    with pytest.raises(NotAllowed):
-        present_code(address("Priya Raman"))
-    assert not is_demo()
-
-
-def test_practice_that_is_no_demo_is_not_reset_either() -> None:
-    initialise(company="Practice", practice=True, actor=console_actor(), now=clock.now())
-    with pytest.raises(NotAllowed):
-        reset_demo(clock.now())
