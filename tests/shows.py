@@ -12,7 +12,7 @@ import ldap3
 from tests.console import Console
 from tests.servers import samba, scim, slapd
 
-MARIT = "marit.lindqvist@firm.test"
+MARIT, TOMAS, LUCIA = "marit.lindqvist@firm.test", "tomas.weber@firm.test", "lucia.menon@firm.test"
 AMARA, INES, OTTO = "amara.osei@firm.test", "ines.duarte@firm.test", "otto.brandt@firm.test"
 JOON, EVA, NOOR = "joon-ho.baek@firm.test", "eva.novak@firm.test", "noor.haddad@firm.test"
 FRITZ, LENA = "fritz.keller@firm.test", "lena.ricci@firm.test"
@@ -28,6 +28,8 @@ email,name,manager_email,department,title,start_date,country,timezone,employment
 {FRITZ},Fritz Keller,{EVA},Finance,Accountant,2020-01-01,DE,Europe/Berlin,permanent,,fritz,E-007
 {LENA},Lena Ricci,{EVA},Legal,Counsel,2020-02-01,DE,Europe/Berlin,permanent,,lena,E-008
 {MARIT},Marit Lindqvist,{JOON},Platform,Engineer,2021-04-01,DE,Europe/Berlin,permanent,ml@firm.test,marit,E-1042
+{TOMAS},Tomas Weber,{JOON},Platform,Engineer,2022-04-01,DE,Europe/Berlin,permanent,,tomas,E-1043
+{LUCIA},Lucia Menon,{JOON},Platform,Engineer,2023-04-01,IN,Asia/Kolkata,permanent,,lucia,E-1044
 """
 CLIENTS = f"""\
 client_ref,name,account_manager_email,contact_name,contact_email,tier,country
