@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,6 @@ from tests.shows import (
     LUCIA,
     MARIT,
     NOOR,
-    OTTO,
     SECRETS,
     TOMAS,
     Accounts,
@@ -165,7 +164,7 @@ def a_plan_is_approved_by_a_second_person(console: Console, journey: str) -> Non
     assert link["checksum"] == plan["checksum"]
     assert console.ask("access", "plan", journey)["state"] == "proposed", "the console changes nothing by it"
     assert console.refused("access", "approve", journey, "--as", INES, code=3)["code"] == "same_person"
-    approved = console.ask("access", "approve", journey, "--as", OTTO)
+    approved = console.ask("access", "approve", journey, "--as", AMARA)
     assert (approved["id"], approved["checksum"], approved["state"]) == (
         plan["id"],
         plan["checksum"],
@@ -187,18 +186,18 @@ def access_is_cut_and_read_back(console: Console, journey: str) -> None:
 
 
 def what_no_system_can_show_is_attested(console: Console, journey: str) -> None:
-    attest = ["access", "attest", journey, "--as", OTTO]
+    attest = ["access", "attest", journey, "--as", INES]
     assert console.refused(*attest, "--system", "chat", "--note", " ")["field"] == "note"
     console.ask(*attest, "--system", "chat", "--note", "Signed out everywhere in the console.")
     console.ask(*attest, "--system", "domain", "--account", "marit", "--note", "No session on any server.")
     reason = ["--reason", "The connection ends with the laptop, which is wiped."]
-    settled = console.ask("access", "impossible", journey, "--system", "directory", *reason, "--as", OTTO)
+    settled = console.ask("access", "impossible", journey, "--system", "directory", *reason, "--as", INES)
     assert settled["is_settled"] is True
     assert settled["counts"] == {"verified": 6, "attested": 2, "impossible": 1}
     assert console.ask("access", "verify", journey)["counts"] == settled["counts"]
     steps = {step["key"]: step for step in console.ask("steps", "list", journey)["items"]}
     assert steps["approve-access-plan"]["state"] == steps["cut-access"]["state"] == "done"
-    assert "Otto Brandt" in steps["approve-access-plan"]["note"]
+    assert "Amara Osei" in steps["approve-access-plan"]["note"]
 
 
 def the_journey_closes_with_a_statement(console: Console, journey: str, *, played_by: str = AMARA) -> str:
@@ -217,7 +216,9 @@ def the_pack_verifies_until_a_byte_is_changed(console: Console, journey: str, pa
     assert exported["events"] > 60
     assert console.ask("evidence", "verify")["whole"] is True
     assert console.ask("evidence", "verify", str(pack), "--head", exported["head"])["whole"] is True
-    assert console.ask("evidence", "verify", str(pack), "--head", head)["whole"] is True, "the head of the closing"
+    assert console.ask("evidence", "verify", str(pack), "--head", head)["whole"] is True, (
+        "the head of the closing"
+    )
     inside = pack.with_name("verify.py")
     with zipfile.ZipFile(pack) as archive:
         inside.write_bytes(archive.read("verify.py"))
@@ -260,9 +261,11 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
     }
     assert console.ask("access", "approve", journey, "--as", EVA)["state"] == "approved"
     assert console.ask("access", "apply", journey, expect=1)["counts"] == {"manual": len(plan["changes"])}
-    done = ["access", "attest", journey, "--as", OTTO, "--note", "Removed; the list shows no such account."]
+    done = ["access", "attest", journey, "--as", INES, "--note", "Removed; the list shows no such account."]
     assert console.ask(*done, "--system", "portal")["is_settled"] is False
-    assert console.ask(*done, "--system", "shared-folder", "--link", "https://files.firm.test/7")["is_settled"]
+    assert console.ask(*done, "--system", "shared-folder", "--link", "https://files.firm.test/7")[
+        "is_settled"
+    ]
 
     complete_all(console, journey, letter)
     head = the_journey_closes_with_a_statement(console, journey, played_by=NOOR)
@@ -341,11 +344,13 @@ def test_access_ends_at_its_minute_though_a_worker_is_killed_just_before(
         }
 
         # What the rule did not cover waits for a signature, and the journey goes on from there.
-        console.ask("access", "approve", journey, "--as", OTTO)
+        console.ask("access", "approve", journey, "--as", INES)
         console.run("access", "apply", journey, "--no-wait", "--json")
         for system in lucia.systems():
             console.ask("access", "attest", journey, "--system", system, "--note", "Nobody is signed in.")
-        wait_for(lambda: states_of(console, journey, "approve-access-plan", "cut-access") == {"done"}, seconds=30)
+        wait_for(
+            lambda: states_of(console, journey, "approve-access-plan", "cut-access") == {"done"}, seconds=30
+        )
 
 
 def is_refused(console: Console, email: str) -> bool:

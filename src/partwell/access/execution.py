@@ -12,7 +12,14 @@ from partwell import clock
 from partwell.access import claims
 from partwell.access.connections import Session
 from partwell.access.models import AccountRecord, Change, SystemRun
-from partwell.access.outcomes import keep_snapshot, move, note_reading, proof_as_dict, receipt_as_dict, snapshot_of
+from partwell.access.outcomes import (
+    keep_snapshot,
+    move,
+    note_reading,
+    proof_as_dict,
+    receipt_as_dict,
+    snapshot_of,
+)
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, weakest
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Proof, Receipt, Verb, Verdict
