@@ -196,13 +196,13 @@ def test_a_failed_mail_can_be_sent_again_and_no_other(mailbox: Mailbox) -> None:
     mailbox.answer_to = lambda address: "550 Not now"
     message = queue()
     with pytest.raises(Conflict):
-        outbox.send_again(str(message.pk), now=NOW)
+        outbox.send_again(str(message.pk), actor="operator@console", now=NOW)
     sending.send_pending(now=NOW, limit=10)
     mailbox.answer_to = lambda address: None
-    outbox.send_again(str(message.pk), now=NOW)
+    outbox.send_again(str(message.pk), actor="operator@console", now=NOW)
     assert sending.send_pending(now=NOW, limit=10) == 1
     with pytest.raises(NotFound):
-        outbox.send_again("no-such-mail", now=NOW)
+        outbox.send_again("no-such-mail", actor="operator@console", now=NOW)
 
 
 def test_a_text_sealed_under_another_key_fails_with_its_reason(mailbox: Mailbox, settings) -> None:

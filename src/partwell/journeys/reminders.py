@@ -115,7 +115,8 @@ def _batches(kind: str, now: datetime) -> list[_Batch]:
     horizon = {
         messages.DUE: now + LOOK_AHEAD,
         messages.OVERDUE: now,
-        messages.ESCALATED: now - ESCALATE_AFTER,
+        # Days count by the owner's mornings, which may come a little before so many times 24 hours.
+        messages.ESCALATED: now - ESCALATE_AFTER + timedelta(days=1),
     }[kind]
     steps = Step.objects.filter(
         state=StepState.OPEN, due_at__lt=horizon, journey__departure__state=DepartureState.ACTIVE

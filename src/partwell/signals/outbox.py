@@ -8,7 +8,9 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 
+from partwell.evidence.operations import record
 from partwell.refusals import Conflict, Invalid, NotFound
 from partwell.signals.models import Message
 from partwell.signals.sealing import seal
@@ -81,22 +83,33 @@ def drop_mails(*, scope: str, kinds: Iterable[str] = (), keys: Iterable[str] = (
     return waiting.update(state=MailState.DROPPED, sealed_text="", settled_at=now)
 
 
-def send_again(message_id: str, *, now: datetime) -> Message:
-    """Queue a mail that failed once more, with its attempts counted anew.
+def get_mail(message_id: str) -> Message:
+    """One mail by its id. Raises `NotFound`."""
+    try:
+        return Message.objects.get(pk=message_id)
+    except (Message.DoesNotExist, ValidationError) as error:
+        raise NotFound("mail") from error
+
+
+@transaction.atomic
+def send_again(message_id: str, *, actor: str, now: datetime) -> Message:
+    """Queue a mail that failed once more, with its attempts counted anew. The caller authorises.
 
     Raises `NotFound`, and `Conflict` for one that has not failed.
     """
-    try:
-        message = Message.objects.filter(pk=message_id).first()
-    except ValidationError:
-        message = None
-    if message is None:
-        raise NotFound("mail")
+    message = get_mail(message_id)
     again = Message.objects.filter(pk=message.pk, state=MailState.FAILED).update(
         state=MailState.QUEUED, attempts=0, next_attempt_at=now, settled_at=None
     )
     if not again:
         raise Conflict("mail_not_failed", f"This mail is {message.state}; only a failed one is sent again.")
+    record(
+        "mail.queued_again",
+        scope=message.scope,
+        actor=actor,
+        at=now,
+        fields={"purpose": message.kind, "to": message.to},
+    )
     message.refresh_from_db()
     return message
 

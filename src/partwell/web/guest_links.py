@@ -36,15 +36,17 @@ _STATE_WORDS = {
     "revoked": ("none", "Taken back"),
 }
 
+_CHECK = {"class": "form-check-input"}
+
 
 class InviteForm(forms.Form):
     """Whom to invite, and as what."""
 
     email = forms.EmailField(label="E-mail address")
     name = forms.CharField(label="Name", max_length=200, required=False)
-    capacity = forms.ChoiceField(label="As", widget=forms.RadioSelect)
+    capacity = forms.ChoiceField(label="As", widget=forms.RadioSelect(attrs=_CHECK))
     steps = forms.MultipleChoiceField(
-        label="Steps of the helper", required=False, widget=forms.CheckboxSelectMultiple
+        label="Steps of the helper", required=False, widget=forms.CheckboxSelectMultiple(attrs=_CHECK)
     )
 
     def __init__(self, departure: Departure, *args: Any, **options: Any) -> None:

@@ -164,8 +164,13 @@ def show_step(
         else:
             messages.success(request, f"Thank you. “{found.title}” is done.")
             return HttpResponseRedirect(reverse(back))
+    task = task_of(found)
+    # Told on the page, asked by the step itself: “attach, confirm later” needs no note yet.
+    form.fields["note"].required = found.evidence == EvidenceKind.NOTE
+    form.fields["link"].required = found.evidence == EvidenceKind.LINK
+    form.fields["file"].required = task.needs_file
     context = {
-        "task": task_of(found),
+        "task": task,
         "guidance": render_markdown(found.guidance),
         "form": form,
         "asks_link": found.evidence == EvidenceKind.LINK,

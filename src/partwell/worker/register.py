@@ -6,12 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from partwell import clock
-from partwell.access import runs, wake
+from partwell.access import questions, runs, wake
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
-from partwell.journeys.reminders import remind
-from partwell.signals.sending import send_pending
+from partwell.worker import mail
 
 
 def register_all() -> None:
@@ -26,10 +25,13 @@ def register_all() -> None:
         registry.workflow(name, workflow)
     for name, timer in {**runs.WIRING.timers, wake.END: _end_access}.items():
         registry.timer(name, timer)
+    registry.workflow(questions.ANSWER, questions.answer)
     registry.reconciler("access.runs", runs.reconcile)
+    registry.reconciler("access.questions", questions.reconcile)
     registry.periodic("evidence.sequence", 0.5, _sequence)
-    registry.periodic("mail.send", 5, _send_mail)
-    registry.periodic("journeys.remind", 300, _remind)
+    registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
+    registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)
+    registry.periodic("mail.remind", mail.REMIND_EVERY_SECONDS, mail.remind)
 
 
 def _advance(departure_id: str) -> None:
@@ -42,11 +44,3 @@ def _end_access(key: str, now: datetime) -> None:
 
 def _sequence() -> None:
     sequence_pending(now=clock.now())
-
-
-def _send_mail() -> None:
-    send_pending(now=clock.now())
-
-
-def _remind() -> None:
-    remind(now=clock.now())

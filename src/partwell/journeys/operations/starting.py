@@ -22,6 +22,7 @@ from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
 from partwell.journeys.owners import Owners
 from partwell.journeys.planning import plan_steps
+from partwell.journeys.queries import step_dict
 from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
 from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template_queries import latest, load_version
@@ -41,6 +42,24 @@ class Draft:
     journey: Journey
     steps: list[Step]
     owners: Owners
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as the API and the command line show it; it has no id yet."""
+        departure = self.departure
+        return {
+            "id": None,
+            "template": self.journey.template.template_id,
+            "state": "draft",
+            "subject": {
+                "kind": departure.subject_kind,
+                "name": departure.subject_name,
+                "email": departure.subject_email,
+            },
+            "last_working_day": departure.last_working_date.isoformat(),
+            "access_end": departure.access_end_at.isoformat(),
+            "contract_end": departure.contract_end_date.isoformat(),
+            "steps": [step_dict(step) for step in self.steps],
+        }
 
 
 def draft_journey(
@@ -64,7 +83,7 @@ def draft_journey(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create)
+    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     steps = plan_steps(
         template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
     )
