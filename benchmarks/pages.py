@@ -65,7 +65,9 @@ def _copy(pattern: Any, leavers: list[Any]) -> None:
             twin.last_working_date += timedelta(days=number % 90)
             made[Departure].append(twin)
             made[Journey].append(_twin(pattern, twin.pk, departure=twin))
-            made[Step] += [_twin(step, uuid4() if _has_uuid(step) else None, journey_id=twin.pk) for step in steps]
+            made[Step] += [
+                _twin(step, uuid4() if _has_uuid(step) else None, journey_id=twin.pk) for step in steps
+            ]
             made[Participant] += [_twin(part, None, departure=twin) for part in parts]
             made[Event] += [_twin(event, uuid4(), scope=departure_scope(twin.pk)) for event in events]
         for model, rows in made.items():
@@ -106,11 +108,12 @@ def _measure(user: Any, journey_id: UUID) -> dict[str, tuple[int, float]]:
             assert answer.status_code == 200, (name, answer.status_code)
         with CaptureQueriesContext(connection) as captured:
             browser.get(address)
-        if "--explain" in sys.argv:
-            for query in sorted(captured, key=lambda q: -float(q["time"]))[:6]:
-                print(name, query["time"], query["sql"][:1500])
+            queries = list(captured)
+        if "--queries" in sys.argv:
+            for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
+                print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
         times = [milliseconds(lambda address=address: browser.get(address)) for _ in range(TIMES)]
-        found[name] = (len(captured), statistics.median(times))
+        found[name] = (len(queries), statistics.median(times))
     return found
 
 
