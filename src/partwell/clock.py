@@ -47,7 +47,13 @@ def standing_at(moment: datetime) -> Iterator[None]:
 
 def is_timezone(name: str) -> bool:
     """Whether `name` is an IANA timezone that this installation knows."""
-    return name in available_timezones()
+    return name in _timezones()
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    """Read once: it takes tens of milliseconds to look through the machine's timezone files."""
+    return frozenset(available_timezones())
 
 
 def today_in(timezone: str, *, now: datetime) -> date:
