@@ -55,6 +55,7 @@ class Reader:
         self.functions: dict[str, list[Function]] = defaultdict(list)
         self.kinds: dict[str, set[str]] = defaultdict(set)
         self.unreadable: list[str] = []
+        self.calls = list(self._calls())
 
     def read(self) -> Reader:
         """Follow the calls until no further function turns out to record."""
@@ -62,7 +63,7 @@ class Reader:
         found = True
         while found:
             found = False
-            for place in self._calls():
+            for place in self.calls:
                 if id(place.call) in seen:
                     continue
                 if (recorder := self._recorder(place)) is None:
@@ -134,7 +135,7 @@ class Reader:
         return keys
 
     def _keys(self, value: ast.expr, module: str) -> set[str]:
-        """The literal keys of a dictionary, also of those that are spread into it or that a function makes."""
+        """The literal keys of a dictionary, with those that are spread into it or that a function makes."""
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
             made = [
                 f
