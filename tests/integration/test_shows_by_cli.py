@@ -209,7 +209,9 @@ def the_pack_verifies_until_a_byte_is_changed(console: Console, journey: str, pa
     assert exported["events"] > 60
     assert console.ask("evidence", "verify")["ok"] is True
     assert console.ask("evidence", "verify", str(pack), "--head", exported["head"])["ok"] is True
-    assert console.ask("evidence", "verify", str(pack), "--head", head)["ok"] is True, "the head of the closing"
+    assert console.ask("evidence", "verify", str(pack), "--head", head)["ok"] is True, (
+        "the head of the closing"
+    )
     inside = pack.with_name("verify.py")
     with zipfile.ZipFile(pack) as archive:
         inside.write_bytes(archive.read("verify.py"))

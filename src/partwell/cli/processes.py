@@ -93,7 +93,7 @@ def up(
 
 
 def _prepare() -> None:
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     sync_library(now=clock.now())
