@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).relative_to(ROOT)
-TEXTS = {".py", ".md", ".html", ".txt", ".yaml", ".yml", ".toml", ".css", ".js", ".json", ".ini", ".cfg", ""}
+TEXTS = {"", ".py", ".md", ".html", ".txt", ".yaml", ".yml", ".toml", ".css", ".js", ".json"}
 NOT_OURS = ("src/partwell/web/static/vendor/", "LICENSE", "uv.lock")
 # What only people read, and what the product says to them. Code may say "just" in a name of another's.
 PROSE = re.compile(r"(\.md|\.html|templates/.*\.txt|library/.*\.yaml)$")
@@ -18,8 +18,8 @@ PROSE = re.compile(r"(\.md|\.html|templates/.*\.txt|library/.*\.yaml)$")
 EVERYWHERE = {
     "a path of one machine": r"(?<![\w.])/(?:work|root|Users)/\w|/home/\w+/|\.pyenv",
     "a host of one network": r"\b(?:artifactory|nexus|devpi)\b|\.corp\b|find-links|:8081/simple",
-    "how it was made": r"\b(?:LLM|ChatGPT|GPT-\d|Copilot|Anthropic|language model|AI[- ](?:agent|assistant|generated)"
-    r"|coding agent|sub-?agent|helper session|as an AI)\b",
+    "how it was made": r"\b(?:LLM|ChatGPT|GPT-\d|Copilot|Anthropic|language model"
+    r"|AI[- ](?:agent|assistant|generated)|coding agent|sub-?agent|helper session|as an AI)\b",
     "a note to ourselves": r"\b(?:TODO|FIXME|XXX|HACK)\b",
     "what will be": r"\bcoming soon\b|\bplaceholder text\b|\blorem ipsum\b",
 }
