@@ -15,4 +15,4 @@ if os.environ.get("PARTWELL_TEST_RUN") != worker:
     os.environ["PARTWELL_DATA_DIR"] = tempfile.mkdtemp(prefix="partwell-tests-")
     os.environ.setdefault("PARTWELL_SECRET_KEY", "tests-only-" + "x" * 40)
 
-from partwell.config.settings import *  # noqa: F403
+from partwell.config.settings import *  # noqa: E402, F403

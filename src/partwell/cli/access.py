@@ -11,15 +11,22 @@ from django.db.models import Min
 
 from partwell import clock
 from partwell.access import operations, queries, runs
-from partwell.access.models import Plan, SystemRun
+from partwell.access.models import AccountRecord, Plan, System, SystemRun
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, say, speaks, table
 from partwell.departures.models import Departure
+from partwell.departures.policies import authorise
+from partwell.journeys.operations.advancing import advance
 from partwell.people.actors import Actor
-from partwell.refusals import Conflict
+from partwell.refusals import Conflict, Invalid, NotFound
 
 app = typer.Typer(name="access", help="Access plans and what came of them.", no_args_is_help=True)
+
+InSystem = Annotated[str, typer.Option("--system", help="The system's name, as in `partwell systems list`.")]
+Account = Annotated[
+    str, typer.Option(help="Its login or identifier; needed only where the system has several.")
+]
 
 LONGEST_WAIT_SECONDS = 60.0
 NoWait = Annotated[
@@ -46,7 +53,7 @@ def approve(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None)
     latest = _latest(departure)
     if as_email:
         operations.approve_plan(plan=latest, checksum=latest.checksum, actor=actor, now=clock.now())
-        _show(departure, actor, as_json)
+        _conclude(departure, actor, as_json)
         return
     link = f"{settings.BASE_URL}/departures/{departure.pk}/access"
     answer(
@@ -67,7 +74,7 @@ def apply(
     started = operations.apply_plan(plan=_latest(departure), actor=actor, now=clock.now())
     if not no_wait:
         _carry_on(started)
-    _show(departure, actor, as_json)
+    _conclude(departure, actor, as_json)
     if not no_wait and not queries.is_settled(departure):
         raise typer.Exit(1)
 
@@ -81,7 +88,7 @@ def verify(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) 
     for result in operations.verify_plan(departure=departure, actor=actor, now=clock.now()):
         if result.problem:
             say(f"Not read back: {result.problem}")
-    _show(departure, actor, as_json)
+    _conclude(departure, actor, as_json)
     if not queries.is_settled(departure):
         raise typer.Exit(1)
 
@@ -97,7 +104,101 @@ def restore(
     started = operations.restore_plan(departure=departure, actor=actor, now=clock.now())
     if not no_wait:
         _carry_on(started)
-    _show(departure, actor, as_json)
+    _conclude(departure, actor, as_json)
+
+
+@app.command()
+@speaks
+def attest(
+    journey_id: JourneyId,
+    system: InSystem,
+    note: Annotated[str, typer.Option(help="What you did or saw there; it becomes evidence.")],
+    account: Account = "",
+    link: Annotated[str, typer.Option(help="A web address that shows it.")] = "",
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
+    """Say that what was left to do on an account is done. It counts as said by you, not as proven."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    operations.attest_account(
+        account=_account(departure, system, account, actor),
+        note=note,
+        evidence=link,
+        actor=actor,
+        now=clock.now(),
+    )
+    _conclude(departure, actor, as_json)
+
+
+@app.command()
+@speaks
+def impossible(
+    journey_id: JourneyId,
+    system: InSystem,
+    reason: Annotated[str, typer.Option(help="Why nobody can cut it; it becomes evidence.")],
+    account: Account = "",
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
+    """Say, with the reason, that an account cannot be cut by anybody."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    operations.mark_impossible(
+        account=_account(departure, system, account, actor), reason=reason, actor=actor, now=clock.now()
+    )
+    _conclude(departure, actor, as_json)
+
+
+@app.command()
+@speaks
+def link(
+    journey_id: JourneyId,
+    system: InSystem,
+    account: Annotated[
+        list[str] | None, typer.Option(help="Login or identifier of one that is theirs; repeat for more.")
+    ] = None,
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
+    """Say which of several matching accounts are the leaver's; with no --account, that none is."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    ours = [_account(departure, system, name, actor) for name in account or []]
+    operations.link_accounts(
+        departure=departure,
+        system=_system(system),
+        external_ids=[found.external_id for found in ours],
+        actor=actor,
+        now=clock.now(),
+    )
+    _conclude(departure, actor, as_json)
+
+
+def _system(name: str) -> System:
+    system = System.objects.filter(name=name).first()
+    if system is None:
+        raise NotFound("system")
+    return system
+
+
+def _account(departure: Departure, system: str, name: str, actor: Actor) -> AccountRecord:
+    """The leaver's account in a system by login or identifier, or the only one there.
+
+    Raises as `departures.policies.authorise`, `NotFound`, and `Invalid` when several fit.
+    """
+    authorise(actor, "access.view", departure)
+    found = [
+        account
+        for account in queries.accounts_in(departure, _system(system))
+        if not name or name in (account.external_id, account.login)
+    ]
+    if not found:
+        raise NotFound("account")
+    if len(found) > 1:
+        names = ", ".join(account.external_id or account.login for account in found)
+        raise Invalid("which_account", f"Say which account with --account: {names}.", field="account")
+    return found[0]
 
 
 def _latest(departure: Departure) -> Plan:
@@ -125,6 +226,12 @@ def _carry_on(plan: Plan) -> None:
             say("Some systems have to be asked again later. A worker does that; or apply again.")
             return
         time.sleep(seconds)
+
+
+def _conclude(departure: Departure, actor: Actor, as_json: bool) -> None:
+    """Settle the steps that this has proven, as a worker would within a moment, and show what came of it."""
+    advance(departure_id=departure.pk, now=clock.now())
+    _show(departure, actor, as_json)
 
 
 def _show(departure: Departure, actor: Actor, as_json: bool) -> None:

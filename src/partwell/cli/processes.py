@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import time
@@ -11,7 +10,6 @@ import urllib.request
 from typing import Annotated, NoReturn
 
 import typer
-from django.conf import settings
 from django.core.management import call_command
 
 from partwell import clock
@@ -125,12 +123,14 @@ def _initialise(*, practice: bool, company: str, admin_email: str) -> None:
 
 
 def _demo_sign_in() -> str:
-    """Fill the demo firm in where that room exists; how to sign in to it."""
-    if importlib.util.find_spec("partwell.demo") is None:
-        return ""
+    """Build the demo firm where it is not there yet; how to sign in to it."""
     _say("Preparing the demo firm…")
     operations = importlib.import_module("partwell.demo.operations")
-    return str(operations.ensure_demo(clock.now()))
+    try:
+        return str(operations.ensure_demo(clock.now(), say=_say))
+    except Refusal as refusal:
+        _say(refusal.message)
+        raise typer.Exit(refusal.exit_code) from refusal
 
 
 def _wait_until_it_answers(supervisor: Supervisor, url: str) -> bool:

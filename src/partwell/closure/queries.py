@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from partwell.closure.audiences import GUARDED_FIELDS
+from partwell.closure.audiences import GUARDED_FIELDS, is_hidden
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, can_read
 from partwell.evidence import queries
@@ -25,11 +27,51 @@ def departure_events(
     return queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
 
 
-def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict[str, queries.FieldValue]:
-    """What one event says, without the fields that are not this reader's, such as the reason for leaving."""
+def events_as_dicts(
+    *, departure: Departure, actor: Actor, after: str | None = None, limit: int = 50
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of the departure's record as the API shows it, newest first, and the next page's cursor.
+
+    Erased values are None and named in `erased`; fields that are not this reader's are left out.
+    """
     held = authorise(actor, "evidence.view", departure)
     hidden = {name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held)}
-    return {name: value for name, value in queries.fields_of(event).items() if name not in hidden}
+    page = queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
+    rows = []
+    for event in page.items:
+        said = {name: field for name, field in queries.fields_of(event).items() if name not in hidden}
+        rows.append(
+            {
+                "id": str(event.pk),
+                "kind": event.kind,
+                "at": event.occurred_at.isoformat(),
+                "sequence": event.sequence,
+                "fields": {name: field.value for name, field in said.items()},
+                "erased": [name for name, field in said.items() if field.is_erased],
+            }
+        )
+    return rows, page.next
+
+
+def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict[str, queries.FieldValue]:
+    """What one event says, without the fields that are not this reader's, such as the reason for leaving."""
+    return readable_events(events=[event], departure=departure, actor=actor)[0]
+
+
+def readable_events(
+    *, events: Iterable[Event], departure: Departure, actor: Actor
+) -> list[dict[str, queries.FieldValue]]:
+    """`readable_fields` of several events of one departure, asking only once who reads."""
+    held = authorise(actor, "evidence.view", departure)
+    hidden = frozenset(name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held))
+    return [
+        {
+            name: value
+            for name, value in queries.fields_of(event).items()
+            if not is_hidden(event.kind, name, hidden)
+        }
+        for event in events
+    ]
 
 
 def verify_record(*, actor: Actor, now: datetime, head: str | None = None) -> Report:

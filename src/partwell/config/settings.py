@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "partwell.departures",
     "partwell.access",
     "partwell.journeys",
+    "partwell.api",
     # Before allauth, so that our templates are found first.
     "partwell.web",
     "allauth",

@@ -92,3 +92,16 @@ class Guard:
             for place, (_, since) in self._seen.items()
             if place != me and now - since >= STUCK_AFTER_SECONDS
         ]
+
+
+def is_anybody_working() -> bool:
+    """Whether a worker is alive on this database at this moment."""
+    liveness = liveness_for("nobody")
+    if isinstance(liveness, AdvisoryLiveness):
+        liveness.enter()
+        try:
+            mine = liveness.place_of("nobody")
+            return any(place != mine for place in liveness.beats())
+        finally:
+            liveness.leave()
+    return bool(liveness.beats())

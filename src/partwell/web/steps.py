@@ -26,9 +26,9 @@ from partwell.journeys.states import PENDING, StepState
 from partwell.journeys.step_kinds import rule_of
 from partwell.journeys.template.model import PHASES, EvidenceKind
 from partwell.people.authorisation import load_matrix
-from partwell.people.models import User
+from partwell.people.queries import find_user
 from partwell.people.roles import Role
-from partwell.refusals import Invalid, NotFound, Refusal
+from partwell.refusals import NotFound, Refusal
 from partwell.web import presenting
 from partwell.web.fields import DATE
 from partwell.web.session import actor_of, signed_in
@@ -166,7 +166,7 @@ def reassign(request: HttpRequest, departure_id: UUID, key: str) -> HttpResponse
     if not form.is_valid():
         return _show(request, found, assign_form=form, status=422)
     try:
-        to = user_by_email(form.cleaned_data["to"], "to")
+        to = find_user(form.cleaned_data["to"], field="to")
         operations.reassign_step(step=found, to=to, actor=actor, now=clock.now())
     except Refusal as refusal:
         put_refusal(form, refusal)
@@ -193,7 +193,7 @@ def add(request: HttpRequest, departure_id: UUID) -> HttpResponse:
                 title=data["title"],
                 phase=data["phase"],
                 due_at=clock.at_local(data["due_date"], clock.DEFAULT_WORKDAY_END, departure.timezone),
-                owner=user_by_email(data["owner"], "owner"),
+                owner=find_user(data["owner"], field="owner"),
                 guidance=data["guidance"],
                 is_required=data["is_required"],
                 actor=actor,
@@ -259,16 +259,6 @@ def rows_of(steps: list[Step], *, viewer_id: int | None) -> list[dict[str, Any]]
             row |= {"action_url": row["url"], "action": "Open"}
         rows.append(row)
     return rows
-
-
-def user_by_email(email: str, field: str) -> User:
-    """The user with this address who can sign in. Raises `Invalid` for the named field."""
-    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
-    if user is None:
-        raise Invalid(
-            "user_unknown", f"Nobody here signs in as {email}. An administrator can let them in.", field=field
-        )
-    return user
 
 
 def _act(
