@@ -28,10 +28,18 @@ class Owner:
 class Owners:
     """Resolves each role once per planning."""
 
-    def __init__(self, departure: Departure, *, now: datetime, may_create: bool = True) -> None:
+    def __init__(
+        self,
+        departure: Departure,
+        *,
+        now: datetime,
+        may_create: bool = True,
+        starter_id: int | None = None,
+    ) -> None:
         self._departure = departure
         self._now = now
         self._may_create = may_create
+        self._starter_id = starter_id
         self._resolved: dict[Role, Owner] = {}
 
     def of(self, role: Role) -> Owner:
@@ -83,8 +91,10 @@ class Owners:
         if len(holders) == 1:
             return Owner(holders[0], holders[0].name or holders[0].email)
         if self._departure.confidentiality == Confidentiality.NEED_TO_KNOW:
-            # A queue would show the departure to the whole team. Somebody inside names the owner.
-            return Owner(None, "")
+            # A queue would show the departure to the whole team: whoever starts it does their own role's
+            # steps, and for the others somebody inside names the owner.
+            starter = next((user for user in holders if user.pk == self._starter_id), None)
+            return Owner(starter, str(starter) if starter else "")
         return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
 
 

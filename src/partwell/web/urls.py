@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from partwell.web import account, changing, find, first_run, home, journeys, starting, steps
+from partwell.web import (
+    account,
+    changing,
+    find,
+    first_run,
+    guest_links,
+    guests,
+    home,
+    invitations,
+    journeys,
+    my_departure,
+    starting,
+    steps,
+)
 
 app_name = "web"
 _D = "departures/<uuid:departure_id>"
@@ -36,4 +49,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{_S}/reassign/", steps.reassign, name="step_reassign"),
     path(f"{_S}/comment/", steps.comment, name="step_comment"),
     path(f"{_S}/files/<uuid:file_id>/", steps.attachment, name="step_file"),
+    path(f"{_D}/guests/", guest_links.links, name="guest_links"),
+    path(f"{_D}/guests/<uuid:link_id>/revoke/", guest_links.revoke, name="guest_revoke"),
+    path("my-departure/", my_departure.page, name="my_departure"),
+    path("my-departure/steps/<slug:key>/", my_departure.step, name="my_departure_step"),
+    path("invitation/<str:token>/", invitations.invitation, name="invitation"),
+    path("g/", guests.page, name="guest_page"),
+    path("g/steps/<slug:key>/", guests.step, name="guest_step"),
+    path("g/leave/", guests.leave, name="guest_leave"),
+    path("g/new-link/", guests.renew, name="guest_renew"),
+    path("g/<str:token>/", guests.open_link, name="guest_open"),
 ]

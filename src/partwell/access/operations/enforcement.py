@@ -52,7 +52,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
         return None
     authorise(actor, "access.enforce", departure)
     lock(departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
         return None
     if latest is not None and latest.state == PlanState.APPROVED:
@@ -85,7 +85,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
         return None
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:
         resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
         return None
@@ -107,7 +107,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
 def raise_alert(
     departure: Departure, *, kind: str, text: str, actor: Actor, now: datetime, key: str = ""
 ) -> Alert:
-    """Raise something that people must be told, in the caller's transaction. Raised twice, it is there once."""
+    """Raise what people must be told, in the caller's transaction. Raised twice, it is there once."""
     alert, is_new = Alert.objects.get_or_create(
         departure=departure, kind=kind, key=key[:120], defaults={"text": text, "raised_at": now}
     )

@@ -15,6 +15,7 @@ from partwell.departures.policies import visible_departures
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
+from partwell.journeys import messages
 from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
@@ -81,7 +82,7 @@ def draft_journey(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create)
+    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     steps = plan_steps(
         template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
     )
@@ -112,6 +113,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
         at=now,
         fields=_started_fields(draft),
     )
+    messages.tell_assigned_at_start(departure, draft.steps, actor=actor, now=now)
     enforcement.schedule(departure, now=now)
     engine.poke(departure.pk)
     return draft.journey
