@@ -66,6 +66,7 @@ def _calendar(country: str, year: int) -> holidays.HolidayBase:
     return holidays.country_holidays(country, years=year)
 
 
+@lru_cache(maxsize=512)
 def is_known_country(country: str) -> bool:
     """Whether the public holidays of this ISO 3166 alpha-2 `country` are known."""
     return country in holidays.list_supported_countries(include_aliases=False)

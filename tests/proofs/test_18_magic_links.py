@@ -5,6 +5,7 @@ Anchors: OWASP ASVS 6.6.3 (single use, bound, short-lived) and 11.5.1 (tokens of
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -172,3 +173,26 @@ def test_a_cookie_that_was_changed_opens_nothing(world: World) -> None:
     for wrong in (good[:-1] + ("A" if good[-1] != "A" else "B"), good[1:], "", "x" * 2000):
         browser.cookies["partwell-guest"] = wrong
         assert browser.get("/g/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_press_the_button_at_once_one_comes_in(world: World) -> None:
+    token = world.invite().token
+    begin, outcomes = threading.Barrier(4), []
+
+    def press(number: int) -> None:
+        try:
+            begin.wait(10)
+            guests.open_link(token=token, source=f"place {number}", now=NOW)
+            outcomes.append("in")
+        except guests.LinkGone as refusal:
+            outcomes.append(refusal.code)
+        finally:
+            connection.close()
+
+    pressing = [threading.Thread(target=press, args=[number]) for number in range(4)]
+    for thread in pressing:
+        thread.start()
+    for thread in pressing:
+        thread.join(30)
+    assert sorted(outcomes) == ["in", "link_used", "link_used", "link_used"]

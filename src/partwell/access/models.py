@@ -14,6 +14,8 @@ from partwell.access.states import (
     Link,
     PlanKind,
     PlanState,
+    QuestionKind,
+    QuestionState,
     RunState,
     SlaClass,
 )
@@ -180,6 +182,38 @@ class SystemRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan} in {self.system}"
+
+
+class Question(models.Model):
+    """Something that a person asked of systems from a page, and that the engine asks for them, because a
+    slow system must not hold up the page. What came of it is the plan, the reading or the test itself;
+    `answer` says in a sentence how it ended."""
+
+    kind = models.CharField(max_length=10, choices=choices(QuestionKind))
+    departure = models.ForeignKey(
+        "departures.Departure",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="access_questions",
+    )
+    system = models.ForeignKey(
+        System, null=True, blank=True, on_delete=models.CASCADE, related_name="questions"
+    )
+    delete_in = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=choices(QuestionState), default=QuestionState.OPEN)
+    answer = models.TextField(blank=True)
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=300)
+    asked_by_id = models.BigIntegerField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        indexes = [models.Index(fields=["state", "asked_at"], name="question_open")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} asked by {self.asked_by}"
 
 
 class Alert(models.Model):

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
+from partwell.connector_kit.contract import Outcome
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, visible_departures
 from partwell.people.actors import Actor
@@ -58,16 +59,38 @@ def is_settled(departure: Departure) -> bool:
 
 def unasked_systems(departure: Departure) -> list[str]:
     """Enabled systems of which no plan of this departure has an answer; unknown is not "no account"."""
-    answers: dict[str, str] = {}
+    answers = latest_answers(departure)
+    enabled = System.objects.filter(is_enabled=True).values_list("name", flat=True)
+    return [name for name in enabled if name not in answers]
+
+
+def latest_answers(departure: Departure) -> dict[str, dict[str, str]]:
+    """What each system said when it was last asked for a plan, by the system's name: `found`, `reason`."""
+    answers: dict[str, dict[str, str]] = {}
     for given in (
         Plan.objects.filter(departure=departure)
         .exclude(kind=PlanKind.RESTORE)
         .order_by("version")
         .values_list("answers", flat=True)
     ):
-        answers.update({name: answer["found"] for name, answer in given.items()})
-    enabled = System.objects.filter(is_enabled=True).values_list("name", flat=True)
-    return [name for name in enabled if name not in answers]
+        answers.update(given)
+    return answers
+
+
+def effects_to_restore(departure: Departure) -> list[Change]:
+    """What Partwell changed in the departure's accounts and keeps the state from before of."""
+    return [
+        change
+        for change in Change.objects.filter(
+            account__departure=departure,
+            account__snapshot__isnull=False,
+            receipt__isnull=False,
+            is_current=True,
+        )
+        .exclude(plan__kind=PlanKind.RESTORE)
+        .select_related("account__system")
+        if (change.receipt or {}).get("outcome") != Outcome.ALREADY_DONE
+    ]
 
 
 def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
@@ -103,6 +126,9 @@ def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
         "made_by": "" if plan is None else plan.made_by,
         "made_at": None if plan is None else plan.made_at.isoformat(),
         "approved_by": "" if plan is None else plan.approved_by,
+        "approved_at": None if plan is None else _iso(plan.approved_at),
+        "applied_at": None if plan is None else _iso(plan.applied_at),
+        "ended_at": None if plan is None else _iso(plan.ended_at),
         "systems": {} if plan is None else plan.answers,
         "runs": [
             {
@@ -126,9 +152,7 @@ def _change_row(change: Change) -> dict[str, Any]:
     action = f"restore:{change.verb}" if restores else change.verb or "by_hand"
     name = account.login or account.external_id or account.system.title
     return {
-        "system": account.system.name,
-        "account": account.external_id,
-        "login": account.login,
+        **_of_account(account),
         "action": action,
         "call": f"{account.system.connector}: {action.replace('_', ' ')} {name} ({account.external_id})"
         if change.verb
@@ -140,10 +164,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "authority": change.authority,
         "reversibility": change.reversibility,
         "attempts": change.attempts,
-        "matched_by": account.matched_by,
-        "is_active": account.is_active,
-        "open_sessions": account.open_sessions,
-        "entitlements": [held["name"] for held in account.entitlements],
+        "next_attempt_at": _iso(change.next_attempt_at),
         "requested_at": _iso(change.requested_at),
         "accepted_at": _iso(change.accepted_at),
         "verified_at": _iso(change.verified_at),
@@ -154,18 +175,29 @@ def _change_row(change: Change) -> dict[str, Any]:
 
 def _account_row(account: AccountRecord) -> dict[str, Any]:
     return {
-        "system": account.system.name,
-        "account": account.external_id,
-        "login": account.login,
+        **_of_account(account),
         "action": NO_VERB.get(AccessState(account.state), "none"),
         "call": "",
         "position": 99,
         "state": account.state,
         "reason": account.reason,
+    }
+
+
+def _of_account(account: AccountRecord) -> dict[str, Any]:
+    return {
+        "system": account.system.name,
+        "title": account.system.title,
+        "sla": account.system.sla_class,
+        "account": account.external_id,
+        "login": account.login,
+        "display_name": account.display_name,
         "matched_by": account.matched_by,
         "is_active": account.is_active,
+        "is_protected": account.is_protected,
         "open_sessions": account.open_sessions,
         "entitlements": [held["name"] for held in account.entitlements],
+        "last_read_at": _iso(account.last_read_at),
     }
 
 

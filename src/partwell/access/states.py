@@ -144,6 +144,22 @@ class RunState(StrEnum):
     DRIFTED = "drifted"
 
 
+class QuestionKind(StrEnum):
+    """What a person asked of systems from a page."""
+
+    PLAN = "plan"
+    READ_BACK = "read_back"
+    TEST = "test"
+
+
+class QuestionState(StrEnum):
+    """`REFUSED` means that the rules said no; what systems said, good or bad, is an answer."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
 class Link(StrEnum):
     """What a person said about an account that might be the leaver's."""
 

@@ -29,6 +29,8 @@ AUDIENCE_LABELS: dict[Audience, str] = {
 
 # Read through the matrix: an internal pack holds these only when the one who exports it may read them.
 GUARDED_FIELDS: dict[str, str] = {"reason": "departure.reason", "rehire": "departure.rehire"}
+# Only these events tell the departure's own facts; a connector's `reason` is why a system refused.
+_TELL_FACTS = ("journey.", "departure.", "notice.")
 
 _WHAT_AND_WHEN = frozenset({"kind", "at", "scope"})
 _STEP = frozenset({"step", "key", "title", "phase", "due_at", "state"})
@@ -92,8 +94,14 @@ def shows_event(
     return kind in OTHER_SIDE_EVENTS
 
 
-def shows_field(audience: Audience, name: str, hidden: frozenset[str]) -> bool:
+def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]) -> bool:
     """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read."""
     if audience is Audience.INTERNAL:
-        return name not in hidden
+        return not is_hidden(kind, name, hidden)
     return name in SHOWN_FIELDS[audience]
+
+
+def is_hidden(kind: str, name: str, hidden: frozenset[str]) -> bool:
+    """Whether an event's field tells a guarded fact, as it is, or as it was before or after a change."""
+    fact = name.removesuffix("_before").removesuffix("_after")
+    return fact in hidden and kind.startswith(_TELL_FACTS)

@@ -98,7 +98,7 @@ def _pack_event(event: Event, audience: Audience, hidden: frozenset[str]) -> dic
     for name, stored in event.fields.items():
         if "value" not in stored:
             fields[name] = {"digest": digest_of(stored), "state": "erased"}
-        elif shows_field(audience, name, hidden):
+        elif shows_field(audience, event.kind, name, hidden):
             fields[name] = {"salt": stored["salt"], "value": stored["value"]}
         else:
             fields[name] = {"digest": digest_of(stored), "state": "left out"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from partwell.closure.audiences import GUARDED_FIELDS
+from partwell.closure.audiences import GUARDED_FIELDS, is_hidden
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, can_read
 from partwell.evidence import queries
@@ -54,9 +55,23 @@ def events_as_dicts(
 
 def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict[str, queries.FieldValue]:
     """What one event says, without the fields that are not this reader's, such as the reason for leaving."""
+    return readable_events(events=[event], departure=departure, actor=actor)[0]
+
+
+def readable_events(
+    *, events: Iterable[Event], departure: Departure, actor: Actor
+) -> list[dict[str, queries.FieldValue]]:
+    """`readable_fields` of several events of one departure, asking only once who reads."""
     held = authorise(actor, "evidence.view", departure)
-    hidden = {name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held)}
-    return {name: value for name, value in queries.fields_of(event).items() if name not in hidden}
+    hidden = frozenset(name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held))
+    return [
+        {
+            name: value
+            for name, value in queries.fields_of(event).items()
+            if not is_hidden(event.kind, name, hidden)
+        }
+        for event in events
+    ]
 
 
 def verify_record(*, actor: Actor, now: datetime, head: str | None = None) -> Report:

@@ -175,6 +175,7 @@ def leaving_within_days(tale: Tale) -> None:
         by=AMARA,
         at=tale.at(0, "09:02"),
     )
+    tale.adds("Collect words for his farewell card", phase=9, by=AMARA, at=tale.at(-1, "16:30"))
 
 
 def handover_blocked(tale: Tale) -> None:

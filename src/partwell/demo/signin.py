@@ -68,5 +68,10 @@ def present_code(email: str) -> str:
         raise Conflict(
             "own_factor", f"{user.email} has set up another second factor; the code is in that app."
         )
+    return code_of(user.email)
+
+
+def code_of(email: str) -> str:
+    """What an app that holds this address's seed would show now."""
     counters = list(yield_hotp_counters_from_time())
-    return format_hotp_value(hotp_value(seed_of(user.email), counters[len(counters) // 2]))
+    return format_hotp_value(hotp_value(seed_of(email), counters[len(counters) // 2]))

@@ -56,9 +56,11 @@ class Tale:
         self._held: frozenset[str] = frozenset()
 
     def day(self, offset: int) -> date:
-        """The date so many days from the demo's today, moved back to a weekday."""
+        """The date so many days from the demo's today, moved back to a day on which everybody works."""
         day = self.today + timedelta(days=offset)
-        return day - timedelta(days=max(0, day.weekday() - 4))
+        while not all(clock.is_working_day(day, country) for country in ("DE", "GB")):
+            day -= timedelta(days=1)
+        return day
 
     def at(self, offset: int, wall: str, timezone: str = "Europe/Berlin") -> datetime:
         """The moment when clocks there show `wall` on that day; never later than the demo's now."""
@@ -190,6 +192,20 @@ class Tale:
     def says(self, key: str, text: str, *, by: str, at: datetime) -> Tale:
         """Comment on a step."""
         steps.comment_on_step(step=self.step(key), text=text, actor=playing(by), now=at)
+        return self
+
+    def adds(self, title: str, *, phase: int, by: str, at: datetime) -> Tale:
+        """Add a step of one's own, due by the end of the demo's today."""
+        due_at = clock.at_local(self.today, time(23, 0), "Europe/Berlin")
+        steps.add_step(
+            departure=self.departure,
+            title=title,
+            phase=phase,
+            due_at=due_at,
+            owner=User.objects.get(email=address(by)),
+            actor=playing(by),
+            now=at,
+        )
         return self
 
     def skips(self, key: str, reason: str, *, by: str, at: datetime) -> Tale:

@@ -72,19 +72,21 @@ def authorise(
     return held
 
 
-def visible_departures(actor: Actor) -> QuerySet[Departure]:
-    """The departures whose inside exists for this actor; the same rule as `capacities`, as one query."""
+def visible_departures(actor: Actor, *, to: str = "") -> QuerySet[Departure]:
+    """The departures whose inside exists for this actor; the same rule as `capacities`, as one query.
+
+    `to` names an operation that reads, such as `access.view`: then only those on which its row allows it.
+    """
     everything = Departure.objects.all()
     if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
         return everything
     if actor.channel is Channel.GUEST or actor.user_id is None:
         return everything.none()
-    taking_part = Q(
-        pk__in=Participant.objects.filter(user_id=actor.user_id)
-        .exclude(capacity=Role.DEPARTING)
-        .values("departure_id")
-    )
-    viewers = load_matrix().operations["journeys.view"].allow
+    own = Participant.objects.filter(user_id=actor.user_id).exclude(capacity=Role.DEPARTING)
+    viewers = load_matrix().operations[to or "journeys.view"].allow
+    if to:
+        own = own.filter(capacity__in=viewers)
+    taking_part = Q(pk__in=own.values("departure_id"))
     by_grant = Q(pk__in=[])
     for grant in actor.grants:
         if grant.role.value not in viewers:

@@ -6,7 +6,7 @@ something waits, and where: it may be read on a locked screen, by an assistant, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from partwell.journeys.states import PENDING
 from partwell.people.actors import Actor
 from partwell.people.invitations import GOOD_FOR, needs_invitation
 from partwell.people.models import User
-from partwell.people.queries import installation, nearest_role_holders
+from partwell.people.queries import installation
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.signals.outbox import Mail, drop_mails, queue_mails
 
@@ -37,11 +37,17 @@ def key_of(kind: str, departure: Departure, about: str) -> str:
 
 
 def tell_assigned_at_start(
-    departure: Departure, steps: Iterable[Step], *, actor: Actor, now: datetime
+    departure: Departure,
+    steps: Iterable[Step],
+    *,
+    holders: Mapping[Role, Sequence[User]],
+    actor: Actor,
+    now: datetime,
 ) -> None:
     """One mail to each owner with all their steps, one to each member of a team whose queue got some.
 
-    Whoever started the journey knows already. One insert, whatever the number of steps.
+    `holders` says who is in which team here. Whoever started the journey knows already. One insert,
+    whatever the number of steps.
     """
     mine: dict[User, list[Step]] = {}
     queued: dict[str, list[Step]] = {}
@@ -61,7 +67,7 @@ def tell_assigned_at_start(
         what = f"{_count(waiting)} to claim for {ROLE_LABELS[Role(role)]}"
         mails += [
             _about_steps(ASSIGNED, user, departure, waiting, f"queue:{role}:{user.pk}", what, now)
-            for user in nearest_role_holders(role, departure.subject_department)
+            for user in holders.get(Role(role), [])
             if _may_write(user, departure, actor) and user not in mine
         ]
     queue_mails(mails, now=now)

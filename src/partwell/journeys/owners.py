@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
-from partwell.people.queries import nearest_role_holders
+from partwell.people.queries import nearest_holders
 from partwell.people.roles import ROLE_LABELS, Role
 
 
@@ -52,6 +53,11 @@ class Owners:
         """All roles asked so far."""
         return dict(self._resolved)
 
+    @cached_property
+    def holders(self) -> dict[Role, list[User]]:
+        """Who answers for each role where the subject works; asked once for all roles."""
+        return nearest_holders(self._departure.subject_department)
+
     def _resolve(self, role: Role) -> Owner:
         departure = self._departure
         if role is Role.DEPARTING:
@@ -74,18 +80,18 @@ class Owners:
         for _ in range(12):
             if person is None:
                 break
-            if person.pk != self._departure.person_id and _is_here(person):
-                if self._may_create:
+            user = User.objects.filter(person=person).first()
+            if person.pk != self._departure.person_id and _is_here(person, user):
+                if user is None and self._may_create:
                     user = ensure_user(person, now=self._now)
-                    return Owner(user, user.name)
-                return Owner(User.objects.filter(person=person).first(), person.name)
+                return Owner(user, (user.name if user else "") or person.name)
             person = person.manager
         return self._from_grants(role)
 
     def _from_grants(self, role: Role) -> Owner:
         holders = [
             user
-            for user in nearest_role_holders(role, self._departure.subject_department)
+            for user in self.holders.get(role, [])
             if user.person_id is None or user.person_id != self._departure.person_id
         ]
         if len(holders) == 1:
@@ -98,8 +104,6 @@ class Owners:
         return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
 
 
-def _is_here(person: Person) -> bool:
+def _is_here(person: Person, user: User | None) -> bool:
     """Whether they are still with us: not marked as left, and their sign-in has not been ended."""
-    if person.left_on_date is not None:
-        return False
-    return not User.objects.filter(person=person, is_active=False).exists()
+    return person.left_on_date is None and (user is None or user.is_active)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -55,13 +56,25 @@ def role_holders(role: Role | str, department: str = "") -> list[User]:
 
 def nearest_role_holders(role: Role | str, department: str = "") -> list[User]:
     """Who answers for `role` in `department`: its own holders, or the firm-wide ones where it has none."""
-    grants = list(
-        RoleGrant.objects.filter(role=Role(role).value, department__in={department, ""}, user__is_active=True)
+    return nearest_holders(department, roles=[role]).get(Role(role), [])
+
+
+def nearest_holders(department: str = "", *, roles: Iterable[Role | str] = Role) -> dict[Role, list[User]]:
+    """`nearest_role_holders` of several roles, all of them unless said otherwise, in one query."""
+    grants = (
+        RoleGrant.objects.filter(
+            role__in=[Role(role).value for role in roles],
+            department__in={department, ""},
+            user__is_active=True,
+        )
         .select_related("user")
         .order_by("granted_at", "pk")
     )
-    own = [grant.user for grant in grants if grant.department]
-    return own or [grant.user for grant in grants]
+    own: dict[Role, list[User]] = {}
+    firm_wide: dict[Role, list[User]] = {}
+    for grant in grants:
+        (own if grant.department else firm_wide).setdefault(Role(grant.role), []).append(grant.user)
+    return firm_wide | own
 
 
 def list_grants() -> list[RoleGrant]:

@@ -14,7 +14,7 @@ from partwell.departures.notices import visible_notices
 from partwell.journeys import queries
 from partwell.journeys.states import StepState
 from partwell.people.actors import Actor
-from partwell.web.journeys import departure_row
+from partwell.web.journeys import departure_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
 
@@ -48,7 +48,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "mine_journeys": len({s.journey_id for s in mine}),
         "claimable": rows_of(claimable, viewer_id=None),
         "waiting": waiting,
-        "rows": [departure_row(row) for row in rows],
+        "rows": departure_rows(rows),
         "has_more": after is not None,
         "next_days": [row.departure for row in rows if row.departure.last_working_date >= now.date()][:4],
     }

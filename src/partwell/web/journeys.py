@@ -57,7 +57,7 @@ def departures(request: HttpRequest) -> HttpResponse:
         request,
         "journeys/list.html",
         {
-            "rows": [departure_row(row) for row in rows],
+            "rows": departure_rows(rows),
             "next": encode_cursor(after),
             "state": state,
             "states": {code: title for code, (title, _) in STATES.items()},
@@ -95,16 +95,27 @@ def revision_of(departure: Departure) -> str:
     return str(newest.values_list("pk", flat=True).first() or "")
 
 
-def departure_row(row: queries.Row) -> dict[str, Any]:
-    """One line of a list of departures."""
+ACCESS_MARKS = {"none": "planned", "manual": "manual", "impossible": "cannot"}
+
+
+def departure_rows(rows: list[queries.Row]) -> list[dict[str, Any]]:
+    """The lines of a list of departures, each with its access at a glance."""
+    access = summaries.at_a_glance(row.departure.pk for row in rows)
+    return [_row(row, access[row.departure.pk]) for row in rows]
+
+
+def _row(row: queries.Row, access: summaries.AtAGlance) -> dict[str, Any]:
     departure = row.departure
     return {
+        "access": access,
+        "access_mark": ACCESS_MARKS.get(access.state, access.state),
         "departure": departure,
         "kind": presenting.subject_kind(departure),
         "why": presenting.words(departure.scenario.removeprefix("staff-").removeprefix("client-")),
         "phases": presenting.phase_stops(row.phases),
         "words": presenting.strip_words(row.phases),
         "late": row.late,
+        "late_words": f"{row.late} step{'' if row.late == 1 else 's'} overdue",
         "is_restricted": queries.is_restricted(departure),
     }
 

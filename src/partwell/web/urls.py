@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from partwell.web import (
+    access,
     account,
     changing,
     clients,
+    evidence,
     find,
     first_run,
     guest_links,
@@ -21,6 +23,7 @@ from partwell.web import (
     settings,
     starting,
     steps,
+    systems,
     templates,
     tokens,
 )
@@ -83,4 +86,24 @@ urlpatterns: list[URLPattern] = [
     path("settings/roles/revoke/", settings.revoke, name="role_revoke"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),
+    # Access, connected systems, evidence
+    path("access/", access.overview, name="access_overview"),
+    path(f"{_D}/access/", access.plan, name="access_plan"),
+    path(f"{_D}/access/live/", access.live, name="access_live"),
+    path(f"{_D}/access/make/", access.make, name="access_make"),
+    path(f"{_D}/access/approve/", access.approve, name="access_approve"),
+    path(f"{_D}/access/apply/", access.apply, name="access_apply"),
+    path(f"{_D}/access/verify/", access.verify, name="access_verify"),
+    path(f"{_D}/access/link/<slug:system>/", access.link, name="access_link"),
+    path(f"{_D}/access/say/", access.say, name="access_say"),
+    path(f"{_D}/access/restore/", access.restore, name="access_restore"),
+    path("systems/", systems.overview, name="systems"),
+    path("systems/add/", systems.add, name="system_add"),
+    path("systems/<slug:name>/", systems.system, name="system"),
+    path("systems/<slug:name>/test/", systems.test, name="system_test"),
+    path("systems/<slug:name>/test/live/", systems.test_live, name="system_test_live"),
+    path("evidence/", evidence.overview, name="evidence"),
+    path("evidence/pack/", evidence.verify_uploaded, name="evidence_verify_pack"),
+    path(f"{_D}/evidence/", evidence.departure, name="evidence_departure"),
+    path(f"{_D}/evidence/export/", evidence.export, name="evidence_export"),
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from partwell import clock
-from partwell.access import runs, wake
+from partwell.access import questions, runs, wake
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
@@ -25,7 +25,9 @@ def register_all() -> None:
         registry.workflow(name, workflow)
     for name, timer in {**runs.WIRING.timers, wake.END: _end_access}.items():
         registry.timer(name, timer)
+    registry.workflow(questions.ANSWER, questions.answer)
     registry.reconciler("access.runs", runs.reconcile)
+    registry.reconciler("access.questions", questions.reconcile)
     registry.periodic("evidence.sequence", 0.5, _sequence)
     registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
     registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)

@@ -25,11 +25,12 @@ RULE = "standing rule"
 def schedule(departure: Departure, *, now: datetime) -> None:
     """Set, or move, the timers of this departure's access end. To be called whenever its dates change, in
     the same transaction. An escalation whose time is past already is not set again."""
-    wake.end_at(departure.pk, departure.access_end_at)
-    for hours in ESCALATE_HOURS:
-        moment = departure.access_end_at - timedelta(hours=hours)
-        if moment > now:
-            wake.escalate_at(departure.pk, hours, moment)
+    before = {hours: departure.access_end_at - timedelta(hours=hours) for hours in ESCALATE_HOURS}
+    wake.end_at(
+        departure.pk,
+        departure.access_end_at,
+        escalate_at={hours: moment for hours, moment in before.items() if moment > now},
+    )
 
 
 def unschedule(departure: Departure) -> None:

@@ -13,8 +13,9 @@ from partwell.access.connections import Target, identities_of, run_together, tar
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.models import Change, Plan, System, SystemRun
 from partwell.access.proposals import checksum_of, known_accounts, seal, store_answer
+from partwell.access.queries import effects_to_restore
 from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
-from partwell.connector_kit.contract import Outcome, Reversibility, Verb
+from partwell.connector_kit.contract import Reversibility, Verb
 from partwell.connector_kit.plan import position
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
@@ -259,18 +260,7 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     authorise(actor, "access.restore", departure)
     lock(departure)
     _check_nothing_in_flight(departure)
-    done = [
-        change
-        for change in Change.objects.filter(
-            account__departure=departure,
-            account__snapshot__isnull=False,
-            receipt__isnull=False,
-            is_current=True,
-        )
-        .exclude(plan__kind=PlanKind.RESTORE)
-        .select_related("account__system")
-        if (change.receipt or {}).get("outcome") != Outcome.ALREADY_DONE
-    ]
+    done = effects_to_restore(departure)
     if not done:
         raise Conflict("nothing_to_restore", "Nothing that Partwell changed here can be put back.")
     plan = new_plan(departure, kind=PlanKind.RESTORE, actor=actor, now=now)

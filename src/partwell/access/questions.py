@@ -1,0 +1,161 @@
+"""Asking systems for somebody who looks at a page: the engine asks, the page shows what came.
+
+Systems answer within their own limits, which may be two minutes. So the question is a row, asked for in the
+transaction that writes it, and the engine's workflow calls the operation that the console calls directly.
+The person is looked up again then: roles taken away meanwhile count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+from partwell import clock
+from partwell.access.models import Question, System
+from partwell.access.operations.plans import lock, make_plan
+from partwell.access.operations.systems import test_system
+from partwell.access.operations.verification import verify_plan
+from partwell.access.states import QuestionKind, QuestionState
+from partwell.departures.models import Departure
+from partwell.departures.policies import authorise
+from partwell.engine.operations import enqueue
+from partwell.evidence.operations import departure_scope, record
+from partwell.people.actors import Actor, actor_for_user
+from partwell.people.authorisation import check_office
+from partwell.people.models import User
+from partwell.refusals import Conflict, NotAllowed, Refusal
+
+ANSWER = "access.answer"
+_ABOUT = {
+    QuestionKind.PLAN: "access.plan",
+    QuestionKind.READ_BACK: "access.verify",
+    QuestionKind.TEST: "systems.test",
+}
+
+
+def ask_for_plan(
+    *, departure: Departure, actor: Actor, now: datetime, delete_in: Collection[str] = ()
+) -> Question:
+    """Ask for `make_plan`. A question that is open already is returned instead: two clicks ask once."""
+    return _ask_about(departure, QuestionKind.PLAN, actor, now, sorted(delete_in))
+
+
+def ask_for_reading(*, departure: Departure, actor: Actor, now: datetime) -> Question:
+    """Ask for `verify_plan`; as `ask_for_plan` otherwise."""
+    return _ask_about(departure, QuestionKind.READ_BACK, actor, now, [])
+
+
+def ask_for_test(*, system: System, actor: Actor, now: datetime) -> Question:
+    """Ask for `test_system`; as `ask_for_plan` otherwise."""
+    check_office(actor, _ABOUT[QuestionKind.TEST])
+    with transaction.atomic():
+        System.objects.select_for_update().get(pk=system.pk)
+        found = Question.objects.filter(
+            system=system, kind=QuestionKind.TEST, state=QuestionState.OPEN
+        ).first()
+        return found or _write(actor, now, kind=QuestionKind.TEST, system=system)
+
+
+def _ask_about(
+    departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, delete_in: list[str]
+) -> Question:
+    authorise(actor, _ABOUT[kind], departure)
+    with transaction.atomic():
+        lock(departure)
+        found = open_question(departure)
+        if found is not None and found.kind == kind:
+            return found
+        if found is not None:
+            raise Conflict("being_asked", "The systems are being asked already. Wait for their answers.")
+        return _write(actor, now, kind=kind, departure=departure, delete_in=delete_in)
+
+
+def _write(actor: Actor, now: datetime, **fields: object) -> Question:
+    if actor.user_id is None:
+        raise NotAllowed(
+            "person_needed", "A question is kept for the person who asked it; sign in, or ask directly."
+        )
+    question = Question.objects.create(
+        asked_at=now, asked_by=actor.label, asked_by_id=actor.user_id, **fields
+    )
+    name = "" if question.system is None else question.system.name
+    scope = f"system:{name}" if question.departure is None else departure_scope(question.departure.pk)
+    record(
+        "system.asked" if name else "access.asked",
+        scope=scope,
+        actor=actor.label,
+        at=now,
+        fields={"question": question.kind, "name": name},
+    )
+    _enqueue(question, now)
+    return question
+
+
+def _enqueue(question: Question, now: datetime) -> None:
+    enqueue(ANSWER, str(question.pk), key=f"{question.pk}:{now.isoformat()}")
+
+
+def open_question(departure: Departure) -> Question | None:
+    """What systems are being asked about this departure at this moment."""
+    return Question.objects.filter(departure=departure, state=QuestionState.OPEN).first()
+
+
+def latest_question(departure: Departure) -> Question | None:
+    """What was last asked about this departure, open or not."""
+    return Question.objects.filter(departure=departure).first()
+
+
+def answer(question_id: str) -> None:
+    """Ask the systems what the question asks. The engine's workflow `access.answer`; run twice, it asks
+    again only while nothing was answered, and neither planning, reading nor testing writes to a system."""
+    question = (
+        Question.objects.select_related("departure", "system")
+        .filter(pk=int(question_id), state=QuestionState.OPEN)
+        .first()
+    )
+    if question is None:
+        return
+    user = User.objects.filter(pk=question.asked_by_id, is_active=True).first()
+    if user is None:
+        _end(question, QuestionState.REFUSED, f"{question.asked_by} cannot sign in any more.")
+        return
+    try:
+        said = _carry_out(question, actor_for_user(user))
+    except Refusal as refusal:
+        _end(question, QuestionState.REFUSED, refusal.message)
+    else:
+        _end(question, QuestionState.ANSWERED, said)
+
+
+def _carry_out(question: Question, actor: Actor) -> str:
+    now = clock.now()
+    if question.system is not None:
+        return test_system(system=question.system, actor=actor, now=now).summary
+    departure = question.departure
+    if departure is None:
+        raise LookupError(f"question {question.pk} is about nothing")
+    if question.kind == QuestionKind.PLAN:
+        plan = make_plan(departure=departure, actor=actor, now=now, delete_in=question.delete_in)
+        if plan.made_at < question.asked_at:
+            return f"Nothing has changed since plan {plan.version}."
+        return f"Plan {plan.version} says what the systems answered."
+    read = verify_plan(departure=departure, actor=actor, now=now)
+    if silent := sum(result.proof is None for result in read):
+        return f"{len(read) - silent} of {len(read)} effects were read back; {silent} could not be read."
+    return f"All {len(read)} effects were read back."
+
+
+def _end(question: Question, state: QuestionState, said: str) -> None:
+    Question.objects.filter(pk=question.pk, state=QuestionState.OPEN).update(
+        state=state, answer=said, ended_at=clock.now()
+    )
+
+
+def reconcile() -> None:
+    """Ask again for every question without an answer, when a worker starts."""
+    now = clock.now()
+    with transaction.atomic():
+        for question in Question.objects.filter(state=QuestionState.OPEN):
+            _enqueue(question, now)

@@ -1,0 +1,63 @@
+"""Reading about connected systems: when each was last tested, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Concat
+
+from partwell.access.models import Question, System
+from partwell.access.states import QuestionKind, QuestionState
+from partwell.evidence.models import Event
+from partwell.evidence.queries import fields_of
+
+
+@dataclass(frozen=True)
+class LastTest:
+    """What a system said when it was tested, as the record has it."""
+
+    at: datetime
+    is_ok: bool
+    summary: str
+    problems: tuple[str, ...]
+
+
+def last_tests(name: str = "") -> dict[str, LastTest]:
+    """The newest test of each system, or of one, by the system's name. Two queries."""
+    newest = (
+        Event.objects.filter(kind="system.tested", scope=OuterRef("scope"))
+        .order_by("-occurred_at", "-pk")
+        .values("pk")[:1]
+    )
+    rows = System.objects.filter(name=name) if name else System.objects.all()
+    found = {
+        system: event
+        for system, event in rows.annotate(scope=Concat(Value("system:"), "name"))
+        .annotate(newest=Subquery(newest))
+        .values_list("name", "newest")
+        if event is not None
+    }
+    events = Event.objects.in_bulk(list(found.values()))
+    return {system: _read(events[event]) for system, event in found.items()}
+
+
+def _read(event: Event) -> LastTest:
+    said = fields_of(event)
+    problems = said["problems"].value or []
+    return LastTest(
+        at=event.occurred_at,
+        is_ok=said["ok"].value is True,
+        summary=str(said["summary"].value or ""),
+        problems=tuple(str(problem) for problem in problems),
+    )
+
+
+def being_tested() -> set[int]:
+    """The systems whose test has been asked for and has not been answered."""
+    return set(
+        Question.objects.filter(
+            kind=QuestionKind.TEST, state=QuestionState.OPEN, system__isnull=False
+        ).values_list("system_id", flat=True)
+    )

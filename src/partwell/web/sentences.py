@@ -1,0 +1,182 @@
+"""What each kind of evidence event says, as a sentence: its mark on the timeline, and the words.
+
+Marks: `verified` only for what was read back, refused or signed; `failed` for what people must look at;
+`unreachable` for what is unknown; `accepted` for everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from partwell.closure.audiences import AUDIENCE_LABELS, Audience
+
+Sentence = Callable[[str, dict[str, Any]], str]
+
+_VERBS = {
+    "block_sign_in": "blocking sign-in",
+    "revoke_sessions": "ending sessions",
+    "suspend": "suspending",
+    "remove_entitlements": "removing groups",
+    "delete": "deleting",
+    "": "the work by hand",
+}
+
+
+def _changed(fields: dict[str, Any]) -> str:
+    names = sorted({name.removesuffix("_after") for name in fields if name.endswith("_after")})
+    return ", ".join(name.replace("_", " ") for name in names) or "a fact"
+
+
+def _what(f: dict[str, Any]) -> str:
+    """One effect on one account: “blocking sign-in for ada in crm”."""
+    doing = _VERBS.get(f["verb"], str(f["verb"]))
+    return f"{'putting back ' if f.get('restores') else ''}{doing} for {_account(f)}"
+
+
+def _account(f: dict[str, Any]) -> str:
+    return f"{f['account']} in {f['system']}" if f["account"] else str(f["system"])
+
+
+def _why(f: dict[str, Any]) -> str:
+    return f": {f['reason']}" if f.get("reason") else ""
+
+
+def _read(f: dict[str, Any]) -> str:
+    proof = f.get("proof") or {}
+    parts = [part for part in (proof.get("read"), proof.get("probe")) if part]
+    return f": {'; '.join(parts)}" if parts else ""
+
+
+def _planned(who: str, f: dict[str, Any]) -> str:
+    if f["plan_kind"] == "restore":
+        return f"{who} made plan {f['plan']} to put access back"
+    changes, systems = f["changes"], len(f["systems"])
+    return f"{who} made access plan {f['plan']}: {changes} effects, {systems} systems asked"
+
+
+def _began(who: str, f: dict[str, Any]) -> str:
+    if f["plan_kind"] == "restore":
+        return f"{who} began to put access back"
+    return f"{who} began to cut access by plan {f['plan']}"
+
+
+def _reading(who: str, f: dict[str, Any]) -> str:
+    read = [row for row in f["accounts"] if not row["problem"]]
+    so = sum(row["after"] == "verified" for row in read)
+    silent = len(f["accounts"]) - len(read)
+    more = f"; {silent} could not be read" if silent else ""
+    return f"{who} read {len(read)} effects back, {so} are as they should be{more}"
+
+
+def _asked(who: str, f: dict[str, Any]) -> str:
+    if f["question"] == "plan":
+        return f"{who} asked every system what it has"
+    return f"{who} asked for every account to be read back"
+
+
+def _tested(who: str, f: dict[str, Any]) -> str:
+    return f"{who} tested {f['name']}: {f['summary']}"
+
+
+def _counts(f: dict[str, Any]) -> str:
+    return f"{f['created']} new, {f['updated']} changed, {f['unchanged']} as before"
+
+
+SENTENCES: dict[str, tuple[str, Sentence]] = {
+    "journey.started": ("accepted", lambda who, f: f"{who} started the journey with {len(f['steps'])} steps"),
+    "journey.moved": ("accepted", lambda who, f: f"{who} moved the dates; {len(f['steps'])} steps changed"),
+    "journey.withdrawn": ("failed", lambda who, f: f"{who} withdrew the notice: {f['withdrawal_reason']}"),
+    "journey.closed": ("verified", lambda who, f: f"{who} closed the journey"),
+    "journey.closed_with_override": (
+        "failed",
+        lambda who, f: f"{who} approved closing with {len(f['open'])} things open: {f['override_reason']}",
+    ),
+    "journey.override_requested": (
+        "failed",
+        lambda who, f: f"{who} asked to close with {len(f['open'])} things open",
+    ),
+    "departure.edited": ("accepted", lambda who, f: f"{who} changed {_changed(f)}"),
+    "step.completed": ("accepted", lambda who, f: f"{who} completed “{f['title']}”"),
+    "step.settled": ("verified", lambda who, f: f"“{f['title']}” is proven: {f['note']}"),
+    "step.reopened": ("accepted", lambda who, f: f"{who} opened “{f['title']}” again"),
+    "step.skipped": ("failed", lambda who, f: f"{who} left out “{f['title']}”: {f['reason']}"),
+    "step.reassigned": ("accepted", lambda who, f: f"{who} gave “{f.get('title', f['step'])}” to {f['to']}"),
+    "step.claimed": ("accepted", lambda who, f: f"{who} claimed “{f['title']}”"),
+    "step.commented": ("accepted", lambda who, f: f"{who} commented on “{f['title']}”"),
+    "step.attached": ("accepted", lambda who, f: f"{who} attached {f['file']} to “{f['title']}”"),
+    "step.added": ("accepted", lambda who, f: f"{who} added “{f['title']}”"),
+    "user.ended": ("verified", lambda who, f: f"The Partwell account {f['user']} ended"),
+    "notice.given": ("accepted", lambda who, f: f"{who} gave notice for {f['subject']}"),
+    "notice.started": ("accepted", lambda who, f: f"{who} started a journey from the notice"),
+    "notice.declined": ("accepted", lambda who, f: f"{who} settled the notice: nothing follows"),
+    "access.asked": ("accepted", _asked),
+    "access.planned": ("accepted", _planned),
+    "access.approved": (
+        "verified",
+        lambda who, f: f"{who} approved access plan {f['plan']} as a second person",
+    ),
+    "access.apply_started": ("accepted", _began),
+    "access.drifted": (
+        "failed",
+        lambda who, f: (
+            f"{f['system']} is not as plan {f['plan']} saw it: {f['what']}; plan {f['delta']} waits"
+        ),
+    ),
+    "access.account_linked": (
+        "accepted",
+        lambda who, f: (
+            f"{who} said which accounts in {f['system']} are theirs: {', '.join(f['ours']) or 'none'}"
+        ),
+    ),
+    "access.alert_raised": ("failed", lambda who, f: str(f["text"])),
+    "access.read_back": ("accepted", _reading),
+    "access.requested": ("accepted", lambda who, f: f"Asked for {_what(f)}"),
+    "access.accepted": ("accepted", lambda who, f: f"Accepted, not read back yet: {_what(f)}"),
+    "access.verified": ("verified", lambda who, f: f"Read back, {_what(f)}{_read(f)}"),
+    "access.failed": ("failed", lambda who, f: f"Failed, {_what(f)}{_why(f)}"),
+    "access.unreachable": ("unreachable", lambda who, f: f"No answer, {_what(f)}{_why(f)}"),
+    "access.manual": ("failed", lambda who, f: f"A person has to look, {_what(f)}{_why(f)}"),
+    "access.attested": ("accepted", lambda who, f: f"{who} attested for {_account(f)}: {f['note']}"),
+    "access.impossible": (
+        "failed",
+        lambda who, f: f"{who} says it cannot be done for {_account(f)}: {f['note']}",
+    ),
+    "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
+    "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
+    "system.tested": ("accepted", _tested),
+    "evidence.exported": (
+        "accepted",
+        lambda who, f: f"{who} exported {f['events']} records for {AUDIENCE_LABELS[Audience(f['audience'])]}",
+    ),
+    "evidence.erased": (
+        "failed",
+        lambda who, f: f"{who} erased {', '.join(f['erased'])} from one record: {f['basis']}",
+    ),
+    "evidence.key_made": ("accepted", lambda who, f: f"A signing key was made: {f['fingerprint'][:16]}…"),
+    "file.stored": ("accepted", lambda who, f: f"{who} stored a file of {f['size']} bytes"),
+    "guest.invited": ("accepted", lambda who, f: f"{who} invited {f['guest']} by link"),
+    "guest.opened": ("accepted", lambda who, f: f"{f['guest']} opened the link"),
+    "guest.link_renewed": ("accepted", lambda who, f: f"{f['guest']} got a new link"),
+    "guest.revoked": ("accepted", lambda who, f: f"{who} took the link of {f['guest']} back"),
+    "mail.accepted": ("accepted", lambda who, f: f"The mail server took the mail to {f['to']}"),
+    "mail.failed": ("failed", lambda who, f: f"The mail to {f['to']} could not be sent: {f['answer']}"),
+    "mail.queued_again": ("accepted", lambda who, f: f"{who} had a mail to {f['to']} sent again"),
+    "token.created": ("accepted", lambda who, f: f"{who} created an API token"),
+    "token.revoked": ("accepted", lambda who, f: f"{who} revoked an API token"),
+    "user.created": ("accepted", lambda who, f: f"{f['user']} can sign in"),
+    "role.granted": ("accepted", lambda who, f: f"{who} gave {f['user']} the role {f['role']}"),
+    "role.revoked": ("accepted", lambda who, f: f"{who} took the role {f['role']} from {f['user']}"),
+    "people.imported": ("accepted", lambda who, f: f"{who} imported people: {_counts(f)}"),
+    "clients.imported": ("accepted", lambda who, f: f"{who} imported clients: {_counts(f)}"),
+    "contracts.imported": ("accepted", lambda who, f: f"{who} imported contracts: {_counts(f)}"),
+    "people.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} people"),
+    "clients.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} clients"),
+    "contracts.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} contracts"),
+    "template.published": (
+        "accepted",
+        lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
+    ),
+    "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
+}
+"""By kind: the mark, and the sentence made of who acted and what the event says."""
