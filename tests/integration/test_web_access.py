@@ -28,13 +28,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def browser() -> Client:
     """Rita of IT/security, signed in."""
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(email="rita@firm.example"))
     return client
 
 
 def queries_of(visit: Callable[[], object]) -> int:
-    with CaptureQueriesContext(connection, ) as seen:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
         visit()
     return len(seen)
 
@@ -108,7 +110,7 @@ def test_a_need_to_know_departure_is_on_no_page_of_others(world: World, browser:
 
 def test_finance_sees_no_access_page(world: World) -> None:
     user = make_user("fiona", ["finance"])
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(user)
     assert client.get(f"/departures/{world.departure.pk}/access/").status_code == 403
     assert needing_attention(as_actor(user), now=clock.now()) == ([], 0)
@@ -119,7 +121,8 @@ def test_finance_sees_no_access_page(world: World) -> None:
 def test_the_same_question_is_asked_once_and_answered_for_the_one_who_asked(world: World) -> None:
     world.add_system("crm")
     asked = [
-        questions.ask_for_plan(departure=world.departure, actor=world.requester, now=clock.now()) for _ in "12"
+        questions.ask_for_plan(departure=world.departure, actor=world.requester, now=clock.now())
+        for _ in "12"
     ]
     assert asked[0].pk == asked[1].pk
     questions.answer(str(asked[0].pk))

@@ -196,7 +196,8 @@ def test_a_system_is_connected_tested_and_shown_without_its_secret(
     expect(page.get_by_role("alert")).to_contain_text("There is no connector")
     axe(page, "systems-add")
     page.get_by_role("textbox", name="Description").fill(
-        f"name: crm\ntitle: Customer base\nconnector: fake\nsla: critical\nsettings:\n  store: {world.store.path}\n"
+        "name: crm\ntitle: Customer base\nconnector: fake\nsla: critical\n"
+        f"settings:\n  store: {world.store.path}\n"
     )
     page.get_by_role("button", name="Connect it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Customer base")

@@ -69,7 +69,9 @@ def test_one_effect_that_is_not_proven_keeps_the_account_from_green(state: Acces
 def test_a_failed_account_says_where_why_and_what_is_not_repeated() -> None:
     (row,) = rows_of(
         change("block_sign_in", "verified"),
-        change("suspend", "failed", reason="refused", requested_at=NOW.isoformat(), accepted_at=NOW.isoformat()),
+        change(
+            "suspend", "failed", reason="refused", requested_at=NOW.isoformat(), accepted_at=NOW.isoformat()
+        ),
     )
     assert row["says"] == "Failed: suspend"
     assert row["reason"] == "refused"
