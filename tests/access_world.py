@@ -30,7 +30,9 @@ class World:
     console: Actor
     systems: dict[str, System] = field(default_factory=dict)
 
-    def add_system(self, name: str, *, accounts: int = 1, settings: dict[str, Any] | None = None, **row: Any) -> System:
+    def add_system(
+        self, name: str, *, accounts: int = 1, settings: dict[str, Any] | None = None, **row: Any
+    ) -> System:
         """A practice system in which the leaver has accounts."""
         system = System.objects.create(
             name=name,
@@ -83,7 +85,9 @@ class World:
         for _ in range(rounds):
             due = [
                 run
-                for run in SystemRun.objects.filter(plan__departure=self.departure, state__in=("running", "waiting"))
+                for run in SystemRun.objects.filter(
+                    plan__departure=self.departure, state__in=("running", "waiting")
+                )
                 if run.next_at is None or run.next_at <= clock.now()
             ]
             if not due:
@@ -121,7 +125,9 @@ def make_user(name: str, roles: Iterable[str] = ("it_security",)) -> User:
 
 
 def make_departure(email: str = ADA, *, access_end_at: datetime | None = None) -> Departure:
-    person = Person.objects.create(email=email, name=email.partition("@")[0].title(), username="", department="Sales")
+    person = Person.objects.create(
+        email=email, name=email.partition("@")[0].title(), username="", department="Sales"
+    )
     return Departure.objects.create(
         subject_kind="staff",
         person=person,

@@ -1,15 +1,8 @@
-"""What all tests share: a data folder of their own, and proofs that run short unless `--long` is given."""
+"""What all tests share: proofs that run short unless `--long` is given, and the real servers."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-
-_data = tempfile.mkdtemp(prefix="partwell-tests-")
-os.environ["PARTWELL_DATA_DIR"] = _data
-os.environ.setdefault("PARTWELL_SECRET_KEY", "tests-only-" + "x" * 40)
-
-import pytest  # noqa: E402 - the environment is set before anything reads it
+import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,9 @@ timezone of the person or client that they are about.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,9 +19,26 @@ DEFAULT_WORKDAY_END = time(17, 30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_standing_at: ContextVar[datetime | None] = ContextVar("standing_at", default=None)
+
+
 def now() -> datetime:
     """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
+    return _standing_at.get() or datetime.now(UTC)
+
+
+@contextmanager
+def standing_at(moment: datetime) -> Iterator[None]:
+    """Let `now` answer `moment` inside, for this thread alone.
+
+    The demo firm gets its past with it: cutting access asks the clock at each call. Nothing else may use
+    it, and a test of the layers sees to that.
+    """
+    token = _standing_at.set(moment.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _standing_at.reset(token)
 
 
 def is_timezone(name: str) -> bool:
@@ -46,6 +66,7 @@ def _calendar(country: str, year: int) -> holidays.HolidayBase:
     return holidays.country_holidays(country, years=year)
 
 
+@lru_cache(maxsize=512)
 def is_known_country(country: str) -> bool:
     """Whether the public holidays of this ISO 3166 alpha-2 `country` are known."""
     return country in holidays.list_supported_countries(include_aliases=False)

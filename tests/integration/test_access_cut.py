@@ -34,7 +34,12 @@ def test_each_change_leaves_its_intent_its_answer_and_its_proof(world: World) ->
     world.add_system("mail")
     world.cut()
     kinds = list(Event.objects.order_by("occurred_at").values_list("kind", flat=True))
-    assert kinds.count("access.requested") == kinds.count("access.accepted") == kinds.count("access.verified") == 4
+    assert (
+        kinds.count("access.requested")
+        == kinds.count("access.accepted")
+        == kinds.count("access.verified")
+        == 4
+    )
     assert kinds.index("access.requested") < kinds.index("access.accepted") < kinds.index("access.verified")
 
 
@@ -296,7 +301,12 @@ def test_restoring_puts_back_what_the_snapshot_holds(world: World) -> None:
     plan = operations.restore_plan(departure=world.departure, actor=world.console, now=clock.now())
     world.run()
     state = world.store.account("mail", "mail-0")
-    assert state is not None and state["is_active"] and not state["is_blocked"] and state["groups"] == {"staff": "Staff"}
+    assert (
+        state is not None
+        and state["is_active"]
+        and not state["is_blocked"]
+        and state["groups"] == {"staff": "Staff"}
+    )
     states = world.states("mail")
     assert states["restore:revoke_sessions"] == "impossible"
     assert states["restore:suspend"] == states["restore:remove_entitlements"] == "verified"

@@ -70,6 +70,18 @@ def test_a_wake_up_for_a_timer_that_was_moved_meanwhile_does_nothing(
     assert timers.fire_due(DUE + MINUTE) == 1
 
 
+def test_the_old_wake_up_of_a_moved_timer_leaves_the_run_to_the_new_one(
+    fired: list[tuple[str, datetime]],
+) -> None:
+    operations.set_timer("reminder", key="a", due_at=DUE)
+    assert timers.fire_due(DUE) == 1
+    operations.set_timer("reminder", key="a", due_at=DUE + MINUTE)
+    assert timers.fire_due(DUE + MINUTE) == 1
+    assert not timers.run(str(only().pk), DUE.isoformat(), now=DUE + MINUTE)
+    assert run_claimed(DUE + MINUTE)
+    assert fired == [("a", DUE + MINUTE)]
+
+
 def test_a_cancelled_timer_does_not_fire_even_when_its_wake_up_is_on_its_way(
     fired: list[tuple[str, datetime]],
 ) -> None:

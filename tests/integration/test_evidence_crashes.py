@@ -45,6 +45,7 @@ def test_a_killed_sequencer_leaves_a_whole_record() -> None:
         **os.environ,
         "PARTWELL_DATABASE_URL": database_url(),
         "PARTWELL_DATA_DIR": str(settings.DATA_DIR),
+        "PARTWELL_SECRET_KEY": settings.SECRET_KEY,
         "DJANGO_SETTINGS_MODULE": "partwell.config.settings",
     }
     for _ in range(ROUNDS):
@@ -59,7 +60,7 @@ def test_a_killed_sequencer_leaves_a_whole_record() -> None:
                 written += 1
                 time.sleep(0.005)  # between two looks; leaves the other core to the sequencer
         finally:
-            os.kill(child.pid, signal.SIGKILL)
+            child.send_signal(signal.SIGKILL)
             child.wait()
         # What the killed one left open is rolled back; the next one goes on.
         sequence_pending(now=NOW)

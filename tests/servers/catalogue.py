@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Server:
-    """A server: `programs` and `files` have to exist; it comes from `packages` (Debian) or a PyPI `module`."""
+    """A server: `programs` and `files` have to exist; it comes by Debian `packages` or as a PyPI `module`."""
 
     name: str
     programs: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -60,7 +60,9 @@ def running(
 
         def is_ready() -> bool:
             if process.poll() is not None:
-                raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"{command[0]} ended with {process.returncode}:\n{log.read_text()[-2000:]}"
+                )
             return ready()
 
         wait_until(is_ready, seconds=seconds, what=f"{Path(command[0]).name} answering")
@@ -71,10 +73,8 @@ def running(
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     for name in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, name)
-        except ProcessLookupError:
-            pass
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:

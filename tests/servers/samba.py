@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ldap3
+from ldap3.protocol.formatters.formatters import format_sid
 
 from tests.servers.catalogue import find_program
 from tests.servers.running import answers, running
@@ -25,6 +26,10 @@ USERS_DN = f"CN=Users,{BASE_DN}"
 ADMIN, ADMIN_PASSWORD = "administrator@partwell.test", "Passw0rd.of.the.Tests"
 _SERVICES = "ldap, kdc, cldap, rpc"
 _NORMAL_ACCOUNT = 512
+# Identifiers in Active Directory's schema.
+_USER, _GROUP = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
+_ACCOUNT_CONTROL = "bf967a68-0de6-11d0-a285-00aa003049e2"
+_MEMBER = "bf9679c0-0de6-11d0-a285-00aa003049e2"
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,13 @@ class SambaServer:
         """A connection signed in as `user` (name@realm or DN), left open. Raises when it is refused."""
         server = ldap3.Server(self.host, get_info=ldap3.NONE, connect_timeout=5)
         return ldap3.Connection(
-            server, user, password, auto_bind=True, raise_exceptions=True, check_names=False, receive_timeout=10
+            server,
+            user,
+            password,
+            auto_bind=True,
+            raise_exceptions=True,
+            check_names=False,
+            receive_timeout=10,
         )
 
     def try_bind(self, login: str, password: str) -> bool:
@@ -65,7 +76,7 @@ class SambaServer:
             "mail": mail,
             "displayName": login.title(),
             "userAccountControl": _NORMAL_ACCOUNT,
-            # AD takes a password only as UTF-16 in quotes, and Samba takes it over its own plain socket in tests
+            # AD takes a password only as UTF-16 in quotes, and only over TLS
             "unicodePwd": f'"{password}"'.encode("utf-16-le"),
         }
         if employee_number:
@@ -81,6 +92,20 @@ class SambaServer:
         with self._admin_over_tls() as admin:
             admin.add(dn, ["top", "group"], attributes)
         return dn
+
+    def delegate(self, login: str) -> None:
+        """Give `login` the rights of docs/how-to/connect-active-directory.md on the Users container."""
+        with self._admin_over_tls() as admin:
+            admin.search(f"CN={login},{USERS_DN}", "(objectClass=*)", ldap3.BASE, attributes=["objectSid"])
+            sid = format_sid(admin.response[0]["raw_attributes"]["objectSid"][0])
+        rights = "".join(
+            f"(OA;CIIO;RPWP;{attribute};{object_class};{sid})"
+            for attribute, object_class in ((_ACCOUNT_CONTROL, _USER), (_MEMBER, _GROUP))
+        )
+        command = [str(find_program("samba-tool")), "dsacl", "set", f"--objectdn={USERS_DN}"]
+        command += [f"--sddl={rights}", f"--URL=ldap://{self.host}", f"--user={ADMIN}"]
+        command += [f"--password={ADMIN_PASSWORD}", f"--configfile={self.folder / 'etc' / 'smb.conf'}"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     def members(self, group_dn: str) -> list[str]:
         """The group's direct members, read now."""

@@ -68,6 +68,12 @@ class ScimServer:
 def scim(folder: Path) -> Iterator[ScimServer]:
     """A fresh, empty service."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("scim2-server")), "--port", str(port), "--bearer-token", TOKEN]
+    command = [
+        str(Path(sys.executable).with_name("scim2-server")),
+        "--port",
+        str(port),
+        "--bearer-token",
+        TOKEN,
+    ]
     with running(command, ready=lambda: answers("127.0.0.1", port), log=folder / "scim.log"):
         yield ScimServer(f"http://127.0.0.1:{port}")

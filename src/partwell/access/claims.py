@@ -55,7 +55,7 @@ def _lease(run: SystemRun) -> timedelta:
 
 
 def _is_dead(token: str) -> bool:
-    """Whether the process behind a token ran on this machine and is gone. When unsure: no, the lease decides."""
+    """Whether the process behind a token ran here and is gone. When unsure: no, and the lease decides."""
     host, _, rest = token.partition("/")
     pid = rest.partition("/")[0]
     if host != socket.gethostname() or not pid.isdigit() or int(pid) == os.getpid():

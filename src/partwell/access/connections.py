@@ -130,7 +130,7 @@ class Session:
         except ConnectorError:
             pass  # it lets go or it does not; what was done is on record by now
         finally:
-            # Not `asyncio.Runner`: closing that waits for threads, and one may be stuck in a blocking library.
+            # Not `asyncio.Runner`: closing that waits for threads, and a blocking library may be stuck.
             self._loop.close()
 
     def call(self, make: Callable[[Any], Awaitable[T]]) -> T:

@@ -24,6 +24,7 @@ MAX_ATTEMPTS = 6
 MAX_REPEATS = 3
 # Until when an accepted change has to show, where the target names no time itself.
 SHOWS_WITHIN = timedelta(hours=1)
+TO_DO = (AccessState.PLANNED, AccessState.REQUESTED, AccessState.UNREACHABLE, AccessState.FAILED)
 WAY_OUT = "Look into the system, put right what it says, then apply again or attest it."
 
 
@@ -53,12 +54,12 @@ class _SystemGone(Exception):
 def carry_out(work: Carrying) -> None:
     """Do what is due among this run's changes, then read back what was accepted."""
     try:
-        for change in _due(
-            work, (AccessState.PLANNED, AccessState.REQUESTED, AccessState.UNREACHABLE, AccessState.FAILED)
-        ):
-            _do(work, change)
-        for change in _due(work, (AccessState.ACCEPTED,)):
-            _read_back(work, change)
+        # Twice, because a deletion waits until everything else on its account was read back.
+        for _ in range(2):
+            for change in _due(work, TO_DO):
+                _do(work, change)
+            for change in _due(work, (AccessState.ACCEPTED,)):
+                _read_back(work, change)
     except _SystemGone:
         return
     if work.run.plan.kind == "restore":
@@ -94,6 +95,9 @@ def _do(work: Carrying, change: Change) -> None:
     if has_been_asked and _is_done_already(work, change, verb):
         return
     if has_been_asked and verb not in REPEATABLE:
+        if change.state == AccessState.FAILED:
+            Change.objects.filter(pk=change.pk).update(attempts=MAX_ATTEMPTS)
+            return
         move(
             change,
             AccessState.FAILED,
@@ -112,8 +116,10 @@ def _do(work: Carrying, change: Change) -> None:
                 work.session.call(lambda connector: connector.snapshot(change.account.external_id)),
             )
     except ConnectorError as error:
-        _put_off(work, change, error)
-        return
+        # An account that has just gone leaves nothing to restore, and is still cut and read back.
+        if error.kind is not ErrorKind.NOT_FOUND:
+            _put_off(work, change, error)
+            return
     write_intent(work, change)
     try:
         receipt = call(work, change, verb)

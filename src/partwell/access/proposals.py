@@ -174,7 +174,7 @@ def _placeholder(
     records: dict[str, AccountRecord],
     earlier: dict[tuple[int, str], Change],
 ) -> list[Change]:
-    """The row that stands for a system itself: one that only a person can look into, or that did not answer."""
+    """The row that stands for a system itself, which only a person can look into or which is silent."""
     record = records.get("")
     if answer.found not in (Found.MANUAL, Found.UNREACHABLE):
         if record is not None:

@@ -33,8 +33,14 @@ def find_account(departure: Departure, *, system: str, external_id: str) -> Acco
     ).first()
 
 
+def accounts_in(departure: Departure, system: System) -> list[AccountRecord]:
+    """The departure's accounts in one system, without those that a person has set aside."""
+    accounts = AccountRecord.objects.filter(departure=departure, system=system).select_related("system")
+    return list(accounts.exclude(link=Link.NOT_OURS))
+
+
 def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
-    """What is not settled: accounts, and systems that could not be asked or that a person must look into."""
+    """Accounts that are not settled, and systems that did not answer or that a person has to look into."""
     return (
         AccountRecord.objects.filter(departure=departure)
         .exclude(state__in=SETTLED)
@@ -46,7 +52,7 @@ def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
 def is_settled(departure: Departure) -> bool:
     """Whether all access is gone, by proof or by a person's word.
 
-    Never without a plan, never while an enabled system has not been asked, never with an account alive.
+    Never while an enabled system has not been asked, never with an account alive.
     """
     return not live_accounts(departure).exists() and not unasked_systems(departure)
 

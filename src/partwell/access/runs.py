@@ -46,7 +46,7 @@ def pause(attempts: int) -> timedelta:
 
 
 def run_system(plan_id: str, system_id: str) -> None:
-    """Go on with one plan in one system, as far as it comes now. The engine's workflow `access.run_system`."""
+    """Go on with one plan in one system, as far as it comes now. The workflow `access.run_system`."""
     run = (
         SystemRun.objects.select_related("plan__departure", "system")
         .filter(plan_id=int(plan_id), system_id=int(system_id), state__in=claims.LIVE)
@@ -239,9 +239,17 @@ def _close_plan(plan: Plan, now: datetime) -> None:
 
 
 def resume(key: str, now: datetime | None = None) -> None:
-    """A run's time has come. The engine's timer `access.resume`; `key` is `plan:system`."""
+    """A run's time has come: ask for it. The engine's timer `access.resume`; `key` is `plan:system`.
+
+    It asks and does not do, because a stalled system must not hold up the other timers.
+    """
     plan_id, _, system_id = key.partition(":")
-    run_system(plan_id, system_id)
+    run = SystemRun.objects.filter(
+        plan_id=int(plan_id), system_id=int(system_id), state__in=claims.LIVE
+    ).first()
+    if run is not None:
+        with transaction.atomic():
+            wake.start(run, at=now or clock.now())
 
 
 def end_access(key: str, now: datetime | None = None) -> None:

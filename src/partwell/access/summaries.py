@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Count
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan
 from partwell.access.queries import is_settled, live_accounts, unasked_systems
-from partwell.access.states import SETTLED, AccessState, Link, PlanKind
+from partwell.access.states import SETTLED, AccessState, Link, PlanKind, PlanState
 from partwell.departures.models import Departure
 
 
@@ -42,6 +46,54 @@ def overview(departure: Departure) -> Overview:
         )
     said = f"{total} account{'s' if total > 1 else ''}, {verified} proven closed."
     return Overview(plan.version, said, dict(sorted(states.items())))
+
+
+@dataclass(frozen=True)
+class AtAGlance:
+    """A departure's access in a list: how it stands (`AccessState`, `approval` or `none`), in two or three
+    words and a line more."""
+
+    state: str
+    said: str
+    more: str = ""
+
+
+def at_a_glance(departure_ids: Iterable[UUID]) -> dict[UUID, AtAGlance]:
+    """Access of each of these departures for a list, in two queries whatever their number."""
+    ids = list(departure_ids)
+    # In the order of versions, so that the newest plan of each is the one that stays.
+    plans = Plan.objects.filter(departure_id__in=ids).order_by("departure_id", "version")
+    newest: dict[UUID, str] = dict(plans.values_list("departure_id", "state"))
+    counted: dict[UUID, Counter[str]] = {pk: Counter() for pk in ids}
+    for departure_id, state, count in (
+        AccountRecord.objects.filter(departure_id__in=ids)
+        .exclude(link=Link.NOT_OURS)
+        .values_list("departure_id", "state")
+        .annotate(count=Count("pk"))
+        .order_by()
+    ):
+        counted[departure_id][state] = count
+    return {pk: _glance(newest.get(pk), counted[pk]) for pk in ids}
+
+
+def _glance(plan_state: str | None, states: Counter[str]) -> AtAGlance:
+    total, settled = sum(states.values()), sum(n for state, n in states.items() if state in SETTLED)
+    if plan_state is None:
+        return AtAGlance("none", "Plan not made yet")
+    if plan_state == PlanState.PROPOSED:
+        return AtAGlance("approval", "Needs approval", f"{total} accounts")
+    for trouble in (AccessState.FAILED, AccessState.UNREACHABLE):
+        if states[trouble]:
+            return AtAGlance(trouble, f"{states[trouble]} of {total} {trouble}", f"{settled} settled")
+    if plan_state == PlanState.APPROVED:
+        return AtAGlance(AccessState.PLANNED, "Ready to run", f"{total} accounts")
+    if settled < total:
+        return AtAGlance(AccessState.ACCEPTED, f"{settled} of {total} settled")
+    if states[AccessState.VERIFIED] == total:
+        return AtAGlance(AccessState.VERIFIED, f"{total} of {total} verified")
+    return AtAGlance(
+        AccessState.ATTESTED, f"{total} of {total} settled", f"{states[AccessState.VERIFIED]} verified"
+    )
 
 
 def settled_summary(departure: Departure) -> str | None:

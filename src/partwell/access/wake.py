@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from partwell.access.models import SystemRun
-from partwell.engine.operations import cancel_timer, enqueue, set_timer
+from partwell.engine.operations import cancel_timer, enqueue, set_mixed_timers, set_timer
 
 RUN_SYSTEM = "access.run_system"
 RESUME = "access.resume"
@@ -31,14 +32,11 @@ def resume_at(run: SystemRun, moment: datetime) -> None:
     set_timer(RESUME, key=f"{run.plan_id}:{run.system_id}", due_at=moment)
 
 
-def end_at(departure_id: UUID, moment: datetime) -> None:
-    """Ask that access ends at `moment`."""
-    set_timer(END, key=str(departure_id), due_at=moment)
-
-
-def escalate_at(departure_id: UUID, hours: int, moment: datetime) -> None:
-    """Ask that a missing approval is raised at `moment`, `hours` before access end."""
-    set_timer(ESCALATE, key=f"{departure_id}:{hours}", due_at=moment)
+def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, datetime]) -> None:
+    """Ask that access ends at `moment`, and that a missing approval is raised before: `escalate_at` says
+    when, by how many hours before access end that is."""
+    escalations = {(ESCALATE, f"{departure_id}:{hours}"): before for hours, before in escalate_at.items()}
+    set_mixed_timers({(END, str(departure_id)): moment, **escalations})
 
 
 def forget(departure_id: UUID, hours: tuple[int, ...]) -> None:

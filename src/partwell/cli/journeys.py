@@ -53,7 +53,7 @@ def start(
     actor, now = acting(as_email), clock.now()
     if dry_run:
         draft = starting.draft_journey(template_id=template, intake=intake, actor=actor, now=now)
-        data = _draft_dict(draft)
+        data = draft.as_dict()
         answer(data, as_json=as_json, text=lambda: _plan_text(data) + "\nNothing was stored.")
         return
     begun = starting.start_or_give_notice(template_id=template, intake=intake, actor=actor, now=now)
@@ -81,19 +81,7 @@ def list_(
         rows += page
         if after is None:
             break
-    items = [
-        {
-            "id": str(row.departure.pk),
-            "subject": row.departure.subject_name,
-            "template": row.departure.scenario,
-            "state": row.departure.state,
-            "last_working_day": row.departure.last_working_date.isoformat(),
-            "done": row.done,
-            "total": row.total,
-            "late": row.late,
-        }
-        for row in rows
-    ]
+    items = [queries.row_dict(row) for row in rows]
     answer(
         listing(items),
         as_json=as_json,
@@ -228,20 +216,6 @@ def find(text: str, actor: Any) -> Departure:
     if not found:
         raise NotFound("departure")
     return queries.get_departure(actor, found[0])
-
-
-def _draft_dict(draft: starting.Draft) -> dict[str, Any]:
-    departure = draft.departure
-    return {
-        "id": None,
-        "template": draft.journey.template.template_id,
-        "state": "draft",
-        "subject": {"name": departure.subject_name},
-        "last_working_day": departure.last_working_date.isoformat(),
-        "access_end": departure.access_end_at.isoformat(),
-        "contract_end": departure.contract_end_date.isoformat(),
-        "steps": [queries.step_dict(step) for step in draft.steps],
-    }
 
 
 def _plan_text(data: dict[str, Any]) -> str:

@@ -7,12 +7,17 @@ several groups names each `<group>_app`. The commands of `processes` stand at th
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pkgutil
+import sys
 
 import typer
 
 import partwell.cli
+
+BAD_USAGE = 2
+USAGE_TEXT = "These words make no command; stderr says which, and `--help` after any part shows what does."
 
 app = typer.Typer(name="partwell", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,7 +34,13 @@ def run() -> None:
 
     django.setup()
     load_commands()
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        # Bad usage ends before any command could say so in JSON; what is wrong stands on stderr.
+        if end.code == BAD_USAGE and "--json" in sys.argv:
+            typer.echo(json.dumps({"error": {"code": "bad_usage", "field": "", "message": USAGE_TEXT}}))
+        raise
 
 
 def load_commands() -> None:

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from django.db import OperationalError, ProgrammingError
 
 from partwell.refusals import Refusal
 
@@ -58,6 +59,11 @@ def speaks(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except (OperationalError, ProgrammingError) as error:
+            if "no such table" not in str(error) and "does not exist" not in str(error):
+                raise
+            say("The database is not set up yet. Run `partwell init`, then repeat this.")
+            raise typer.Exit(1) from error
         except Refusal as refusal:
             if kwargs.get("as_json"):
                 typer.echo(json.dumps({"error": refusal.as_dict()}, ensure_ascii=False))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import time
-import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-from django.conf import settings
 from django.core.management import call_command
 
 from partwell import clock
 from partwell.cli.supervisor import Child, Supervisor
-from partwell.engine import lifeline, schema
+from partwell.engine import schema
 from partwell.journeys.template_operations import sync_library
 from partwell.people import setup_code
 from partwell.people.actors import console_actor
@@ -30,12 +26,12 @@ app = typer.Typer()
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 PRACTICE_COMPANY = "Practice"
+WEB = ("-m", "partwell.web")
 WORKER = ("-m", "partwell.worker")
 ANSWERS_WITHIN_SECONDS = 60.0
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-SupervisedBy = Annotated[int, typer.Option(hidden=True)]
 
 
 @app.command()
@@ -59,27 +55,15 @@ def web(
     port: Port = DEFAULT_PORT,
     host: Host = DEFAULT_HOST,
     workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
-    supervised_by: SupervisedBy = 0,
 ) -> None:
     """Serve pages and the API. Start as many as you like on one PostgreSQL database."""
-    if supervised_by:
-        lifeline.end_with_parent(supervised_by)
-    granian = str(Path(sys.executable).with_name("granian"))
-    # granian takes this process's place, so that only one Django stays in memory: that of its own child.
-    os.execv(  # noqa: S606 - no shell, and every argument is a number, a host or our own
-        granian,
-        [
-            *(granian, "partwell.config.asgi:application", "--interface", "asginl"),
-            *("--host", host, "--port", str(port), "--workers", str(workers)),
-            *("--no-ws", "--log-level", "warning", "--workers-kill-timeout", "5"),
-        ],
-    )
+    _become(*WEB, "--port", str(port), "--host", host, "--workers", str(workers))
 
 
 @app.command()
 def worker() -> None:
     """Do the work: journeys, access, mail, deadlines. As many as you like on one PostgreSQL database."""
-    os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - no shell, fixed arguments
+    _become(*WORKER)
 
 
 @app.command()
@@ -95,7 +79,7 @@ def up(
     _say("Starting web and worker…")
     supervisor = Supervisor(
         children=[
-            Child("web", ("-m", "partwell.cli", "web", "--port", str(port), "--host", host)),
+            Child("web", (*WEB, "--port", str(port), "--host", host)),
             Child("worker", WORKER),
         ],
         say=_say,
@@ -109,11 +93,9 @@ def up(
 
 
 def _prepare() -> None:
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    _say("Collecting static files…")
-    call_command("collectstatic", interactive=False, verbosity=0)
     sync_library(now=clock.now())
 
 
@@ -141,12 +123,14 @@ def _initialise(*, practice: bool, company: str, admin_email: str) -> None:
 
 
 def _demo_sign_in() -> str:
-    """Fill the demo firm in where that room exists; how to sign in to it."""
-    if importlib.util.find_spec("partwell.demo") is None:
-        return ""
+    """Build the demo firm where it is not there yet; how to sign in to it."""
     _say("Preparing the demo firm…")
     operations = importlib.import_module("partwell.demo.operations")
-    return str(operations.ensure_demo(clock.now()))
+    try:
+        return str(operations.ensure_demo(clock.now(), say=_say))
+    except Refusal as refusal:
+        _say(refusal.message)
+        raise typer.Exit(refusal.exit_code) from refusal
 
 
 def _wait_until_it_answers(supervisor: Supervisor, url: str) -> bool:
@@ -162,6 +146,10 @@ def _wait_until_it_answers(supervisor: Supervisor, url: str) -> bool:
             return False
         time.sleep(0.05)
     return False
+
+
+def _become(*arguments: str) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell, our own arguments
 
 
 def _say(text: str) -> None:

@@ -13,7 +13,7 @@ import re
 import zipfile
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,15 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class PackedFile:
-    """An attached file as the pack names it; `is_there` is false when its bytes are gone or changed."""
+    """An attached file as the pack names it; `is_there` is false while its bytes have not been read, and when
+    they are gone or are not those that were attached."""
 
     member: str
     name: str
     step: str
     sha256: str
     source: Path
-    is_there: bool
+    is_there: bool = False
 
 
 @dataclass
@@ -162,28 +163,30 @@ def _gather_files(content: PackContent) -> None:
                 step=each.step.title,
                 sha256=digest,
                 source=source,
-                is_there=_has_digest(source, digest),
             )
         )
 
 
-def _has_digest(source: Path, digest: str) -> bool:
-    try:
-        with source.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except OSError:
-        return False
-
-
 def write(content: PackContent, *, signer: Signer) -> bytes:
     """The pack as a zip, its list of members signed."""
-    members = _members(content)
+    bodies = {each.member: body for each in content.files if (body := _read(each)) is not None}
+    files = [replace(each, is_there=each.member in bodies) for each in content.files]
+    members = _members(replace(content, files=files)) | bodies
     manifest = _json(
         {"v": 1, "members": {name: hashlib.sha256(body).hexdigest() for name, body in members.items()}}
     )
     signature = signer.sign(b"partwell pack manifest\n" + manifest).hex().encode()
     members |= {verifier.MANIFEST: manifest, verifier.SIGNATURE: signature}
     return zip_members(members)
+
+
+def _read(file: PackedFile) -> bytes | None:
+    """The file's bytes; None when they are not there or not those that were attached."""
+    try:
+        body = file.source.read_bytes()
+    except OSError:
+        return None
+    return body if hashlib.sha256(body).hexdigest() == file.sha256 else None
 
 
 def zip_members(members: Mapping[str, bytes]) -> bytes:
@@ -212,7 +215,7 @@ def _members(content: PackContent) -> dict[str, bytes]:
         "files_left_out": content.files_left_out,
         "events": content.events,
     }
-    members = {
+    return {
         verifier.EVENTS: _json(events),
         verifier.PROOFS: _json({"v": 1, "inclusion": content.inclusion, "consistency": content.consistency}),
         verifier.HEAD: _json(head),
@@ -220,7 +223,6 @@ def _members(content: PackContent) -> dict[str, bytes]:
         "README.txt": Path(__file__).with_name("pack_readme.txt").read_bytes(),
         "index.html": render_page(content).encode(),
     }
-    return members | {each.member: each.source.read_bytes() for each in content.files if each.is_there}
 
 
 def _json(value: Any) -> bytes:

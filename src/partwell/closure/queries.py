@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from partwell.closure.audiences import GUARDED_FIELDS, is_hidden
 from partwell.departures.models import Departure
@@ -24,6 +25,32 @@ def departure_events(
     """What happened in the departure, newest first, for those who may read its evidence."""
     authorise(actor, "evidence.view", departure)
     return queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
+
+
+def events_as_dicts(
+    *, departure: Departure, actor: Actor, after: str | None = None, limit: int = 50
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of the departure's record as the API shows it, newest first, and the next page's cursor.
+
+    Erased values are None and named in `erased`; fields that are not this reader's are left out.
+    """
+    held = authorise(actor, "evidence.view", departure)
+    hidden = {name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held)}
+    page = queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
+    rows = []
+    for event in page.items:
+        said = {name: field for name, field in queries.fields_of(event).items() if name not in hidden}
+        rows.append(
+            {
+                "id": str(event.pk),
+                "kind": event.kind,
+                "at": event.occurred_at.isoformat(),
+                "sequence": event.sequence,
+                "fields": {name: field.value for name, field in said.items()},
+                "erased": [name for name, field in said.items() if field.is_erased],
+            }
+        )
+    return rows, page.next
 
 
 def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict[str, queries.FieldValue]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from partwell.config.database import database_settings
 from partwell.config.env import read, read_flag, read_list
 from partwell.config.logs import log_settings
-from partwell.config.mail import mail_settings
+from partwell.config.mail import mail_server
 
 PACKAGE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(read("PARTWELL_DATA_DIR")).expanduser().resolve()
@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "partwell.departures",
     "partwell.access",
     "partwell.journeys",
+    "partwell.api",
     # Before allauth, so that our templates are found first.
     "partwell.web",
     "allauth",
@@ -193,6 +194,8 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-globals().update(mail_settings(read("PARTWELL_SMTP_URL"), DATA_DIR))
+# Whatever Django or allauth mails goes through our outbox, and from there to this server, if there is one.
+EMAIL_BACKEND = "partwell.signals.backend.OutboxBackend"
+MAIL_SERVER = mail_server(read("PARTWELL_SMTP_URL"))
 DEFAULT_FROM_EMAIL = read("PARTWELL_MAIL_FROM")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from partwell.api.application import url_patterns
 from partwell.web import errors, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/confirm-email/", errors.not_found),
     path("account/login/code/confirm/", errors.not_found),
     path("account/password/set/", errors.not_found),
+    path("api/v1/", url_patterns()),
     path("", include("partwell.web.urls")),
     path("account/", include("allauth.account.urls")),
     path("account/second-factor/", include("allauth.mfa.urls")),

@@ -35,7 +35,7 @@ OPTIONAL: frozenset[Verb] = frozenset({Verb.BLOCK_SIGN_IN, Verb.DELETE})
 MANUAL_TEXT: dict[Verb, str] = {
     Verb.REVOKE_SESSIONS: "This connection cannot end open sessions: end them by hand and attest it.",
     Verb.SUSPEND: "This connection cannot suspend: do it by hand and attest it.",
-    Verb.REMOVE_ENTITLEMENTS: "This connection cannot take groups and roles away: do it by hand and attest it.",
+    Verb.REMOVE_ENTITLEMENTS: "This connection cannot take groups away: do it by hand and attest it.",
 }
 
 

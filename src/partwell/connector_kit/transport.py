@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary
@@ -220,13 +221,16 @@ class Transport:
     async def _read(self, response: httpx.Response, host: str) -> Answer:
         # We ask for no compression and take none: a small body that unpacks to gigabytes never starts.
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise ConnectorError(ErrorKind.RETRYABLE, f"{host} sent a compressed answer that was not asked for.")
+            raise ConnectorError(
+                ErrorKind.RETRYABLE, f"{host} sent a compressed answer that was not asked for."
+            )
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._max_answer_bytes:
                 raise ConnectorError(
-                    ErrorKind.RETRYABLE, f"{host} sent more than {self._max_answer_bytes} bytes; stopped reading."
+                    ErrorKind.RETRYABLE,
+                    f"{host} sent more than {self._max_answer_bytes} bytes; stopped reading.",
                 )
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body))
@@ -281,11 +285,19 @@ class Transport:
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Verification on, always; `ca_file` adds a private authority in place of the system's."""
+    """Verification on, always; `ca_file` names a private authority, in place of the system's."""
+    if not ca_file:
+        return _system_tls_context()
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError):
         raise ConnectorError(ErrorKind.INVALID, f"The CA file {ca_file!r} cannot be read.") from None
+
+
+@lru_cache(maxsize=1)
+def _system_tls_context() -> ssl.SSLContext:
+    # Reading the system's authorities takes 20 ms; a private CA file is read anew, so that a new one counts.
+    return ssl.create_default_context()
 
 
 def _split(url: str, *, allow_plain: bool) -> tuple[str, int]:
@@ -294,14 +306,18 @@ def _split(url: str, *, allow_plain: bool) -> tuple[str, int]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefused("This is not a web address. Write it like 'https://id.example.com/scim/v2'.") from None
+        raise AddressRefused(
+            "This is not a web address. Write it like 'https://id.example.com/scim/v2'."
+        ) from None
     if parts.scheme != "https" and not (allow_plain and parts.scheme == "http"):
         raise AddressRefused(
             "The address has to start with 'https://'. 'http://' sends the token in the clear; where that is "
             "acceptable (a test on this machine), set 'allow_plain: true'."
         )
     if "@" in parts.netloc or "\\" in url or not parts.hostname or any(c <= " " or c == "\x7f" for c in url):
-        raise AddressRefused("The address holds credentials, blanks or backslashes. Write only host and path.")
+        raise AddressRefused(
+            "The address holds credentials, blanks or backslashes. Write only host and path."
+        )
     return clean_host(parts.hostname), port or (443 if parts.scheme == "https" else 80)
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from partwell.departures.states import (
     Confidentiality,
     DepartureState,
+    GuestCapacity,
     InitiatedBy,
     NoticeState,
     Rehire,
@@ -142,3 +143,49 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"notice about {self.subject_name}"
+
+
+class GuestLink(models.Model):
+    """A link by which somebody without an account comes in, once.
+
+    The token is in the mail and nowhere else; here is its digest. Opening it starts the one session that it
+    is good for, which ends with the link. `attempts` counts tries to open it after it was spent.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    departure = models.ForeignKey(Departure, on_delete=models.CASCADE, related_name="guest_links")
+    capacity = models.CharField(max_length=10, choices=choices(GuestCapacity))
+    step_keys = models.JSONField(default=list)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField()
+    is_work_address = models.BooleanField()
+    token_digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=300)
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True, blank=True)
+    session_digest = models.CharField(max_length=64, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-invited_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"link for {self.email}"
+
+
+class GuestGuess(models.Model):
+    """How many unknown tokens one network address tried in one window of time; `*` counts all of them."""
+
+    source = models.CharField(max_length=64)
+    window_at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["window_at", "pk"]
+        constraints = [models.UniqueConstraint("source", "window_at", name="guess_once_per_window")]
+        indexes = [models.Index(fields=["window_at"], name="guess_by_window")]
+
+    def __str__(self) -> str:
+        return f"{self.count} guesses"

@@ -58,3 +58,10 @@ class NoticeState(StrEnum):
     WAITING = "waiting"
     STARTED = "started"
     DECLINED = "declined"
+
+
+class GuestCapacity(StrEnum):
+    """As what somebody comes in by link: the leaving side itself, or a helper with a few steps."""
+
+    DEPARTING = "departing"
+    HELPER = "helper"

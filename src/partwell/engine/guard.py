@@ -81,12 +81,27 @@ class Guard:
 
     def _stuck(self, beats: dict[str, str], me: str) -> list[str]:
         now = self._monotonic()
-        self._seen = {
-            place: (beat, now if self._seen.get(place, ("", 0.0))[0] != beat else self._seen[place][1])
-            for place, beat in beats.items()
+        unchanged = {
+            place: since
+            for place, (beat, since) in self._seen.items()
+            if place in beats and beats[place] == beat
         }
+        self._seen = {place: (beat, unchanged.get(place, now)) for place, beat in beats.items()}
         return [
             place
             for place, (_, since) in self._seen.items()
             if place != me and now - since >= STUCK_AFTER_SECONDS
         ]
+
+
+def is_anybody_working() -> bool:
+    """Whether a worker is alive on this database at this moment."""
+    liveness = liveness_for("nobody")
+    if isinstance(liveness, AdvisoryLiveness):
+        liveness.enter()
+        try:
+            mine = liveness.place_of("nobody")
+            return any(place != mine for place in liveness.beats())
+        finally:
+            liveness.leave()
+    return bool(liveness.beats())

@@ -54,24 +54,32 @@ def set_timer(name: str, *, key: str, due_at: datetime) -> None:
     Asked again for the same moment, nothing changes, even when it has fired.
     Raises `ValueError` for a moment without a timezone.
     """
-    set_timers(name, {key: due_at})
+    set_mixed_timers({(name, key): due_at})
 
 
 def set_timers(name: str, due_at: Mapping[str, datetime]) -> None:
     """`set_timer` for many keys with two queries, and one more for each that moves."""
+    set_mixed_timers({(name, key): moment for key, moment in due_at.items()})
+
+
+def set_mixed_timers(due_at: Mapping[tuple[str, str], datetime]) -> None:
+    """`set_timers` for timers of several names: `{(name, key): due_at}`, with the same two queries."""
     if not due_at:
         return
-    for key, moment in due_at.items():
+    for (name, key), moment in due_at.items():
         if moment.tzinfo is None:
             raise ValueError(f"timer {name} for {key}: a moment needs a timezone, {moment} has none")
     # Insert first, look afterwards: so two transactions that set the same new key cannot miss each other.
     Timer.objects.bulk_create(
-        (Timer(name=name, key=key, due_at=moment, wake_at=moment) for key, moment in due_at.items()),
+        (Timer(name=name, key=key, due_at=moment, wake_at=moment) for (name, key), moment in due_at.items()),
         ignore_conflicts=True,
         batch_size=200,
     )
-    for timer in Timer.objects.filter(name=name, key__in=list(due_at)):
-        moment = due_at[timer.key]
+    names, keys = {name for name, _ in due_at}, {key for _, key in due_at}
+    for timer in Timer.objects.filter(name__in=names, key__in=keys):
+        moment = due_at.get((timer.name, timer.key))
+        if moment is None:
+            continue
         if timer.due_at != moment or timer.state == TimerState.CANCELLED:
             Timer.objects.filter(pk=timer.pk).update(
                 state=TimerState.ARMED, due_at=moment, wake_at=moment, attempts=0, fired_at=None

@@ -41,11 +41,18 @@ def _run(name: str, key: str, lane: str, partition: str, attempt: int, args: lis
             if name == timers.FIRE:
                 timers.run(args[0], args[1], now=steady_now())
             else:
-                registry.REGISTERED.workflows[name](*args)
+                _function(name)(*args)
         except Exception:
             log.exception("%s %s failed (try %d)", name, key, attempt)
             if name != timers.FIRE:  # a timer's row is already armed for its next try
                 _try_later(name, key, lane, partition, attempt, args)
+
+
+def _function(name: str) -> registry.Workflow:
+    try:
+        return registry.REGISTERED.workflows[name]
+    except KeyError:
+        raise LookupError(f"no function is registered as {name!r} in this release") from None
 
 
 def _try_later(name: str, key: str, lane: str, partition: str, attempt: int, args: list[str]) -> None:

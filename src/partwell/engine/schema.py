@@ -44,3 +44,17 @@ def silence() -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     logger.propagate = True
+
+
+def forget_runs() -> None:
+    """Remove every run that the engine remembers, in the caller's transaction; its tables stay.
+
+    For an installation that begins anew. What is left behind would ask for journeys that are gone.
+    """
+    from dbos._schemas.system_database import SystemSchema
+
+    kept = (SystemSchema.application_versions, SystemSchema.queues)
+    with client_for(connection.vendor)._sys_db.engine.connect() as borrowed:
+        for table in reversed(SystemSchema.metadata_obj.sorted_tables):
+            if table not in kept:
+                borrowed.execute(table.delete())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
-from partwell.people.queries import nearest_role_holders
+from partwell.people.queries import nearest_holders
 from partwell.people.roles import ROLE_LABELS, Role
 
 
@@ -28,10 +29,18 @@ class Owner:
 class Owners:
     """Resolves each role once per planning."""
 
-    def __init__(self, departure: Departure, *, now: datetime, may_create: bool = True) -> None:
+    def __init__(
+        self,
+        departure: Departure,
+        *,
+        now: datetime,
+        may_create: bool = True,
+        starter_id: int | None = None,
+    ) -> None:
         self._departure = departure
         self._now = now
         self._may_create = may_create
+        self._starter_id = starter_id
         self._resolved: dict[Role, Owner] = {}
 
     def of(self, role: Role) -> Owner:
@@ -43,6 +52,11 @@ class Owners:
     def resolved(self) -> dict[Role, Owner]:
         """All roles asked so far."""
         return dict(self._resolved)
+
+    @cached_property
+    def holders(self) -> dict[Role, list[User]]:
+        """Who answers for each role where the subject works; asked once for all roles."""
+        return nearest_holders(self._departure.subject_department)
 
     def _resolve(self, role: Role) -> Owner:
         departure = self._departure
@@ -66,30 +80,30 @@ class Owners:
         for _ in range(12):
             if person is None:
                 break
-            if person.pk != self._departure.person_id and _is_here(person):
-                if self._may_create:
+            user = User.objects.filter(person=person).first()
+            if person.pk != self._departure.person_id and _is_here(person, user):
+                if user is None and self._may_create:
                     user = ensure_user(person, now=self._now)
-                    return Owner(user, user.name)
-                return Owner(User.objects.filter(person=person).first(), person.name)
+                return Owner(user, (user.name if user else "") or person.name)
             person = person.manager
         return self._from_grants(role)
 
     def _from_grants(self, role: Role) -> Owner:
         holders = [
             user
-            for user in nearest_role_holders(role, self._departure.subject_department)
+            for user in self.holders.get(role, [])
             if user.person_id is None or user.person_id != self._departure.person_id
         ]
         if len(holders) == 1:
             return Owner(holders[0], holders[0].name or holders[0].email)
         if self._departure.confidentiality == Confidentiality.NEED_TO_KNOW:
-            # A queue would show the departure to the whole team. Somebody inside names the owner.
-            return Owner(None, "")
+            # A queue would show the departure to the whole team: whoever starts it does their own role's
+            # steps, and for the others somebody inside names the owner.
+            starter = next((user for user in holders if user.pk == self._starter_id), None)
+            return Owner(starter, str(starter) if starter else "")
         return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
 
 
-def _is_here(person: Person) -> bool:
+def _is_here(person: Person, user: User | None) -> bool:
     """Whether they are still with us: not marked as left, and their sign-in has not been ended."""
-    if person.left_on_date is not None:
-        return False
-    return not User.objects.filter(person=person, is_active=False).exists()
+    return person.left_on_date is None and (user is None or user.is_active)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from partwell.departures.policies import is_leaver
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
 from partwell.journeys.step_kinds import rule_of
-from partwell.journeys.template.model import EvidenceKind
-from partwell.people.actors import Actor
+from partwell.journeys.template.model import EvidenceKind, Visibility
+from partwell.people.actors import Actor, Channel
 from partwell.people.authorisation import STEP_OWNER
-from partwell.refusals import Conflict, Invalid, NotAllowed
+from partwell.people.roles import Role
+from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
 
 
 def step_capacities(actor: Actor, step: Step) -> frozenset[str]:
@@ -18,6 +20,18 @@ def step_capacities(actor: Actor, step: Step) -> frozenset[str]:
     if actor.user_id is not None and step.owner_id == actor.user_id:
         return frozenset({STEP_OWNER})
     return frozenset()
+
+
+def check_shown(actor: Actor, step: Step) -> None:
+    """Raise `NotFound` where the step is not for somebody from outside: the one who leaves has their own
+    steps that everybody sees, a helper those that the link names."""
+    departure = step.journey.departure
+    if is_leaver(actor, departure):
+        is_shown = step.role == Role.DEPARTING and step.visibility == Visibility.EVERYBODY
+    else:
+        is_shown = actor.channel is not Channel.GUEST or step.key in actor.guest_steps
+    if not is_shown:
+        raise NotFound("step")
 
 
 def check_can_settle(step: Step) -> None:

@@ -17,8 +17,9 @@ from partwell.departures.states import Confidentiality, DepartureState
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING, SETTLED, StepState
 from partwell.journeys.template.model import PHASES
+from partwell.paging import decode_cursor
 from partwell.people.actors import Actor
-from partwell.refusals import NotFound
+from partwell.refusals import Invalid, NotFound
 
 PAGE = 25
 
@@ -120,6 +121,33 @@ def list_departures(
     counts = count_phases([departure.pk for departure in page], now=now)
     rows = [Row(departure, counts[departure.pk]) for departure in page]
     return rows, (page[-1].last_working_date, page[-1].pk) if more else None
+
+
+def read_cursor(cursor: str | None) -> tuple[date, UUID] | None:
+    """Where a page of `list_departures` begins. Raises `Invalid` for a cursor that is not one of ours."""
+    key = decode_cursor(cursor, 2)
+    if key is None:
+        return None
+    try:
+        return date.fromisoformat(key[0]), UUID(key[1])
+    except ValueError as error:
+        raise Invalid(
+            "cursor_unknown", "This page of the list is not there. Begin again.", field="cursor"
+        ) from error
+
+
+def row_dict(row: Row) -> dict[str, Any]:
+    """One departure of a list as the API and the command line show it."""
+    return {
+        "id": str(row.departure.pk),
+        "subject": row.departure.subject_name,
+        "template": row.departure.scenario,
+        "state": row.departure.state,
+        "last_working_day": row.departure.last_working_date.isoformat(),
+        "done": row.done,
+        "total": row.total,
+        "late": row.late,
+    }
 
 
 def count_phases(ids: Iterable[UUID], *, now: datetime) -> dict[UUID, list[PhaseCount]]:

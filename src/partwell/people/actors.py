@@ -39,7 +39,7 @@ class Actor:
 
     `is_fresh` says that the person has signed in again recently with a second factor. `scopes` limits an
     API token; None means no limit. `departure_id` ties a guest to the one departure their link is for,
-    and `guest_capacity` says as what (`departing` or `helper`).
+    `guest_capacity` says as what (`departing` or `helper`), and `guest_steps` which steps a helper has.
     """
 
     label: str
@@ -51,6 +51,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     departure_id: UUID | None = None
     guest_capacity: str = ""
+    guest_steps: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def can_be_second_person(self) -> bool:

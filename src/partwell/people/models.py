@@ -234,3 +234,27 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.role}{' in ' + self.department if self.department else ''}"
+
+
+class ApiToken(models.Model):
+    """A key with which a program acts as a user, within scopes and until it expires.
+
+    Only the digest of the secret is kept: whoever reads the database cannot use the token.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=60)
+    hint = models.CharField(max_length=12)
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=300)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -10,7 +11,17 @@ from django.db.models.functions import Lower
 from partwell.paging import decode_cursor, encode_cursor
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_allowed, reading
-from partwell.people.models import Client, Contact, Installation, Person, PersonAlias, RoleGrant, User, fold
+from partwell.people.models import (
+    Client,
+    Contact,
+    Contract,
+    Installation,
+    Person,
+    PersonAlias,
+    RoleGrant,
+    User,
+    fold,
+)
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotFound
 
@@ -36,13 +47,25 @@ def role_holders(role: Role | str, department: str = "") -> list[User]:
 
 def nearest_role_holders(role: Role | str, department: str = "") -> list[User]:
     """Who answers for `role` in `department`: its own holders, or the firm-wide ones where it has none."""
-    grants = list(
-        RoleGrant.objects.filter(role=Role(role).value, department__in={department, ""}, user__is_active=True)
+    return nearest_holders(department, roles=[role]).get(Role(role), [])
+
+
+def nearest_holders(department: str = "", *, roles: Iterable[Role | str] = Role) -> dict[Role, list[User]]:
+    """`nearest_role_holders` of several roles, all of them unless said otherwise, in one query."""
+    grants = (
+        RoleGrant.objects.filter(
+            role__in=[Role(role).value for role in roles],
+            department__in={department, ""},
+            user__is_active=True,
+        )
         .select_related("user")
         .order_by("granted_at", "pk")
     )
-    own = [grant.user for grant in grants if grant.department]
-    return own or [grant.user for grant in grants]
+    own: dict[Role, list[User]] = {}
+    firm_wide: dict[Role, list[User]] = {}
+    for grant in grants:
+        (own if grant.department else firm_wide).setdefault(Role(grant.role), []).append(grant.user)
+    return firm_wide | own
 
 
 def list_grants() -> list[RoleGrant]:
@@ -81,6 +104,16 @@ def find_person(text: str) -> Person:
             field="person",
         )
     return next(iter(found.values()))
+
+
+def find_user(email: str, *, field: str = "email") -> User:
+    """The account with this address that may sign in. Raises `Invalid` for the named field."""
+    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
+    if user is None:
+        raise Invalid(
+            "user_unknown", f"Nobody here signs in as {email}. An administrator can let them in.", field=field
+        )
+    return user
 
 
 def find_client(ref_or_name: str) -> Client:
@@ -163,6 +196,30 @@ def view_client(client_id: int, *, actor: Actor) -> Client:
     return client
 
 
+def list_contracts(
+    *, actor: Actor, client_id: int | None = None, after: str | None = None, limit: int = 50
+) -> tuple[list[Contract], str | None]:
+    """A page of the contracts, of one client or of all, oldest entry first, and the next page's cursor."""
+    _check_may_read(actor, "clients.view")
+    contracts = Contract.objects.select_related("client").order_by("pk")
+    if client_id is not None:
+        contracts = contracts.filter(client_id=client_id)
+    if key := decode_cursor(after, 1):
+        contracts = contracts.filter(pk__gt=_number(key[0]))
+    limit = min(max(limit, 1), LONGEST_PAGE)
+    page = list(contracts[: limit + 1])
+    return page[:limit], encode_cursor((page[limit - 1].pk,)) if len(page) > limit else None
+
+
+def view_contract(contract_id: int, *, actor: Actor) -> Contract:
+    """The contract with its client. Raises `NotFound`."""
+    _check_may_read(actor, "clients.view")
+    contract = Contract.objects.select_related("client").filter(pk=contract_id).first()
+    if contract is None:
+        raise NotFound("contract")
+    return contract
+
+
 def _check_may_read(actor: Actor, name: str) -> None:
     """The office's roles, and those whom the register itself names as somebody's manager."""
     held = {grant.role.value for grant in actor.grants}
@@ -177,14 +234,16 @@ def _check_may_read(actor: Actor, name: str) -> None:
 def _page(rows: QuerySet[M], after: str | None, limit: int) -> tuple[list[M], str | None]:
     if key := decode_cursor(after, 2):
         name, pk = key
-        if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-            raise Invalid(
-                "cursor_unknown", "This cursor is not one of ours. Begin without one.", field="cursor"
-            )
-        rows = rows.filter(Q(name_folded__gt=name) | Q(name_folded=name, pk__gt=int(pk)))
+        rows = rows.filter(Q(name_folded__gt=name) | Q(name_folded=name, pk__gt=_number(pk)))
     limit = min(max(limit, 1), LONGEST_PAGE)
     page = list(rows.order_by("name_folded", "pk")[: limit + 1])
     if len(page) <= limit:
         return page, None
     last: Any = page[limit - 1]
     return page[:limit], encode_cursor((last.name_folded, last.pk))
+
+
+def _number(pk: str) -> int:
+    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        raise Invalid("cursor_unknown", "This cursor is not one of ours. Begin without one.", field="cursor")
+    return int(pk)

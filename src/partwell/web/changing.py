@@ -25,9 +25,9 @@ from partwell.journeys.states import StepState
 from partwell.journeys.template_queries import load_version
 from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web import presenting
+from partwell.web.fields import DATE, MOMENT
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
-from partwell.web.starting import DATE
 from partwell.web.translate import put_refusal
 
 
@@ -36,7 +36,7 @@ class DatesForm(forms.Form):
     access_end = forms.DateTimeField(
         label="Access ends",
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=MOMENT,
         help_text="In the leaver’s timezone. Left empty, it keeps its hour and moves with the last day.",
     )
     contract_end = forms.DateField(label="Contract ends", required=False, widget=DATE)

@@ -12,8 +12,9 @@ from partwell.access import queries as access_queries
 from partwell.access import summaries
 from partwell.departures.notices import visible_notices
 from partwell.journeys import queries
+from partwell.journeys.states import StepState
 from partwell.people.actors import Actor
-from partwell.web.journeys import departure_row
+from partwell.web.journeys import departure_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
 
@@ -42,16 +43,19 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "notices": list(visible_notices(actor)[:5]),
         "groups": due_groups(mine[:12], now=now, viewer_id=viewer),
         "mine_count": len(mine),
+        "mine_open": sum(s.state == StepState.OPEN for s in mine),
+        "mine_blocked": sum(s.state == StepState.BLOCKED for s in mine),
         "mine_journeys": len({s.journey_id for s in mine}),
         "claimable": rows_of(claimable, viewer_id=None),
         "waiting": waiting,
-        "rows": [departure_row(row) for row in rows],
+        "rows": departure_rows(rows),
         "has_more": after is not None,
         "next_days": [row.departure for row in rows if row.departure.last_working_date >= now.date()][:4],
     }
 
 
 def _lead(mine: list[Any], now: Any) -> str:
+    mine = [s for s in mine if s.state == StepState.OPEN]
     late = sum(s.due_at < now for s in mine)
     today = sum(now <= s.due_at and s.due_at.date() == now.date() for s in mine)
     if not mine:
@@ -61,7 +65,7 @@ def _lead(mine: list[Any], now: Any) -> str:
         said.append(f"{late} of your steps {'is' if late == 1 else 'are'} overdue")
     if today:
         said.append(f"{today} {'is' if today == 1 else 'are'} due today")
-    return (", ".join(said) + ".") if said else f"{len(mine)} steps wait for you; none is due today."
+    return (", ".join(said) + ".") if said else f"{len(mine)} steps can be done now; none is due today."
 
 
 def _alerts(actor: Actor) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from partwell.evidence.operations import departure_scope
 from partwell.journeys import queries
 from partwell.journeys.operations.ending import obstacles
 from partwell.journeys.states import SETTLED, StepState
-from partwell.paging import decode_cursor, encode_cursor
+from partwell.paging import encode_cursor
 from partwell.people.authorisation import load_matrix
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Invalid
@@ -51,13 +51,13 @@ def departures(request: HttpRequest) -> HttpResponse:
         states=STATES[state][1],
         kind=kind,
         text=text,
-        after=_after(request.GET.get("after")),
+        after=queries.read_cursor(request.GET.get("after")),
     )
     return render(
         request,
         "journeys/list.html",
         {
-            "rows": [departure_row(row) for row in rows],
+            "rows": departure_rows(rows),
             "next": encode_cursor(after),
             "state": state,
             "states": {code: title for code, (title, _) in STATES.items()},
@@ -95,16 +95,27 @@ def revision_of(departure: Departure) -> str:
     return str(newest.values_list("pk", flat=True).first() or "")
 
 
-def departure_row(row: queries.Row) -> dict[str, Any]:
-    """One line of a list of departures."""
+ACCESS_MARKS = {"none": "planned", "manual": "manual", "impossible": "cannot"}
+
+
+def departure_rows(rows: list[queries.Row]) -> list[dict[str, Any]]:
+    """The lines of a list of departures, each with its access at a glance."""
+    access = summaries.at_a_glance(row.departure.pk for row in rows)
+    return [_row(row, access[row.departure.pk]) for row in rows]
+
+
+def _row(row: queries.Row, access: summaries.AtAGlance) -> dict[str, Any]:
     departure = row.departure
     return {
+        "access": access,
+        "access_mark": ACCESS_MARKS.get(access.state, access.state),
         "departure": departure,
         "kind": presenting.subject_kind(departure),
         "why": presenting.words(departure.scenario.removeprefix("staff-").removeprefix("client-")),
         "phases": presenting.phase_stops(row.phases),
         "words": presenting.strip_words(row.phases),
         "late": row.late,
+        "late_words": f"{row.late} step{'' if row.late == 1 else 's'} overdue",
         "is_restricted": queries.is_restricted(departure),
     }
 
@@ -189,17 +200,3 @@ def check_may(request: HttpRequest, name: str, departure_id: UUID) -> Departure:
     departure = queries.get_departure(actor, departure_id)
     authorise(actor, name, departure)
     return departure
-
-
-def _after(cursor: str | None) -> Any:
-    from datetime import date
-
-    key = decode_cursor(cursor, 2)
-    if key is None:
-        return None
-    try:
-        return date.fromisoformat(key[0]), UUID(key[1])
-    except ValueError as error:
-        raise Invalid(
-            "cursor_unknown", "This page of the list is not there. Begin again.", field="after"
-        ) from error

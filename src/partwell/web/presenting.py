@@ -130,15 +130,15 @@ def groups_of(
     """The checklist by phase: each with its rows, its count and whether it begins unfolded."""
     steps = list(steps)
     titles = {step.key: step.title for step in steps}
+    here = current_phase(phases)
     groups = []
     for phase in phases:
         mine = [s for s in steps if s.phase == phase.number and (not role or s.role == role)]
-        begun = any(s.state == StepState.OPEN for s in mine) and phase.done < phase.total
         groups.append(
             {
                 "phase": phase,
                 "rows": [step_row(s, titles=titles, viewer_id=viewer_id) for s in mine],
-                "is_open": bool(role) or begun or bool(phase.late),
+                "is_open": bool(role) or phase is here or bool(phase.late),
                 "today": sum(
                     s.state in PENDING and now <= s.due_at and s.due_at.date() == now.date() for s in mine
                 ),

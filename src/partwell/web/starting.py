@@ -25,10 +25,9 @@ from partwell.journeys.template_queries import latest, load_version
 from partwell.people.queries import find_client, find_person
 from partwell.refusals import FreshSignInNeeded, NotAllowed, NotFound, Refusal
 from partwell.web import presenting
+from partwell.web.fields import DATE, MOMENT
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
-
-DATE = forms.DateInput(attrs={"type": "date"})
 
 
 class IntakeForm(forms.Form):
@@ -48,7 +47,7 @@ class IntakeForm(forms.Form):
     access_end = forms.DateTimeField(
         label="Access ends",
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=MOMENT,
         help_text="In the leaver’s timezone; 17:30 on the last working day unless you say otherwise.",
     )
     contract_end = forms.DateField(label="Contract ends", required=False, widget=DATE)

@@ -24,12 +24,13 @@ from partwell.journeys.operations import steps as operations
 from partwell.journeys.policies import step_capacities
 from partwell.journeys.states import PENDING, StepState
 from partwell.journeys.step_kinds import rule_of
-from partwell.journeys.template.model import PHASES
+from partwell.journeys.template.model import PHASES, EvidenceKind
 from partwell.people.authorisation import load_matrix
-from partwell.people.models import User
+from partwell.people.queries import find_user
 from partwell.people.roles import Role
-from partwell.refusals import Invalid, NotFound, Refusal
+from partwell.refusals import NotFound, Refusal
 from partwell.web import presenting
+from partwell.web.fields import DATE
 from partwell.web.session import actor_of, signed_in
 from partwell.web.translate import put_refusal
 
@@ -61,10 +62,19 @@ class OwnStepForm(forms.Form):
 
     title = forms.CharField(max_length=140, help_text="Begin with a verb: “Collect the parking card”.")
     phase = forms.TypedChoiceField(coerce=int, choices=[(n, f"{n} {t}") for n, t in PHASES.items()])
-    due_date = forms.DateField(label="Due", widget=forms.DateInput(attrs={"type": "date"}))
+    due_date = forms.DateField(label="Due", widget=DATE)
     owner = forms.EmailField(label="Who does it", help_text="Their e-mail address.")
     guidance = forms.CharField(required=False, label="How to do it", widget=forms.Textarea(attrs={"rows": 4}))
     is_required = forms.BooleanField(required=False, label="The journey cannot close before it is done")
+
+
+def complete_form(step: Step) -> CompleteForm:
+    """The form of a step, saying which evidence it cannot do without."""
+    form = CompleteForm()
+    form.fields["note"].required = step.evidence == EvidenceKind.NOTE
+    form.fields["link"].required = step.evidence == EvidenceKind.LINK
+    form.fields["file"].required = step.evidence == EvidenceKind.FILE and not step.attachments.exists()
+    return form
 
 
 @require_GET
@@ -156,7 +166,7 @@ def reassign(request: HttpRequest, departure_id: UUID, key: str) -> HttpResponse
     if not form.is_valid():
         return _show(request, found, assign_form=form, status=422)
     try:
-        to = user_by_email(form.cleaned_data["to"], "to")
+        to = find_user(form.cleaned_data["to"], field="to")
         operations.reassign_step(step=found, to=to, actor=actor, now=clock.now())
     except Refusal as refusal:
         put_refusal(form, refusal)
@@ -183,7 +193,7 @@ def add(request: HttpRequest, departure_id: UUID) -> HttpResponse:
                 title=data["title"],
                 phase=data["phase"],
                 due_at=clock.at_local(data["due_date"], clock.DEFAULT_WORKDAY_END, departure.timezone),
-                owner=user_by_email(data["owner"], "owner"),
+                owner=find_user(data["owner"], field="owner"),
                 guidance=data["guidance"],
                 is_required=data["is_required"],
                 actor=actor,
@@ -244,21 +254,11 @@ def rows_of(steps: list[Step], *, viewer_id: int | None) -> list[dict[str, Any]]
             about = f"Restricted journey · {PHASES[each.phase]}"
         row = presenting.step_row(
             each, titles=titles.get(each.journey_id, {}), viewer_id=viewer_id, about=about
-        )
+        ) | {"is_listed": True}
         if each.state == StepState.OPEN:
             row |= {"action_url": row["url"], "action": "Open"}
         rows.append(row)
     return rows
-
-
-def user_by_email(email: str, field: str) -> User:
-    """The user with this address who can sign in. Raises `Invalid` for the named field."""
-    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
-    if user is None:
-        raise Invalid(
-            "user_unknown", f"Nobody here signs in as {email}. An administrator can let them in.", field=field
-        )
-    return user
 
 
 def _act(
@@ -332,7 +332,7 @@ def _show(request: HttpRequest, found: Step, *, status: int = 200, **given: Any)
         "may": may,
         "files": list(found.attachments.select_related("file")),
         "comments": list(found.comments.all()),
-        "form": CompleteForm(),
+        "form": complete_form(found),
         "skip_form": ReasonForm(),
         "comment_form": CommentForm(),
         "assign_form": AssignForm(),

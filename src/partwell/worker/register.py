@@ -10,6 +10,7 @@ from partwell.access import questions, runs, wake
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
+from partwell.worker import mail
 
 
 def register_all() -> None:
@@ -28,6 +29,9 @@ def register_all() -> None:
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)
     registry.periodic("evidence.sequence", 0.5, _sequence)
+    registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
+    registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)
+    registry.periodic("mail.remind", mail.REMIND_EVERY_SECONDS, mail.remind)
 
 
 def _advance(departure_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -32,7 +33,9 @@ def run_worker(register: Callable[[], None] = register_all) -> int:
     log.info("worker %s is ready", engine.executor)
     while not stop.wait(0.2):
         if engine.lost.is_set():
-            return PLACE_LOST
+            # At once, without waiting for what is running here: others run it already.
+            logging.shutdown()
+            os._exit(PLACE_LOST)
     engine.stop()
     log.info("worker %s has stopped", engine.executor)
     return 0

@@ -12,8 +12,8 @@ from partwell.journeys.operations import ending, moving, steps
 from partwell.journeys.operations.advancing import end_access
 from partwell.journeys.states import PENDING
 from partwell.people.actors import console_actor
-from partwell.people.models import RoleGrant, User
-from partwell.people.operations import ensure_user
+from partwell.people.models import Person, RoleGrant, User
+from partwell.people.operations import ensure_user, import_people
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed
 from tests.factories import NOW, as_actor, make_holder, make_person, publish, start_journey, step_of
@@ -139,3 +139,39 @@ def test_records_outlive_the_persons_row(journey: Journey) -> None:
     assert journey.departure.person is not None
     journey.departure.person.delete()
     assert Departure.objects.get().subject_name == "Marit Lindqvist"
+
+
+def test_a_withdrawn_notice_lets_the_person_sign_in_again(journey: Journey) -> None:
+    assert journey.departure.person is not None
+    user = ensure_user(journey.departure.person, now=NOW)
+    end_access(departure_id=journey.pk, now=journey.departure.access_end_at)
+    assert not User.objects.get(pk=user.pk).is_active
+    ending.withdraw(departure=journey.departure, reason="she stays", actor=console_actor(), now=NOW)
+    assert User.objects.get(pk=user.pk).is_active
+
+
+def test_whoever_returns_is_imported_with_a_new_start_date_and_may_leave_again(journey: Journey) -> None:
+    person = journey.departure.person
+    assert person is not None
+    ending.request_override(
+        departure=journey.departure,
+        reason="Closed by hand in this test.",
+        actor=console_actor(),
+        now=NOW,
+    )
+    second = as_actor(make_holder(Role.EXECUTIVE, "Helen Marsh"))
+    ending.approve_override(departure=journey.departure, actor=second, now=NOW)
+    with pytest.raises(Invalid) as refused:
+        start_journey(person_again(person), last_working_date=date(2027, 6, 30))
+    assert refused.value.code == "already_left"
+
+    rows = f"email,name,start_date\n{person.email},{person.name},2027-01-04\n"
+    report = import_people(data=rows.encode(), actor=console_actor(), now=NOW)
+    assert report.is_applied
+    assert person_again(person).left_on_date is None
+    start_journey(person_again(person), last_working_date=date(2027, 6, 30))
+    assert Departure.objects.filter(person=person).count() == 2
+
+
+def person_again(person: Person) -> Person:
+    return Person.objects.get(pk=person.pk)

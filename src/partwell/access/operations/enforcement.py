@@ -25,11 +25,12 @@ RULE = "standing rule"
 def schedule(departure: Departure, *, now: datetime) -> None:
     """Set, or move, the timers of this departure's access end. To be called whenever its dates change, in
     the same transaction. An escalation whose time is past already is not set again."""
-    wake.end_at(departure.pk, departure.access_end_at)
-    for hours in ESCALATE_HOURS:
-        moment = departure.access_end_at - timedelta(hours=hours)
-        if moment > now:
-            wake.escalate_at(departure.pk, hours, moment)
+    before = {hours: departure.access_end_at - timedelta(hours=hours) for hours in ESCALATE_HOURS}
+    wake.end_at(
+        departure.pk,
+        departure.access_end_at,
+        escalate_at={hours: moment for hours, moment in before.items() if moment > now},
+    )
 
 
 def unschedule(departure: Departure) -> None:
@@ -52,7 +53,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
         return None
     authorise(actor, "access.enforce", departure)
     lock(departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
         return None
     if latest is not None and latest.state == PlanState.APPROVED:
@@ -85,7 +86,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
         return None
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
-    latest = departure.access_plans.order_by("-version").first()
+    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:
         resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
         return None
@@ -107,7 +108,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
 def raise_alert(
     departure: Departure, *, kind: str, text: str, actor: Actor, now: datetime, key: str = ""
 ) -> Alert:
-    """Raise something that people must be told, in the caller's transaction. Raised twice, it is there once."""
+    """Raise what people must be told, in the caller's transaction. Raised twice, it is there once."""
     alert, is_new = Alert.objects.get_or_create(
         departure=departure, kind=kind, key=key[:120], defaults={"text": text, "raised_at": now}
     )

@@ -21,7 +21,7 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import poke
 from partwell.evidence.operations import departure_scope, record
-from partwell.people.actors import Actor
+from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import operation
 from partwell.refusals import Conflict, NotAllowed
 
@@ -69,10 +69,14 @@ def _store_plan(
     if latest is not None and _says_the_same(latest, asked, checksum_of(asked, delete_in=delete_in)):
         return latest
     plan = new_plan(departure, kind=PlanKind.FULL, actor=actor, now=now)
+    is_past_end = departure.is_open and now >= departure.access_end_at
     for system, (target, answer) in zip(systems, asked, strict=True):
-        store_answer(plan, system, answer, now=now, delete=target.name in delete_in)
+        store_answer(plan, system, answer, now=now, standing=is_past_end, delete=target.name in delete_in)
     seal(plan)
     record_plan(plan, actor, now)
+    if is_past_end:
+        # A fresh plan takes the place of runs under the standing rule, so the rule has to hold for it too.
+        start_runs(plan, actor=engine_actor("standing rule"), now=now)
     poke(departure.pk)
     return plan
 
@@ -164,10 +168,10 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
     plan.refresh_from_db()
     if plan.state == PlanState.SUPERSEDED:
         raise Conflict("plan_superseded", f"Plan {plan.version} has been replaced. Look at the latest one.")
-    if (plan.state == PlanState.APPLIED and plan.kind != PlanKind.STANDING) or plan.approved_at is not None:
-        by = plan.approved_by or "nobody"
+    if plan.approved_at is not None:
         raise Conflict(
-            "already_approved", f"Plan {plan.version} needs no approval any more; it was approved by {by}."
+            "already_approved",
+            f"Plan {plan.version} needs no approval any more; it was approved by {plan.approved_by}.",
         )
     if checksum != plan.checksum:
         raise Conflict(

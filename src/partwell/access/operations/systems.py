@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from django.core.validators import validate_slug
@@ -21,6 +22,7 @@ from partwell.refusals import Conflict, Invalid
 
 FIELDS = frozenset({"name", "connector", "settings", "title", "sla", "without", "time_limit"})
 LONGEST_SECONDS = 120
+PORTS = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
 
 
 def read_system_file(text: str) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
     for setting, problem in registry.settings_problems(registered.manifest, settings):
         field = f"settings.{setting}" if setting else "settings"
         raise Invalid("settings_invalid", f"{field}: {problem}", field=field)
-    _check_addresses(registered.manifest, settings)
+    _check_address(settings)
     if System.objects.filter(name=name).exists():
         raise Conflict(
             "system_exists", f"There is a system called {name!r} already. Choose another name.", field="name"
@@ -126,21 +128,22 @@ def _time_limit(value: object) -> float:
     return float(value)
 
 
-def _check_addresses(manifest: registry.Manifest, settings: Mapping[str, Any]) -> None:
-    """Refuse settings of format `uri` that lead where Partwell may not go. A name that DNS does not know
-    right now is no refusal: the same check is made again at each connection."""
-    guard = transport()
-    for name, schema in manifest.settings.get("properties", {}).items():
-        value = settings.get(name)
-        if schema.get("format") != "uri" or not isinstance(value, str) or not value.startswith("http"):
-            continue
-        try:
-            guard.check_url(value, allow_plain=bool(settings.get("allow_plain")))
-        except ConnectorError as error:
-            if error.is_permanent:
-                raise Invalid(
-                    "target_refused", f"settings.{name}: {error.message}", field=f"settings.{name}"
-                ) from error
+def _check_address(settings: Mapping[str, Any]) -> None:
+    """Refuse a `url` that leads where Partwell may not go. A name that DNS does not know right now is no
+    refusal: the same check is made again at each connection."""
+    url = settings.get("url")
+    if not isinstance(url, str):
+        return
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 443)
+    except ValueError as error:
+        raise Invalid("target_refused", f"{url!r} is no address.", field="settings.url") from error
+    try:
+        transport().check_host(parts.hostname or "", port)
+    except ConnectorError as error:
+        if error.is_permanent:
+            raise Invalid("target_refused", f"settings.url: {error.message}", field="settings.url") from error
 
 
 def test_system(*, system: System, actor: Actor, now: datetime) -> TestReport:

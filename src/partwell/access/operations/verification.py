@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,10 +76,8 @@ async def _read(target: Target, changes: list[Change]) -> list[ReadBack]:
             except ConnectorError as error:
                 problem = error.message
         results.append(ReadBack(change.pk, None, problem or "This connection cannot read that back."))
-    try:
+    with suppress(ConnectorError):  # what was read stays read
         await limited(connector.close(), target.time_limit_seconds)
-    except ConnectorError:
-        pass  # what was read stays read
     return results
 
 

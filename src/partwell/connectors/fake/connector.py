@@ -72,7 +72,10 @@ class FakeConnector:
 
     async def snapshot(self, external_id: str) -> Snapshot:
         await self._answer("snapshot")
-        return Snapshot(self._now(), self.store.account(self.system, external_id) or {})
+        state = self.store.account(self.system, external_id)
+        if state is None:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account.")
+        return Snapshot(self._now(), state)
 
     async def block_sign_in(self, external_id: str) -> Receipt:
         return await self._write(external_id, Verb.BLOCK_SIGN_IN)
@@ -126,6 +129,7 @@ class FakeConnector:
             state.update(wanted)
             return True
 
+        self._check_write()
         changed = self.store.apply(self.system, external_id, f"restore:{verb}", put_back, at=self._now())
         return Receipt(Outcome.DONE if changed else Outcome.ALREADY_DONE, f"{verb} was undone")
 
@@ -136,6 +140,7 @@ class FakeConnector:
             raise ConnectorError(ErrorKind.DENIED, "The system refused: our account may not do this.")
         if self._is_done(external_id, verb):
             return Receipt(Outcome.ALREADY_DONE, "It was so before.")
+        self._check_write()
         if mode == "lies":
             return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
         if mode == "accepts_later":
@@ -144,6 +149,11 @@ class FakeConnector:
         self._perform(external_id, verb)
         self._die_if("dies_after")
         return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
+
+    def _check_write(self) -> None:
+        """A dry run stops here, as it does in real connectors."""
+        if self.connection.transport is not None:
+            self.connection.transport.check_write()
 
     def _perform(self, external_id: str, verb: Verb) -> None:
         if verb is Verb.DELETE:

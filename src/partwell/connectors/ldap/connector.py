@@ -10,7 +10,6 @@ import secrets as random
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from ldap3.utils.dn import parse_dn
 
@@ -19,7 +18,6 @@ from partwell.connector_kit.contract import (
     Account,
     Connection,
     ConnectorError,
-    Entitlement,
     ErrorKind,
     Identity,
     Outcome,
@@ -37,12 +35,12 @@ from partwell.connectors.ldap.flavours import (
     Flavour,
     find_filter,
     matched_by,
-    relative_id,
 )
 from partwell.connectors.ldap.session import (
     ADD,
     DELETE,
     BindAnswer,
+    Changes,
     Door,
     Entry,
     Session,
@@ -50,13 +48,11 @@ from partwell.connectors.ldap.session import (
     run_signed_in,
     try_bind,
 )
+from partwell.connectors.ldap.view import Rules, View, detect
 
 T = TypeVar("T")
 
-GROUP_ATTRIBUTES = ("cn", "objectGUID", "entryUUID", "objectSid", "member", "uniqueMember", "memberUid")
 _ACCOUNT_LOCKED = 1  # ppolicy's error code
-_DOMAIN_ADMINS = 512  # relative identifier
-_AD_CAPABILITY = "1.2.840.113556.1.4.800"
 
 
 class LdapConnector:
@@ -79,7 +75,13 @@ class LdapConnector:
         )
         self._base = str(self._settings["base_dn"])
         self._bind_dn = str(self._settings["bind_dn"])
-        self._protected = {name.lower() for name in self._settings.get("protected", [])}
+        self._rules = Rules(
+            base=self._base,
+            groups_base=str(self._settings.get("groups_base_dn") or self._base),
+            own_name=self._bind_dn.lower(),
+            protected=frozenset(name.lower() for name in self._settings.get("protected", [])),
+            admin_groups=frozenset(dn.lower() for dn in self._settings.get("admin_groups", [])),
+        )
         self._flavour: Flavour | None = FLAVOURS.get(str(self._settings.get("flavour", "auto")))
 
     async def close(self) -> None:
@@ -88,22 +90,23 @@ class LdapConnector:
     # -- asking ---------------------------------------------------------------------------------------
 
     async def test(self) -> TestReport:
-        """Sign in, find the base, look for people and, on OpenLDAP, for cn=monitor. Changes nothing."""
+        """Sign in, find the base, see at least one person and an identifier. Changes nothing."""
 
-        def look(session: Session) -> list[str]:
-            flavour = self._detected(session)
-            if session.read(self._base, ("objectClass",)) is None:
+        def look(view: View) -> list[str]:
+            if view.session.read(self._base, ("objectClass",)) is None:
                 return [f"The base {self._base} does not exist, or {self._bind_dn} may not read it."]
-            sample = session.search(self._base, flavour.people, (flavour.id_attribute,))
+            sample = view.session.search(
+                self._base, view.flavour.people, (view.flavour.id_attribute,), limit=1
+            )
             problems = []
             if not sample:
                 problems.append(f"{self._bind_dn} sees nobody below {self._base}.")
-            elif not flavour.external_id(sample[0]):
-                problems.append(f"{self._bind_dn} may not read {flavour.id_attribute}.")
+            elif not view.flavour.external_id(sample[0]):
+                problems.append(f"{self._bind_dn} may not read {view.flavour.id_attribute}.")
             return problems
 
         try:
-            problems = await self._signed_in(look)
+            problems = await self._looking(look)
         except ConnectorError as error:
             return TestReport(False, error.message, (error.message,))
         name = "Active Directory" if self._known().name == "active_directory" else "OpenLDAP"
@@ -118,50 +121,44 @@ class LdapConnector:
     async def discover(self, identity: Identity) -> list[Account]:
         """All entries that match one fact about the person exactly."""
 
-        def find(session: Session) -> list[Account]:
-            flavour = self._detected(session)
-            wanted = find_filter(flavour, identity)
+        def find(view: View) -> list[Account]:
+            wanted = find_filter(view.flavour, identity)
             if not wanted:
                 return []
-            entries = session.search(self._base, wanted, flavour.attributes)
-            return [
-                self._account(session, flavour, entry, matched_by(flavour, entry, identity))
-                for entry in entries
-            ]
+            entries = view.people(wanted)
+            return [view.account(entry, matched_by(view.flavour, entry, identity)) for entry in entries]
 
-        return await self._signed_in(find)
+        return await self._looking(find)
 
     async def read(self, external_id: str) -> Account | None:
         """The account afresh, with direct and nested groups, and its open connections where they show."""
 
-        def look(session: Session) -> Account | None:
-            flavour = self._detected(session)
-            entry = self._find(session, flavour, external_id)
-            return self._account(session, flavour, entry) if entry else None
+        def look(view: View) -> Account | None:
+            entry = view.find(external_id)
+            return view.account(entry) if entry else None
 
-        return await self._signed_in(look)
+        return await self._looking(look)
 
     async def snapshot(self, external_id: str) -> Snapshot:
         """What `restore` needs: the lock or the flags, and every direct membership with its exact value."""
 
-        def take(session: Session) -> dict[str, Any]:
-            flavour = self._detected(session)
-            entry = self._must_find(session, flavour, external_id)
+        def take(view: View) -> dict[str, Any]:
+            entry = view.must_find(external_id)
             memberships = []
-            for group in self._groups(session, flavour, entry):
-                attribute, value = flavour.membership(group, entry)
+            for group in view.groups(entry):
+                attribute, value = view.flavour.membership(group, entry)
                 memberships.append(
                     {
-                        "id": _group_id(flavour, group),
+                        "id": view.flavour.external_id(group),
                         "dn": group.dn,
                         "name": group.first("cn"),
                         "attribute": attribute,
                         "value": value,
                     }
                 )
-            return {"dn": entry.dn, **flavour.state(entry), "memberships": memberships}
+            return {"dn": entry.dn, **view.flavour.state(entry), "memberships": memberships}
 
-        return Snapshot(self.connection.now(), await self._signed_in(take))
+        return Snapshot(self.connection.now(), await self._looking(take))
 
     # -- changing -------------------------------------------------------------------------------------
 
@@ -169,41 +166,41 @@ class LdapConnector:
         """Lock (OpenLDAP) or disable (Active Directory) the account."""
         self._transport.check_write()
 
-        def lock(session: Session) -> Receipt:
-            flavour = self._detected(session)
-            entry = self._find(session, flavour, external_id)
+        def lock(view: View) -> Receipt:
+            entry = view.find(external_id)
             if entry is None:
                 return Receipt(Outcome.ALREADY_DONE, "There is no such account any more.")
-            if not flavour.is_active(entry):
-                return Receipt(Outcome.ALREADY_DONE, f"It was suspended before: {flavour.said(entry)}.")
-            self._refuse_protected(session, flavour, entry)
-            changes = flavour.suspending(entry)
-            session.modify(entry.dn, changes)
+            if not view.flavour.is_active(entry):
+                return Receipt(Outcome.ALREADY_DONE, f"It was suspended before: {view.flavour.said(entry)}.")
+            view.refuse_protected(entry)
+            changes = view.flavour.suspending(entry)
+            _modify(view, entry, changes)
             return Receipt(
-                Outcome.DONE, f"Suspended; it was: {flavour.said(entry)}.", request={"changes": _shown(changes)}
+                Outcome.DONE,
+                f"Suspended; it was: {view.flavour.said(entry)}.",
+                request={"changes": _shown(changes)},
             )
 
-        return await self._signed_in(lock)
+        return await self._looking(lock)
 
     async def remove_entitlements(self, external_id: str) -> Receipt:
-        """Take the account out of every group that names it. One group that refuses does not stop the others."""
+        """Take the account out of every group that names it. One that refuses does not stop the others."""
         self._transport.check_write()
 
-        def leave(session: Session) -> Receipt:
-            flavour = self._detected(session)
-            entry = self._find(session, flavour, external_id)
+        def leave(view: View) -> Receipt:
+            entry = view.find(external_id)
             if entry is None:
                 return Receipt(Outcome.ALREADY_DONE, "There is no such account any more.")
-            groups = self._groups(session, flavour, entry)
+            groups = view.groups(entry)
             if not groups:
                 return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
-            self._refuse_protected(session, flavour, entry)
+            view.refuse_protected(entry)
             removed: list[str] = []
             failures: list[tuple[str, ConnectorError]] = []
             for group in groups:
-                attribute, value = flavour.membership(group, entry)
+                attribute, value = view.flavour.membership(group, entry)
                 try:
-                    session.modify(group.dn, {attribute: [(DELETE, [value])]})
+                    view.session.modify(group.dn, {attribute: [(DELETE, [value])]})
                     removed.append(group.dn)
                 except ConnectorError as error:
                     failures.append((group.dn, error))
@@ -212,14 +209,14 @@ class LdapConnector:
                 left = "; ".join(f"{dn}: {error.message}" for dn, error in failures)
                 raise ConnectorError(
                     kind,
-                    f"Removed from {len(removed)} of {len(groups)} groups. Still a member: {left} A group that "
-                    "may not be empty needs another member first.",
+                    f"Removed from {len(removed)} of {len(groups)} groups. Still a member: {left} A group "
+                    "that may not be empty needs another member first.",
                 )
             return Receipt(
                 Outcome.DONE, f"Removed from {len(removed)} groups.", request={"removed_from": removed}
             )
 
-        return await self._signed_in(leave)
+        return await self._looking(leave)
 
     async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
         """Put back what `snapshot` shows for `verb`. Groups deleted since are named, not made anew."""
@@ -227,37 +224,18 @@ class LdapConnector:
         if verb not in (Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS):
             raise ConnectorError(ErrorKind.UNSUPPORTED, f"LDAP cannot undo '{verb}'.")
 
-        def undo(session: Session) -> Receipt:
-            flavour = self._detected(session)
-            entry = self._must_find(session, flavour, external_id)
+        def undo(view: View) -> Receipt:
+            entry = view.must_find(external_id)
             if verb is Verb.REMOVE_ENTITLEMENTS:
-                return self._rejoin(session, flavour, entry, snapshot)
-            if flavour.is_active(entry):
-                return Receipt(Outcome.ALREADY_DONE, f"It is active: {flavour.said(entry)}.")
-            if not flavour.was_active(snapshot.state):
+                return _rejoin(view, entry, snapshot)
+            if view.flavour.is_active(entry):
+                return Receipt(Outcome.ALREADY_DONE, f"It is active: {view.flavour.said(entry)}.")
+            if not view.flavour.was_active(snapshot.state):
                 return Receipt(Outcome.ALREADY_DONE, "It was suspended before the cut, and stays so.")
-            session.modify(entry.dn, flavour.restoring(entry, snapshot.state))
+            _modify(view, entry, view.flavour.restoring(entry, snapshot.state))
             return Receipt(Outcome.DONE, "Active again, as it was before.")
 
-        return await self._signed_in(undo)
-
-    def _rejoin(self, session: Session, flavour: Flavour, entry: Entry, snapshot: Snapshot) -> Receipt:
-        joined, gone = 0, []
-        for membership in snapshot.state.get("memberships", []):
-            group = self._find_group(session, flavour, membership["id"])
-            if group is None:
-                gone.append(membership["name"])
-                continue
-            # The person may have been renamed since: a DN goes back as it is now.
-            value = entry.first("uid") if membership["attribute"] == "memberUid" else entry.dn
-            joined += session.modify(group.dn, {membership["attribute"]: [(ADD, [value])]})
-        if gone:
-            raise ConnectorError(
-                ErrorKind.NOT_FOUND,
-                f"Back in {joined} groups. These no longer exist: {', '.join(gone)}.",
-            )
-        outcome = Outcome.DONE if joined else Outcome.ALREADY_DONE
-        return Receipt(outcome, f"Back in {joined} groups.")
+        return await self._looking(undo)
 
     # -- proving --------------------------------------------------------------------------------------
 
@@ -266,12 +244,11 @@ class LdapConnector:
         if verb not in (Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS):
             return Proof(Verdict.UNVERIFIABLE, f"LDAP cannot be asked whether '{verb}' holds.")
 
-        def look(session: Session) -> tuple[Entry, Account] | None:
-            flavour = self._detected(session)
-            entry = self._find(session, flavour, external_id)
-            return (entry, self._account(session, flavour, entry)) if entry else None
+        def look(view: View) -> tuple[Entry, Account] | None:
+            entry = view.find(external_id)
+            return (entry, view.account(entry)) if entry else None
 
-        found = await self._signed_in(look)
+        found = await self._looking(look)
         if found is None:
             return Proof(Verdict.CONFIRMED, "Read afresh: there is no such account any more.")
         entry, account = found
@@ -300,9 +277,9 @@ class LdapConnector:
         return Proof(
             Verdict.UNVERIFIABLE,
             read,
-            "A new sign-in with a made-up password was refused, but the directory does not say that the lock is "
-            "the reason. Turn on ppolicy's 'use_lockout', and see that pwdLockout is TRUE in the account's "
-            "policy: without it the lock has no effect.",
+            "A new sign-in with a made-up password was refused, but the directory does not say that the "
+            "lock is the reason. Turn on ppolicy's 'use_lockout', and see that pwdLockout is TRUE in the "
+            "account's policy: without it the lock has no effect.",
             open_now,
         )
 
@@ -316,7 +293,7 @@ class LdapConnector:
         # The flag that was read is the one that the domain controller enforces; nothing else has to be on.
         reason = (
             "the domain controller asks for the password before it says more"
-            if answer is kerberos.SignIn.PASSWORD_ASKED
+            if answer is kerberos.SignIn.KEY_ASKED
             else "the domain controller could not be asked over Kerberos"
         )
         return Proof(
@@ -338,131 +315,49 @@ class LdapConnector:
             return kerberos.SignIn.UNKNOWN
         return kerberos.read_answer(answer)
 
-    # -- reading --------------------------------------------------------------------------------------
+    async def _looking(self, work: Callable[[View], T]) -> T:
+        """Sign in afresh, run `work` on what is seen, sign off."""
 
-    async def _signed_in(self, work: Callable[[Session], T]) -> T:
+        def signed_in(session: Session) -> T:
+            if self._flavour is None:
+                self._flavour = detect(session)
+            return work(View(session, self._flavour, self._rules))
+
         pinned = await self._transport.pin(self._host, self._port)
         password = self.connection.secrets.resolve(str(self._settings["password"]))
         return await in_thread(
-            run_signed_in, pinned, self._door, self._bind_dn, password, work, seconds=self._timeout * 3
+            run_signed_in, pinned, self._door, self._bind_dn, password, signed_in, seconds=self._timeout * 3
         )
-
-    def _detected(self, session: Session) -> Flavour:
-        """The flavour from the settings, else from what the directory says of itself (its root entry)."""
-        if self._flavour is None:
-            root = session.read("", ("supportedCapabilities",))
-            is_ad = root is not None and _AD_CAPABILITY in root.all("supportedCapabilities")
-            self._flavour = FLAVOURS["active_directory" if is_ad else "openldap"]
-        return self._flavour
 
     def _known(self) -> Flavour:
         assert self._flavour is not None  # noqa: S101 - every caller has signed in before
         return self._flavour
 
-    def _find(self, session: Session, flavour: Flavour, external_id: str) -> Entry | None:
-        wanted = flavour.id_filter(_checked_id(external_id))
-        found = session.search(self._base, wanted, flavour.attributes)
-        return found[0] if found else None
 
-    def _must_find(self, session: Session, flavour: Flavour, external_id: str) -> Entry:
-        entry = self._find(session, flavour, external_id)
-        if entry is None:
-            raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account any more.")
-        return entry
-
-    def _find_group(self, session: Session, flavour: Flavour, group_id: str) -> Entry | None:
-        found = session.search(self._groups_base(), flavour.id_filter(_checked_id(group_id)), ("cn",))
-        return found[0] if found else None
-
-    def _groups_base(self) -> str:
-        return str(self._settings.get("groups_base_dn") or self._base)
-
-    def _groups(self, session: Session, flavour: Flavour, entry: Entry) -> list[Entry]:
-        return session.search(self._groups_base(), flavour.group_filter(entry), GROUP_ATTRIBUTES)
-
-    def _account(self, session: Session, flavour: Flavour, entry: Entry, found_by: str = "") -> Account:
-        direct = self._groups(session, flavour, entry)
-        entitlements = [Entitlement("group", _group_id(flavour, g), g.first("cn")) for g in direct]
-        if nested_filter := flavour.nested_group_filter(entry):
-            seen = {group.dn for group in direct}
-            nested = session.search(self._groups_base(), nested_filter, GROUP_ATTRIBUTES[:4])
-            entitlements += [
-                Entitlement("nested_group", _group_id(flavour, group), group.first("cn"))
-                for group in nested
-                if group.dn not in seen
-            ]
-        return Account(
-            external_id=flavour.external_id(entry),
-            login=flavour.login(entry),
-            display_name=entry.first("displayName") or entry.first("cn"),
-            is_active=flavour.is_active(entry),
-            matched_by=found_by,
-            entitlements=tuple(entitlements),
-            open_sessions=self._open_sessions(session, flavour, entry),
-            is_protected=self._why_protected(session, flavour, entry, direct) != "",
-            details={"dn": entry.dn, "state": flavour.said(entry)},
+def _rejoin(view: View, entry: Entry, snapshot: Snapshot) -> Receipt:
+    joined, gone = 0, []
+    for membership in snapshot.state.get("memberships", []):
+        group = view.find_group(membership["id"])
+        if group is None:
+            gone.append(membership["name"])
+            continue
+        # The person may have been renamed since: a DN goes back as it is now.
+        value = entry.first("uid") if membership["attribute"] == "memberUid" else entry.dn
+        joined += view.session.modify(group.dn, {membership["attribute"]: [(ADD, [value])]})
+    if gone:
+        raise ConnectorError(
+            ErrorKind.NOT_FOUND,
+            f"Back in {joined} groups. These no longer exist: {', '.join(gone)}.",
         )
-
-    def _open_sessions(self, session: Session, flavour: Flavour, entry: Entry) -> int | None:
-        if flavour.name != "openldap":
-            return None
-        monitor = "cn=Connections,cn=Monitor"
-        try:
-            if session.read(monitor, ("cn",)) is None:
-                return None
-            connections = session.search(
-                monitor, "(objectClass=monitorConnection)", ("monitorConnectionAuthzDN",)
-            )
-        except ConnectorError:
-            return None  # no right to read it: unknown, which is not the same as none
-        return sum(c.first("monitorConnectionAuthzDN").lower() == entry.dn.lower() for c in connections)
-
-    # -- protecting -----------------------------------------------------------------------------------
-
-    def _refuse_protected(self, session: Session, flavour: Flavour, entry: Entry) -> None:
-        direct = self._groups(session, flavour, entry)
-        if reason := self._why_protected(session, flavour, entry, direct):
-            raise ConnectorError(
-                ErrorKind.CONFLICT, f"{flavour.login(entry)} is protected: {reason}. Nothing was changed."
-            )
-
-    def _why_protected(self, session: Session, flavour: Flavour, entry: Entry, direct: list[Entry]) -> str:
-        names = {entry.dn.lower(), flavour.login(entry).lower(), entry.first("userPrincipalName").lower()}
-        own = self._bind_dn.lower()
-        if own in names or own.rpartition("\\")[2] in names:
-            return "Partwell signs in to this directory with it"
-        if names & self._protected:
-            return "it is on this connection's list of protected accounts"
-        if flavour.is_built_in(entry):
-            return "it is one of the domain's own accounts"
-        listed = {dn.lower() for dn in self._settings.get("admin_groups", [])}
-        for group in direct:
-            is_admin = group.dn.lower() in listed or relative_id(group.raw("objectSid")) == _DOMAIN_ADMINS
-            if is_admin and not self._has_other_active_member(session, flavour, group, entry):
-                return f"it is the last active administrator in {group.first('cn')}"
-        return ""
-
-    def _has_other_active_member(
-        self, session: Session, flavour: Flavour, group: Entry, entry: Entry
-    ) -> bool:
-        for dn in (*group.all("member"), *group.all("uniqueMember")):
-            if dn.lower() == entry.dn.lower():
-                continue
-            other = session.read(dn, flavour.attributes)
-            if other is not None and flavour.is_active(other):
-                return True
-        return False
+    outcome = Outcome.DONE if joined else Outcome.ALREADY_DONE
+    return Receipt(outcome, f"Back in {joined} groups.")
 
 
-def _checked_id(external_id: str) -> str:
-    try:
-        return str(UUID(external_id))
-    except ValueError:
-        raise ConnectorError(ErrorKind.INVALID, "This is not an identifier that a directory gives.") from None
-
-
-def _group_id(flavour: Flavour, group: Entry) -> str:
-    return flavour.external_id(group)
+def _modify(view: View, entry: Entry, changes: Changes) -> None:
+    if not view.session.modify(entry.dn, changes):
+        raise ConnectorError(
+            ErrorKind.RETRYABLE, "Somebody else changed the account at the same moment; nothing was changed."
+        )
 
 
 def _shown(changes: Any) -> dict[str, list[str]]:
@@ -479,8 +374,8 @@ def _groups_proof(account: Account) -> Proof:
 def _open_connections(account: Account) -> str:
     if account.open_sessions is None:
         return (
-            "An open connection keeps reading until it is closed; this directory does not tell us whether there "
-            "are any."
+            "An open connection keeps reading until it is closed; this directory does not tell us whether "
+            "there are any."
         )
     if account.open_sessions == 0:
         return "No connection of this account is open."
@@ -491,5 +386,3 @@ def _open_connections(account: Account) -> str:
 
 
 CONNECTOR = LdapConnector
-
-

@@ -11,7 +11,7 @@ from ldap3.utils.conv import escape_bytes, escape_filter_chars
 from partwell.connector_kit.contract import Identity
 from partwell.connectors.ldap.session import ADD, DELETE, REPLACE, Changes, Entry
 
-# ppolicy's mark for "locked until an administrator unlocks it"; any other value is a lock that ends by itself.
+# ppolicy's mark for "locked until an administrator unlocks it"; another value is a lock that ends by itself.
 LOCKED_FOR_GOOD = "000001010000Z"
 ACCOUNT_DISABLED = 0x2
 NESTED_MEMBER = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN
@@ -70,6 +70,9 @@ class OpenLdap:
         before = state.get("pwdAccountLockedTime", "")
         return {"pwdAccountLockedTime": [(REPLACE, [before] if before else [])]}
 
+    def is_person(self, entry: Entry) -> bool:
+        return True
+
     def was_active(self, state: Mapping[str, str]) -> bool:
         return state.get("pwdAccountLockedTime", "") != LOCKED_FOR_GOOD
 
@@ -123,7 +126,8 @@ class ActiveDirectory:
     by_login = ("sAMAccountName", "userPrincipalName")
 
     def external_id(self, entry: Entry) -> str:
-        return str(UUID(bytes_le=entry.raw("objectGUID")))
+        raw = entry.raw("objectGUID")
+        return str(UUID(bytes_le=raw)) if len(raw) == 16 else ""
 
     def id_filter(self, external_id: str) -> str:
         return f"(objectGUID={escape_bytes(UUID(external_id).bytes_le)})"
@@ -147,6 +151,10 @@ class ActiveDirectory:
         # Only the one bit goes back: others may have been changed on purpose since.
         now = self.control(entry)
         return _swap(now, now & ~ACCOUNT_DISABLED)
+
+    def is_person(self, entry: Entry) -> bool:
+        """A group within a group has no account flags, and administers nothing by itself."""
+        return bool(entry.first("userAccountControl"))
 
     def was_active(self, state: Mapping[str, str]) -> bool:
         return not int(state.get("userAccountControl") or 0) & ACCOUNT_DISABLED

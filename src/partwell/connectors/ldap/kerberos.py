@@ -23,7 +23,7 @@ class SignIn(Enum):
     """What the domain controller says to the first message of a sign-in."""
 
     REFUSED = "refused"  # KDC_ERR_CLIENT_REVOKED: disabled, expired or locked
-    PASSWORD_ASKED = "password_asked"  # it asks for the password first; live or not, it does not say
+    KEY_ASKED = "key_asked"  # it asks for the password first; live or not, it does not say
     GRANTED = "granted"  # it let the account in without a password
     NO_SUCH_ACCOUNT = "no_such_account"
     UNKNOWN = "unknown"
@@ -32,7 +32,7 @@ class SignIn(Enum):
 _MEANING = {
     6: SignIn.NO_SUCH_ACCOUNT,  # KDC_ERR_C_PRINCIPAL_UNKNOWN
     18: SignIn.REFUSED,  # KDC_ERR_CLIENT_REVOKED
-    25: SignIn.PASSWORD_ASKED,  # KDC_ERR_PREAUTH_REQUIRED
+    25: SignIn.KEY_ASKED,  # KDC_ERR_PREAUTH_REQUIRED
 }
 
 

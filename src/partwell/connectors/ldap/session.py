@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -26,8 +27,8 @@ ADD, DELETE, REPLACE = ldap3.MODIFY_ADD, ldap3.MODIFY_DELETE, ldap3.MODIFY_REPLA
 PASSWORD_POLICY_CONTROL = "1.3.6.1.4.1.42.2.27.8.5.1"  # noqa: S105 - an object identifier
 PAGE_SIZE = 500
 
-_SUCCESS, _NO_SUCH_ATTRIBUTE, _VALUE_EXISTS, _NO_SUCH_OBJECT = 0, 16, 20, 32
-_INVALID_CREDENTIALS, _OBJECT_CLASS_VIOLATION = 49, 65
+_SIZE_LIMIT_EXCEEDED = 4
+_SUCCESS, _NO_SUCH_ATTRIBUTE, _VALUE_EXISTS, _INVALID_CREDENTIALS = 0, 16, 20, 49
 _KINDS = {
     3: ErrorKind.RETRYABLE,  # timeLimitExceeded
     7: ErrorKind.DENIED,  # authMethodNotSupported
@@ -104,9 +105,18 @@ class Session:
         self._connection = connection
 
     def search(
-        self, base: str, filter_text: str, attributes: Sequence[str], *, scope: str = ldap3.SUBTREE
+        self,
+        base: str,
+        filter_text: str,
+        attributes: Sequence[str],
+        *,
+        scope: Literal["BASE", "SUBTREE"] = ldap3.SUBTREE,
+        limit: int = 0,
     ) -> list[Entry]:
-        """All entries that match, over as many pages as it takes. A base that does not exist has none."""
+        """All entries that match (or `limit` of them), over as many pages as it takes.
+
+        Raises NOT_FOUND for a base that is not there, or that we may not see.
+        """
         found: list[Entry] = []
         cookie: Any = None
         while True:
@@ -115,14 +125,16 @@ class Session:
                 filter_text,
                 scope,
                 attributes=list(attributes),
-                paged_size=PAGE_SIZE if scope == ldap3.SUBTREE else None,
+                size_limit=limit,
+                paged_size=PAGE_SIZE if scope == ldap3.SUBTREE and not limit else None,
                 paged_cookie=cookie,
             )
             result = self._connection.result
-            if result["result"] == _NO_SUCH_OBJECT:
-                return found
-            _check(result, "read")
-            found += [_entry(item) for item in self._connection.response if item["type"] == "searchResEntry"]
+            if not (limit and result["result"] == _SIZE_LIMIT_EXCEEDED):
+                _check(result, "read")
+            found += [
+                _entry(item) for item in self._connection.response or () if item["type"] == "searchResEntry"
+            ]
             page = result.get("controls", {}).get("1.2.840.113556.1.4.319")
             cookie = page["value"]["cookie"] if page else None
             if not cookie:
@@ -130,7 +142,12 @@ class Session:
 
     def read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
         """One entry by its name, or None."""
-        return next(iter(self.search(dn, "(objectClass=*)", attributes, scope=ldap3.BASE)), None)
+        try:
+            return next(iter(self.search(dn, "(objectClass=*)", attributes, scope=ldap3.BASE)), None)
+        except ConnectorError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return None
+            raise
 
     def modify(self, dn: str, changes: Changes) -> bool:
         """Change an entry. False when the directory says that it was so already."""
@@ -209,7 +226,8 @@ def _open(pinned: Pinned, door: Door, user: str, password: str) -> ldap3.Connect
             connection.open(read_server_info=False)
             if door.security == "starttls" and not connection.start_tls(read_server_info=False):
                 raise ConnectorError(
-                    ErrorKind.DENIED, f"{pinned.host} does not offer StartTLS; use 'ldaps://' or mend the server."
+                    ErrorKind.DENIED,
+                    f"{pinned.host} does not offer StartTLS; use 'ldaps://' or mend the server.",
                 )
             return connection
         except (LDAPException, OSError) as error:
@@ -219,10 +237,8 @@ def _open(pinned: Pinned, door: Door, user: str, password: str) -> ldap3.Connect
 
 
 def _unbind(connection: ldap3.Connection) -> None:
-    try:
+    with suppress(LDAPException, OSError):  # it is closed either way
         connection.unbind()
-    except (LDAPException, OSError):
-        pass  # it is closed either way
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:

@@ -29,6 +29,7 @@ from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.scim.service import ScimService, text_filter
 
 MATCH_ON = ("userName", "emails", "externalId")
+NO_GROUPS = "This connection has no groups (settings: groups: false), so nothing is known of memberships."
 SESSIONS = "SCIM does not show open sessions: whoever is signed in may stay so until the service ends it."
 
 
@@ -67,17 +68,19 @@ class ScimConnector:
         except ConnectorError as error:
             return TestReport(False, error.message, (error.message,))
         if problems:
-            return TestReport(False, "The service answers, but cannot do all that is needed.", tuple(problems))
+            return TestReport(
+                False, "The service answers, but cannot do all that is needed.", tuple(problems)
+            )
         return TestReport(
             True,
-            "The service answers and lets us read. Whether writes are allowed shows with the first one: SCIM has "
-            "no way to ask beforehand.",
+            "The service answers and lets us read. Whether writes are allowed shows with the first one: SCIM "
+            "has no way to ask beforehand.",
         )
 
     async def discover(self, identity: Identity) -> list[Account]:
         """All users that match one fact about the person exactly, compared here as well.
 
-        A service that ignores a filter returns everybody; without our own comparison the wrong people would be cut.
+        A service that ignores a filter returns everybody; without our comparison the wrong people are cut.
         """
         wanted = [("externalId", identity.employee_number)] if identity.employee_number else []
         wanted += [("userName", name) for name in (*identity.usernames, *identity.emails)]
@@ -127,6 +130,8 @@ class ScimConnector:
         user = await self._service.get("Users", external_id)
         if user is None:
             return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
+        if not self._has_groups:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, NO_GROUPS)
         groups = await self._groups(external_id)
         if not groups:
             return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
@@ -195,6 +200,8 @@ class ScimConnector:
         if user is None:
             return Proof(Verdict.CONFIRMED, f"Read afresh: there is no such user any more. {SESSIONS}")
         if verb is Verb.REMOVE_ENTITLEMENTS:
+            if not self._has_groups:
+                return Proof(Verdict.UNVERIFIABLE, NO_GROUPS)
             groups = await self._groups(external_id)
             if not groups:
                 return Proof(Verdict.CONFIRMED, "Read afresh: no group has this user as a member.")
@@ -204,7 +211,9 @@ class ScimConnector:
         if active is False:
             return Proof(Verdict.CONFIRMED, f"Read afresh: active is false. {SESSIONS}")
         if active is None:
-            return Proof(Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active.")
+            return Proof(
+                Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active."
+            )
         return self._not_yet(external_id, verb, "Read afresh: active is still true.")
 
     def _not_yet(self, external_id: str, verb: Verb, read: str) -> Proof:
@@ -238,10 +247,12 @@ class ScimConnector:
         if not self._has_groups:
             return []
         groups = await self._service.find("Groups", text_filter("members.value", user_id))
-        # A service that ignores the filter returns every group; one that leaves members out is taken at its word.
+        # A service may ignore the filter and return every group; one that leaves members out is believed.
         return [g for g in groups if "members" not in g or user_id in _members(g)]
 
-    async def _patch_or_gone(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer | None:
+    async def _patch_or_gone(
+        self, kind: str, resource_id: str, operation: Mapping[str, Any]
+    ) -> Answer | None:
         try:
             return await self._service.patch(kind, resource_id, operation)
         except ConnectorError as error:
@@ -270,7 +281,8 @@ class ScimConnector:
         reason = await self._why_protected(user, await self._groups(str(user["id"])))
         if reason:
             raise ConnectorError(
-                ErrorKind.CONFLICT, f"{user.get('userName', 'This user')} is protected: {reason}. Nothing was changed."
+                ErrorKind.CONFLICT,
+                f"{user.get('userName', 'This user')} is protected: {reason}. Nothing was changed.",
             )
 
     async def _why_protected(self, user: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
@@ -322,7 +334,10 @@ def _combined(failures: list[tuple[str, ConnectorError]], *, done: int, total: i
     _, worst = min(failures, key=lambda f: order.index(f[1].kind) if f[1].kind in order else len(order))
     left = "; ".join(f"{name}: {error.message}" for name, error in failures)
     return ConnectorError(
-        worst.kind, f"{done} of {total} groups are done. {left}", retry_at=worst.retry_at, request_id=worst.request_id
+        worst.kind,
+        f"{done} of {total} groups are done. {left}",
+        retry_at=worst.retry_at,
+        request_id=worst.request_id,
     )
 
 

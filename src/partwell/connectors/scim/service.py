@@ -1,7 +1,7 @@
 """A SCIM 2.0 service over the guarded transport: requests, paging, and failures as data (RFC 7644).
 
-Answers are read as plain JSON. scim2-models refuses answers that real services give (no `schemas`, a date of
-its own form), and a refused answer would hide an account that is there.
+Answers are read as plain JSON. scim2-models refuses a resource whole for one unknown extension or one date in
+the service's own form, and a refused answer would hide an account that is there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def text_filter(attribute: str, value: str) -> str:
 
 
 def retry_at(header: str, *, now: datetime) -> datetime:
-    """When to try again: `Retry-After` in seconds or as a date, within a day; a minute when it says nothing."""
+    """When to try again: `Retry-After` in seconds or as a date, within a day; else a minute."""
     pause = DEFAULT_PAUSE
     text = header.strip()
     if text.isascii() and text.isdecimal() and len(text) < 10:
@@ -96,12 +96,26 @@ class ScimService:
         try:
             resource, _ = await self.call("GET", f"/{kind}/{quoted_id(resource_id)}")
         except ConnectorError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            await self._check_that_it_answers(kind)
+            return None
         if str(resource.get("id")) != resource_id:
-            raise ConnectorError(ErrorKind.RETRYABLE, "The service returned another resource than the one asked for.")
+            raise ConnectorError(
+                ErrorKind.RETRYABLE, "The service returned another resource than the one asked for."
+            )
         return resource
+
+    async def _check_that_it_answers(self, kind: str) -> None:
+        """A wrong path answers 404 for everybody; only a service that lists its users may say "gone"."""
+        try:
+            page, _ = await self.call("GET", f"/{kind}", params={"count": "1"})
+        except ConnectorError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                raise _not_scim() from None
+            raise
+        if not isinstance(page.get("totalResults"), int):
+            raise _not_scim()
 
     async def patch(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer:
         """Apply one operation. 200, 202 and 204 come back as answers; everything else raises."""
@@ -137,7 +151,9 @@ class ScimService:
             # Some services wrap a failure in a 200.
             status = str(content.get("status", ""))
             self._check(int(status) if status.isascii() and status.isdecimal() else 500, answer)
-            raise ConnectorError(ErrorKind.RETRYABLE, "The service answered with an error that has no status.")
+            raise ConnectorError(
+                ErrorKind.RETRYABLE, "The service answered with an error that has no status."
+            )
         return content, answer
 
     def _check(self, status: int, answer: Answer) -> None:
@@ -147,7 +163,9 @@ class ScimService:
         detail = _detail(answer)
         message = f"The service answered {status}" + (f": {detail}" if detail else "") + "."
         if 300 <= status < 400:
-            message = f"The service redirects elsewhere ({status}); Partwell does not follow. Enter the final address."
+            message = (
+                f"The service redirects elsewhere ({status}) and is not followed: enter the final address."
+            )
         if kind is ErrorKind.DENIED:
             message += " The token is not valid or not allowed to do this."
         raise ConnectorError(
@@ -160,6 +178,12 @@ class ScimService:
             ),
             request_id=answer.request_id,
         )
+
+
+def _not_scim() -> ConnectorError:
+    return ConnectorError(
+        ErrorKind.RETRYABLE, "No SCIM service answers at this address; nothing is concluded from its answer."
+    )
 
 
 def quoted_id(resource_id: str) -> str:

@@ -12,11 +12,13 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, SubjectKind
 from partwell.evidence.operations import departure_scope, record
+from partwell.journeys import messages
 from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations.moving import lock_departure
 from partwell.journeys.states import PENDING, JourneyState, StepState
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
+from partwell.people.models import User
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
 
@@ -136,6 +138,7 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
     pending.update(state=StepState.WITHDRAWN, waits_for=[])
     done = tuple(journey.steps.filter(state=StepState.DONE))
     restorable = tuple(summaries.restorable(departure))
+    reopened = _reopen_own_sign_in(departure)
     journey = _end(
         departure,
         JourneyState.WITHDRAWN,
@@ -146,8 +149,16 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
         done=[step.key for step in done],
         undone=undone,
         restorable=len(restorable),
+        own_sign_in_reopened=reopened,
     )
     return Withdrawal(journey, done, restorable)
+
+
+def _reopen_own_sign_in(departure: Departure) -> bool:
+    """Whoever stays can sign in to Partwell again. Roles are granted anew by a person, never by this."""
+    if departure.person_id is None:
+        return False
+    return bool(User.objects.filter(person_id=departure.person_id, is_active=False).update(is_active=True))
 
 
 def _end(
@@ -164,6 +175,7 @@ def _end(
     if state is JourneyState.CLOSED:
         _mark_register(departure)
     record(kind, scope=departure_scope(departure.pk), actor=actor.label, at=now, fields=fields)
+    messages.drop_waiting(departure, now=now)
     return journey
 
 

@@ -24,7 +24,7 @@ from partwell.journeys.intake import access_end_moment
 from partwell.journeys.models import Step
 from partwell.journeys.planning import calendar_of, redate, refresh_blocks
 from partwell.journeys.states import StepState
-from partwell.journeys.template.conditions import compile_conditions, evaluate
+from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
 from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
@@ -256,7 +256,7 @@ def _reconsider_conditions(departure: Departure, steps: list[Step]) -> None:
     """A pending step may become unneeded, an unneeded one needed; what is done stays done."""
     version = departure.journey.template
     compiled = compile_conditions(version.digest, load_version(version))
-    facts = facts_of(departure)
+    facts = ready(facts_of(departure))
     for step in steps:
         if not step.condition or step.is_own:
             continue

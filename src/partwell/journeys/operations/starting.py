@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,13 +16,15 @@ from partwell.departures.policies import visible_departures
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
+from partwell.journeys import messages
 from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
 from partwell.journeys.owners import Owners
 from partwell.journeys.planning import plan_steps
-from partwell.journeys.template.conditions import compile_conditions, evaluate
-from partwell.journeys.template.model import Template
+from partwell.journeys.queries import step_dict
+from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
+from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
@@ -39,6 +42,24 @@ class Draft:
     journey: Journey
     steps: list[Step]
     owners: Owners
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as the API and the command line show it; it has no id yet."""
+        departure = self.departure
+        return {
+            "id": None,
+            "template": self.journey.template.template_id,
+            "state": "draft",
+            "subject": {
+                "kind": departure.subject_kind,
+                "name": departure.subject_name,
+                "email": departure.subject_email,
+            },
+            "last_working_day": departure.last_working_date.isoformat(),
+            "access_end": departure.access_end_at.isoformat(),
+            "contract_end": departure.contract_end_date.isoformat(),
+            "steps": [step_dict(step) for step in self.steps],
+        }
 
 
 def draft_journey(
@@ -62,7 +83,7 @@ def draft_journey(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create)
+    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     steps = plan_steps(
         template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
     )
@@ -92,6 +113,9 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
         actor=actor.label,
         at=now,
         fields=_started_fields(draft),
+    )
+    messages.tell_assigned_at_start(
+        departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
     )
     enforcement.schedule(departure, now=now)
     engine.poke(departure.pk)
@@ -205,10 +229,14 @@ def _check_may_start_alone(actor: Actor, departure: Departure) -> None:
 def _check_not_leaving(departure: Departure, actor: Actor) -> None:
     if departure.person_id is None:
         return
-    active = Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE)
-    if active.filter(pk__in=visible_departures(actor).values("pk")).exists():
+    running = list(
+        Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE).values_list("pk", flat=True)
+    )
+    if not running:
+        return
+    if visible_departures(actor).filter(pk__in=running).exists():
         raise _leaves_already(departure)
-    if active.filter(pk__in=hidden_departures(actor).values("pk")).exists():
+    if hidden_departures(actor).filter(pk__in=running).exists():
         raise _give_notice()
 
 
@@ -224,10 +252,19 @@ def _leaves_already(departure: Departure) -> Conflict:
     )
 
 
-def _condition(template: Template, version: TemplateVersion, departure: Departure) -> Any:
+def _condition(
+    template: Template, version: TemplateVersion, departure: Departure
+) -> Callable[[TemplateStep], bool]:
     compiled = compile_conditions(version.digest, template)
-    facts = facts_of(departure)
-    return lambda step: not step.when or evaluate(compiled[step.key], facts)
+    facts = ready(facts_of(departure))
+    answers: dict[str, bool] = {"": True}
+
+    def is_needed(step: TemplateStep) -> bool:
+        if step.when not in answers:  # steps often share a condition
+            answers[step.when] = evaluate(compiled[step.key], facts)
+        return answers[step.when]
+
+    return is_needed
 
 
 def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant]:

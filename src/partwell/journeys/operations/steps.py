@@ -8,13 +8,14 @@ from typing import Any
 
 from partwell import clock
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise, is_leaver
+from partwell.departures.policies import authorise
 from partwell.documents.models import StoredFile
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
+from partwell.journeys import messages
 from partwell.journeys.models import Attachment, Comment, Step
 from partwell.journeys.planning import refresh_blocks
-from partwell.journeys.policies import check_can_complete, check_can_settle, step_capacities
+from partwell.journeys.policies import check_can_complete, check_can_settle, check_shown, step_capacities
 from partwell.journeys.states import PENDING, STEP_TRANSITIONS, StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind, Visibility
 from partwell.people.actors import Actor
@@ -75,6 +76,7 @@ def reassign_step(*, step: Step, to: User, actor: Actor, now: datetime) -> Step:
     before = step.owner_name
     _own(step, to, now)
     _record(step, "step.reassigned", actor, now, {"from": before, "to": str(to)})
+    messages.tell_assigned(step, to=to, actor=actor, now=now)
     return step
 
 
@@ -161,6 +163,7 @@ def add_step(
     step.save(force_insert=True)
     _take_part(departure, owner, now)
     _record(step, "step.added", actor, now, {"title": title, "to": str(owner), "due": due_at.isoformat()})
+    messages.tell_assigned(step, to=owner, actor=actor, now=now)
     engine.poke(departure.pk)
     return step
 
@@ -175,12 +178,8 @@ def lock_step(step: Step, name: str, actor: Actor) -> Step:
     )
     if fresh is None:
         raise NotFound("step")
-    departure = fresh.journey.departure
-    authorise(actor, name, departure, also=step_capacities(actor, fresh))
-    if is_leaver(actor, departure) and not (
-        fresh.role == Role.DEPARTING and fresh.visibility == Visibility.EVERYBODY
-    ):
-        raise NotFound("step")
+    authorise(actor, name, fresh.journey.departure, also=step_capacities(actor, fresh))
+    check_shown(actor, fresh)
     return fresh
 
 

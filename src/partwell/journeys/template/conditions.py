@@ -166,13 +166,23 @@ def compile_conditions(digest: str, template: Template) -> Mapping[str, Conditio
     return made
 
 
-def evaluate(condition: Condition, facts: Facts) -> bool:
+class ReadyFacts(dict[str, Any]):
+    """Facts as CEL reads them: made once for all conditions of a template."""
+
+
+def ready(facts: Facts) -> ReadyFacts:
+    """The facts in CEL's own types."""
+    return ReadyFacts((group, celpy.json_to_cel(dict(facts[group]))) for group in facts)
+
+
+def evaluate(condition: Condition, facts: Facts | ReadyFacts) -> bool:
     """Whether the condition holds for these facts, which `facts_for` makes complete.
 
     Raises `ConditionError` when a fact is missing or the answer is no yes or no.
     """
+    given = facts if isinstance(facts, ReadyFacts) else ready(facts)
     try:
-        answer = condition.program.evaluate({group: celpy.json_to_cel(dict(facts[group])) for group in facts})
+        answer = condition.program.evaluate(given)
     except CELEvalError as error:
         raise ConditionError(f"“{condition.source}” could not be decided: {error.args[0]}.") from error
     if not isinstance(answer, celpy.celtypes.BoolType):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from partwell.people.imports.reading import Progress, Row
 from partwell.people.imports.report import BadLine, Change
 from partwell.people.imports.writing import batches, differences, insert_all, update_all
-from partwell.people.models import Person, PersonAlias
+from partwell.people.models import Person, PersonAlias, User
 
 PLAIN = (
     "email",
@@ -206,6 +207,8 @@ class PeoplePlan:
                 boss = self._people.get(person.manager_id or 0) if person else None
                 # A manager whose own address changes in this file is still the same manager.
                 old["manager_email"] = _email_of(self._by_person.get(boss.pk, boss)) if boss else ""
+            if person and has_returned(person, new.get("start_date")):
+                old["left_on_date"], new["left_on_date"] = person.left_on_date, None
             fields = differences(old, new)
             entry.changes = {change.field for change in fields}
             if person is not None and not fields:
@@ -227,14 +230,19 @@ class PeoplePlan:
         for entry in self.updated:
             for name in entry.changes & set(PLAIN):
                 setattr(entry.person, name, entry.plain[name])
+            if entry.person and "left_on_date" in entry.changes:
+                entry.person.left_on_date = None
         # By now everybody has a key, so the managers who are new themselves can be set too.
         written = self.updated + waiting
         for entry in written:
             self._set_manager(entry)
-        names = {name for entry in self.updated for name in entry.changes & set(PLAIN)}
+        names = {name for entry in self.updated for name in entry.changes & {*PLAIN, "left_on_date"}}
         fields = [*sorted(names), "manager", "updated_at", "name_folded", "search_text"]
         update_all(Person, [e.person for e in written if e.person], fields, "updated", on_progress)
         self._write_aliases(on_progress)
+        returned = [e.person.pk for e in self.updated if e.person and "left_on_date" in e.changes]
+        for batch in batches(returned):
+            User.objects.filter(person_id__in=batch).update(is_active=True)
         return [p.pk for p in new], [e.person.pk for e in self.updated if e.person]
 
     def _set_manager(self, entry: Entry) -> bool:
@@ -261,6 +269,11 @@ class PeoplePlan:
         for batch in batches(gone):
             PersonAlias.objects.filter(pk__in=batch).delete()
         insert_all(PersonAlias, added, "addresses added", on_progress)
+
+
+def has_returned(person: Person, start_date: date | None) -> bool:
+    """Whether a start date after the day on which they left says that they work here again."""
+    return bool(person.left_on_date and start_date and start_date > person.left_on_date)
 
 
 def _email_of(node: Person | Entry | None) -> str:

@@ -177,4 +177,23 @@ class Migration(migrations.Migration):
             model_name='rolegrant',
             constraint=models.UniqueConstraint(models.F('user'), models.F('role'), models.F('department'), name='grant_once'),
         ),
+        migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=60)),
+                ('hint', models.CharField(max_length=12)),
+                ('secret_sha256', models.CharField(max_length=64, unique=True)),
+                ('scopes', models.JSONField()),
+                ('created_at', models.DateTimeField()),
+                ('created_by', models.CharField(max_length=300)),
+                ('expires_at', models.DateTimeField()),
+                ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['-created_at', '-pk'],
+            },
+        ),
     ]

@@ -8,13 +8,23 @@ from typing import Any
 
 import ldap3
 import pytest
+from ldap3.core.exceptions import LDAPOperationResult
 
 from partwell.connector_kit.addresses import AllowList
-from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind, Identity, Outcome, Verb, Verdict
+from partwell.connector_kit.contract import (
+    Connection,
+    ConnectorError,
+    ErrorKind,
+    Identity,
+    Outcome,
+    Verb,
+    Verdict,
+)
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.ldap.connector import CONNECTOR, LdapConnector
+from partwell.connectors.ldap.flavours import FLAVOURS
 from tests.servers.samba import ADMIN, ADMIN_PASSWORD, BASE_DN, USERS_DN, SambaServer
 
 pytestmark = pytest.mark.server("samba-ad")
@@ -143,7 +153,9 @@ async def test_the_snapshot_brings_back_the_account_and_its_groups(samba_ad_serv
 
     assert samba_ad_server.try_bind(person.login, PASSWORD)
     assert len(samba_ad_server.members(person.team_dn)) == 1
-    assert (await connector.read(account.external_id)).details["state"] == f"userAccountControl={512 | 0x10000}"
+    assert (await connector.read(account.external_id)).details[
+        "state"
+    ] == f"userAccountControl={512 | 0x10000}"
 
 
 async def test_an_account_that_was_disabled_before_stays_so(samba_ad_server, person):
@@ -152,8 +164,40 @@ async def test_an_account_that_was_disabled_before_stays_so(samba_ad_server, per
     account = await only_account(connector, person)
     snapshot = await connector.snapshot(account.external_id)
     assert (await connector.suspend(account.external_id)).outcome is Outcome.ALREADY_DONE
-    assert (await connector.restore(account.external_id, Verb.SUSPEND, snapshot)).outcome is Outcome.ALREADY_DONE
+    assert (
+        await connector.restore(account.external_id, Verb.SUSPEND, snapshot)
+    ).outcome is Outcome.ALREADY_DONE
     assert not samba_ad_server.try_bind(person.login, PASSWORD)
+
+
+async def test_an_account_that_was_moved_out_of_the_base_is_not_called_gone(samba_ad_server, person):
+    connector = connect(samba_ad_server)
+    account = await only_account(connector, person)
+    elsewhere = connect(
+        samba_ad_server, base_dn=f"OU=Domain Controllers,{BASE_DN}", flavour="active_directory"
+    )
+    with samba_ad_server.connect(ADMIN, ADMIN_PASSWORD) as admin:
+        admin.modify_dn(person.dn, f"CN={person.login}", new_superior=f"CN=Computers,{BASE_DN}")
+    users_only = connect(samba_ad_server, base_dn=USERS_DN)
+    moved = await users_only.read(account.external_id)
+    assert moved is not None
+    assert (await users_only.verify(account.external_id, Verb.SUSPEND)).verdict is Verdict.FAILED
+    with pytest.raises(ConnectorError):
+        await elsewhere.read("00000000-0000-4000-8000-000000000000")
+
+
+async def test_somebody_elses_change_in_the_same_moment_is_not_called_done(
+    samba_ad_server, person, monkeypatch
+):
+    connector = connect(samba_ad_server)
+    account = await only_account(connector, person)
+    flavour = FLAVOURS["active_directory"]
+    stale = {"userAccountControl": [(ldap3.MODIFY_DELETE, ["544"]), (ldap3.MODIFY_ADD, ["546"])]}
+    monkeypatch.setattr(type(flavour), "suspending", lambda self, entry: stale)
+    with pytest.raises(ConnectorError) as refusal:
+        await connector.suspend(account.external_id)
+    assert refusal.value.kind is ErrorKind.RETRYABLE
+    assert samba_ad_server.try_bind(person.login, PASSWORD)
 
 
 async def test_the_domains_own_accounts_and_ours_are_protected(samba_ad_server):
@@ -165,7 +209,9 @@ async def test_the_domains_own_accounts_and_ours_are_protected(samba_ad_server):
     assert refusal.value.kind is ErrorKind.CONFLICT
 
 
-async def test_the_last_active_administrator_is_protected_and_the_last_but_one_is_not(samba_ad_server, person):
+async def test_the_last_active_administrator_is_protected_and_the_last_but_one_is_not(
+    samba_ad_server, person
+):
     admins = f"CN=Domain Admins,{USERS_DN}"
     builtin = f"CN=Administrator,{USERS_DN}"
     samba_ad_server.modify(admins, {"member": [(ldap3.MODIFY_ADD, [person.dn])]})
@@ -178,8 +224,27 @@ async def test_the_last_active_administrator_is_protected_and_the_last_but_one_i
         samba_ad_server.modify(admins, {"member": [(ldap3.MODIFY_REPLACE, [builtin])]})
 
 
+async def test_the_delegated_rights_of_the_how_to_suffice_and_reach_no_further(samba_ad_server, person):
+    service = f"svc-{person.login}"
+    service_dn = samba_ad_server.add_person(service, f"{service}@firm.test", password=ADMIN_PASSWORD)
+    samba_ad_server.delegate(service)
+    connector = connect(samba_ad_server, bind_dn=f"{service}@partwell.test")
+    account = await only_account(connector, person)
+    snapshot = await connector.snapshot(account.external_id)
+    for verb, act in (
+        (Verb.SUSPEND, connector.suspend),
+        (Verb.REMOVE_ENTITLEMENTS, connector.remove_entitlements),
+    ):
+        await act(account.external_id)
+        assert (await connector.verify(account.external_id, verb)).verdict is Verdict.CONFIRMED
+        await connector.restore(account.external_id, verb, snapshot)
+    assert samba_ad_server.try_bind(person.login, PASSWORD)
+    with samba_ad_server.connect(service_dn, ADMIN_PASSWORD) as own, pytest.raises(LDAPOperationResult):
+        own.modify(person.dn, {"mail": [(ldap3.MODIFY_REPLACE, ["other@firm.test"])]})
+
+
 async def test_plain_ldap_is_used_only_when_the_settings_say_so(samba_ad_server, person):
-    """Without `allow_plain` the connector asks for StartTLS, and the domain's own certificate is not trusted."""
+    """Without `allow_plain` the connector asks for StartTLS, and the domain's certificate is unknown."""
     report = await connect(samba_ad_server, allow_plain=False).test()
     assert not report.ok
     assert "certificate" in report.summary

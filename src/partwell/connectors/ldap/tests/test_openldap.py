@@ -113,7 +113,9 @@ async def test_two_matches_are_both_returned_for_a_person_to_decide(slapd_server
     assert len(found) == 2
 
 
-async def test_after_the_cut_a_new_sign_in_fails_and_an_open_connection_is_reported_as_alive(slapd_server, person):
+async def test_after_the_cut_a_new_sign_in_fails_and_an_open_connection_is_reported_as_alive(
+    slapd_server, person
+):
     connector = connect(slapd_server)
     account = await only_account(connector, person)
     open_connection = slapd_server.connect(person.dn, "correct horse")
@@ -196,9 +198,7 @@ async def test_a_group_that_may_not_be_empty_is_named_and_the_others_are_left(sl
 
 
 async def test_a_lock_set_by_failed_sign_ins_is_not_a_suspension_and_comes_back(slapd_server, person):
-    slapd_server.modify(
-        person.dn, {"pwdAccountLockedTime": [(ldap3.MODIFY_REPLACE, ["20200101000000Z"])]}
-    )
+    slapd_server.modify(person.dn, {"pwdAccountLockedTime": [(ldap3.MODIFY_REPLACE, ["20200101000000Z"])]})
     connector = connect(slapd_server)
     account = await only_account(connector, person)
     assert account.is_active
@@ -221,6 +221,29 @@ async def test_a_protected_account_is_shown_as_such_and_never_touched(slapd_serv
             await write(account.external_id)
         assert refusal.value.kind is ErrorKind.CONFLICT
     assert slapd_server.try_bind(person.dn, "correct horse")
+
+
+async def test_a_directory_that_hides_its_people_is_not_proof_that_somebody_is_gone(slapd_server, person):
+    account = await only_account(connect(slapd_server), person)
+    hidden = f"ou=nowhere,{SUFFIX}"
+    for settings in ({"base_dn": hidden}, {"base_dn": f"ou=policies,{SUFFIX}"}):
+        connector = connect(slapd_server, **settings)
+        for asking in (
+            connector.discover(person.identity),
+            connector.read(account.external_id),
+            connector.suspend(account.external_id),
+            connector.verify(account.external_id, Verb.SUSPEND),
+        ):
+            with pytest.raises(ConnectorError) as refusal:
+                await asking
+            assert refusal.value.kind is ErrorKind.DENIED
+
+
+async def test_groups_that_cannot_be_seen_are_unknown_and_not_none(slapd_server, person):
+    connector = connect(slapd_server, groups_base_dn=f"ou=nowhere,{SUFFIX}")
+    with pytest.raises(ConnectorError) as refusal:
+        await connector.discover(person.identity)
+    assert refusal.value.kind is ErrorKind.DENIED
 
 
 async def test_starttls_is_verified_and_is_the_rule_for_ldap_addresses(slapd_server, person):

@@ -76,7 +76,9 @@ async def test_two_matches_are_both_returned_for_a_person_to_decide(scim_server,
     assert len(await connect(scim_server.url).discover(person.identity)) == 2
 
 
-async def test_after_the_cut_the_service_shows_it_and_sessions_are_said_to_be_out_of_sight(scim_server, person):
+async def test_after_the_cut_the_service_shows_it_and_sessions_are_said_to_be_out_of_sight(
+    scim_server, person
+):
     connector = connect(scim_server.url)
     await connector.suspend(person.id)
     proof = await connector.verify(person.id, Verb.SUSPEND)

@@ -1,0 +1,106 @@
+"""Reading what callers send: JSON, CSV and uploads, none of which is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, cast
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
+from ninja.parser import Parser
+
+from partwell.api.answers import UnsupportedMedia
+from partwell.people.imports import read_bytes
+from partwell.refusals import Invalid, Refusal
+
+JSON, CSV, MULTIPART = "application/json", "text/csv", "multipart/form-data"
+
+
+class BodyUnreadable(Refusal):
+    """The body is not what its type says."""
+
+    status = 400
+
+
+class StrictParser(Parser):
+    """JSON that says so, and text that both databases can keep."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """The JSON body. Raises `UnsupportedMedia`, or `BodyUnreadable`."""
+        expect(request, JSON)
+        try:
+            body = json.loads(request.body, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise BodyUnreadable("body_unreadable", f"The body is no JSON: {error}.") from error
+        _check_text(body)
+        return cast(dict[str, Any], body)
+
+    def parse_querydict(
+        self, data: MultiValueDict, list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        """The parameters after the question mark."""
+        found = super().parse_querydict(data, list_fields, request)
+        _check_text(found)
+        return found
+
+
+def expect(request: HttpRequest, media_type: str) -> None:
+    """Raise `UnsupportedMedia` unless the body is of this type."""
+    if request.content_type != media_type:
+        raise UnsupportedMedia(request.content_type or "", media_type)
+
+
+def csv_of(request: HttpRequest) -> bytes:
+    """The CSV that is the body, or as much of it as shows that it is too large."""
+    expect(request, CSV)
+    kept = getattr(request, "_partwell_csv", None)
+    if kept is None:
+        # Read as a stream, because Django's own limit for bodies in memory is far below a register's size.
+        kept = request._partwell_csv = read_bytes(cast(Any, request))  # type: ignore[attr-defined]
+    return cast(bytes, kept)
+
+
+def file_of(request: HttpRequest) -> UploadedFile[Any]:
+    """The upload named `file`."""
+    expect(request, MULTIPART)
+    upload = request.FILES.get("file")
+    if not isinstance(upload, UploadedFile) or not upload.name:
+        raise Invalid("file_missing", "Send the file as the part named “file”.", field="file")
+    return upload
+
+
+def fingerprint(request: HttpRequest) -> str:
+    """What makes two calls the same: method, address and content, whatever the borders of a multipart."""
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    if request.content_type == MULTIPART:
+        for name in sorted(request.FILES):
+            for upload in request.FILES.getlist(name):
+                digest.update(f"{name}\0{upload.name}\0".encode())
+                for chunk in upload.chunks():
+                    digest.update(chunk)
+                upload.seek(0)
+    elif request.content_type == CSV:
+        digest.update(csv_of(request))
+    else:
+        digest.update(request.body)
+    return digest.hexdigest()
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _check_text(value: Any) -> None:
+    """NUL and lone surrogates are no text; databases refuse them much later, and less politely."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            raise BodyUnreadable("text_unreadable", "Text holds a NUL or half a character. Remove it.")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _check_text(name)
+            _check_text(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_text(inner)

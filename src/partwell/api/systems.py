@@ -1,0 +1,63 @@
+"""Connected systems: list, connect, test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body as JsonBody
+from ninja import Router
+
+from partwell import clock
+from partwell.access.models import System
+from partwell.access.operations import add_system, test_system
+from partwell.access.queries import systems_list
+from partwell.api.answers import listing, page_of, reply
+from partwell.api.authentication import actor_of
+from partwell.api.idempotency import idempotent, idempotent_outside
+from partwell.api.shapes import Body, Cursor, Limit, Listing, SystemShape, SystemTest
+from partwell.people.authorisation import check_office
+from partwell.refusals import NotFound
+
+router = Router(tags=["systems"])
+
+
+class NewSystem(Body):
+    """A system to connect; secrets in `settings` only by reference: `env:NAME` or `file:PATH`."""
+
+    name: Annotated[str, JsonBody(max_length=60)]
+    connector: Annotated[str, JsonBody(max_length=60)]
+    settings: dict[str, Any] = {}
+    title: Annotated[str, JsonBody(max_length=120)] = ""
+    sla: str = ""
+    without: list[str] = []
+    time_limit: float = 20
+
+
+@router.get("", response=Listing[SystemShape])
+def list_systems(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) -> HttpResponse:
+    """Connected systems, without their settings."""
+    check_office(actor_of(request), "systems.view")
+    page, after = page_of(systems_list(), key=lambda row: row["name"], cursor=cursor, limit=limit)
+    return listing(page, after)
+
+
+@router.post("", response={201: SystemShape})
+@idempotent
+def add(request: HttpRequest, body: NewSystem) -> HttpResponse:
+    """Connect a system. Nothing is asked of it yet."""
+    system = add_system(description=body.dict(), actor=actor_of(request), now=clock.now())
+    return reply(next(row for row in systems_list() if row["name"] == system.name), 201)
+
+
+@router.post("/{name}/test", response=SystemTest)
+@idempotent_outside
+def test(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask the system whether our credentials suffice; changes nothing there."""
+    actor = actor_of(request)
+    check_office(actor, "systems.test")
+    system = System.objects.filter(name=name).first()
+    if system is None:
+        raise NotFound("system")
+    report = test_system(system=system, actor=actor, now=clock.now())
+    return reply({"ok": report.ok, "summary": report.summary, "problems": list(report.problems)})

@@ -1,0 +1,188 @@
+"""What one signed-in session sees of accounts and groups, and which accounts are never touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from partwell.connector_kit.contract import Account, ConnectorError, Entitlement, ErrorKind
+from partwell.connectors.ldap.flavours import FLAVOURS, Flavour, relative_id
+from partwell.connectors.ldap.session import Entry, Session
+
+GROUP_ATTRIBUTES = ("cn", "objectGUID", "entryUUID", "objectSid", "member", "uniqueMember", "memberUid")
+MONITOR = "cn=Connections,cn=Monitor"
+_DOMAIN_ADMINS = 512  # relative identifier
+_AD_CAPABILITY = "1.2.840.113556.1.4.800"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where to look, and whom to leave alone. Names are in lower case."""
+
+    base: str
+    groups_base: str
+    own_name: str
+    protected: frozenset[str]
+    admin_groups: frozenset[str]
+
+
+def detect(session: Session) -> Flavour:
+    """Which directory it is, by what it says of itself (its root entry)."""
+    root = session.read("", ("supportedCapabilities",))
+    is_ad = root is not None and _AD_CAPABILITY in root.all("supportedCapabilities")
+    return FLAVOURS["active_directory" if is_ad else "openldap"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A session, the dialect it speaks, and the rules of the connection."""
+
+    session: Session
+    flavour: Flavour
+    rules: Rules
+
+    def find(self, external_id: str) -> Entry | None:
+        """The account with this identifier, or None when the directory has none and we can see others.
+
+        In Active Directory it is found wherever it was moved to; in OpenLDAP below the base only.
+        """
+        identifier = checked_id(external_id)
+        found = self.people(self.flavour.id_filter(identifier))
+        if not found and self.flavour.name == "active_directory":
+            moved = self.session.read(f"<GUID={identifier}>", self.flavour.attributes)
+            return moved if moved and self.flavour.is_person(moved) else None
+        return found[0] if found else None
+
+    def people(self, filter_text: str) -> list[Entry]:
+        """Entries that match. Raises DENIED when none does and we see nobody at all: a directory that hides
+        its people from us answers just like one that has none, and "gone" would be a false proof."""
+        try:
+            found = self.session.search(self.rules.base, filter_text, self.flavour.attributes)
+            if found or self.session.search(self.rules.base, self.flavour.people, ("objectClass",), limit=1):
+                return found
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+        raise ConnectorError(
+            ErrorKind.DENIED,
+            f"Nobody is visible below {self.rules.base}: the base is wrong, or our account may not read it. "
+            "Nothing is concluded from that.",
+        )
+
+    def must_find(self, external_id: str) -> Entry:
+        """The account with this identifier. Raises NOT_FOUND."""
+        entry = self.find(external_id)
+        if entry is None:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account any more.")
+        return entry
+
+    def find_group(self, group_id: str) -> Entry | None:
+        """The group with this identifier, wherever it is now, or None."""
+        found = self.session.search(
+            self.rules.groups_base, self.flavour.id_filter(checked_id(group_id)), ("cn",)
+        )
+        return found[0] if found else None
+
+    def groups(self, entry: Entry) -> list[Entry]:
+        """The groups that name this account directly."""
+        return self._search_groups(self.flavour.group_filter(entry))
+
+    def _search_groups(self, filter_text: str) -> list[Entry]:
+        try:
+            return self.session.search(self.rules.groups_base, filter_text, GROUP_ATTRIBUTES)
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            raise ConnectorError(
+                ErrorKind.DENIED,
+                f"{self.rules.groups_base} is not there, or our account may not read it: groups are unknown.",
+            ) from None
+
+    def account(self, entry: Entry, found_by: str = "") -> Account:
+        """The entry as an account, with direct and nested groups and its open connections where they show."""
+        if not self.flavour.external_id(entry):
+            raise ConnectorError(
+                ErrorKind.DENIED, f"Our account may not read {self.flavour.id_attribute} of {entry.dn}."
+            )
+        direct = self.groups(entry)
+        entitlements = [Entitlement("group", self.flavour.external_id(g), g.first("cn")) for g in direct]
+        if nested_filter := self.flavour.nested_group_filter(entry):
+            seen = {group.dn for group in direct}
+            nested = self._search_groups(nested_filter)
+            entitlements += [
+                Entitlement("nested_group", self.flavour.external_id(group), group.first("cn"))
+                for group in nested
+                if group.dn not in seen
+            ]
+        return Account(
+            external_id=self.flavour.external_id(entry),
+            login=self.flavour.login(entry),
+            display_name=entry.first("displayName") or entry.first("cn"),
+            is_active=self.flavour.is_active(entry),
+            matched_by=found_by,
+            entitlements=tuple(entitlements),
+            open_sessions=self._open_sessions(entry),
+            is_protected=self._why_protected(entry, direct) != "",
+            details={"dn": entry.dn, "state": self.flavour.said(entry)},
+        )
+
+    def _open_sessions(self, entry: Entry) -> int | None:
+        if self.flavour.name != "openldap":
+            return None
+        try:
+            if self.session.read(MONITOR, ("cn",)) is None:
+                return None
+            connections = self.session.search(
+                MONITOR, "(objectClass=monitorConnection)", ("monitorConnectionAuthzDN",)
+            )
+        except ConnectorError:
+            return None  # no right to read it: unknown, which is not the same as none
+        return sum(c.first("monitorConnectionAuthzDN").lower() == entry.dn.lower() for c in connections)
+
+    def refuse_protected(self, entry: Entry) -> None:
+        """Raise CONFLICT for an account that is never touched."""
+        direct = self.groups(entry)
+        if reason := self._why_protected(entry, direct):
+            raise ConnectorError(
+                ErrorKind.CONFLICT,
+                f"{self.flavour.login(entry)} is protected: {reason}. Nothing was changed.",
+            )
+
+    def _why_protected(self, entry: Entry, direct: list[Entry]) -> str:
+        names = {
+            entry.dn.lower(),
+            self.flavour.login(entry).lower(),
+            entry.first("userPrincipalName").lower(),
+        }
+        own = self.rules.own_name
+        if own in names or own.rpartition("\\")[2] in names:
+            return "Partwell signs in to this directory with it"
+        if names & self.rules.protected:
+            return "it is on this connection's list of protected accounts"
+        if self.flavour.is_built_in(entry):
+            return "it is one of the domain's own accounts"
+        for group in direct:
+            is_admin = (
+                group.dn.lower() in self.rules.admin_groups
+                or relative_id(group.raw("objectSid")) == _DOMAIN_ADMINS
+            )
+            if is_admin and not self._has_other_active_member(group, entry):
+                return f"it is the last active administrator in {group.first('cn')}"
+        return ""
+
+    def _has_other_active_member(self, group: Entry, entry: Entry) -> bool:
+        for dn in (*group.all("member"), *group.all("uniqueMember")):
+            if dn.lower() == entry.dn.lower():
+                continue
+            other = self.session.read(dn, self.flavour.attributes)
+            if other is not None and self.flavour.is_person(other) and self.flavour.is_active(other):
+                return True
+        return False
+
+
+def checked_id(external_id: str) -> str:
+    """The identifier in its one spelling. Raises INVALID for text that no directory gives."""
+    try:
+        return str(UUID(external_id))
+    except ValueError:
+        raise ConnectorError(ErrorKind.INVALID, "This is not an identifier that a directory gives.") from None

@@ -1,0 +1,36 @@
+"""Addresses of pages, for mails. This room does not know the web room, only the names of its pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+
+from partwell.departures.models import Departure
+from partwell.people.invitations import invitation_token
+from partwell.people.models import User
+
+
+def page(name: str, *args: object) -> str:
+    """The whole address of a page, or of the first page where this installation has no such page."""
+    try:
+        path = reverse(name, args=args)
+    except NoReverseMatch:
+        path = "/"
+    return f"{settings.BASE_URL}{path}"
+
+
+def journey_page(departure: Departure) -> str:
+    """Where those on the inside see the journey."""
+    return page("web:journey", departure.pk)
+
+
+def guest_page(token: str) -> str:
+    """Where a guest opens their page."""
+    return page("web:guest_open", token)
+
+
+def invitation_page(user: User, *, now: datetime) -> str:
+    """Where somebody sets their first password."""
+    return page("web:invitation", invitation_token(user, now=now))

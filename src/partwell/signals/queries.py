@@ -1,0 +1,41 @@
+"""Reading the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count
+
+from partwell.signals.models import Message
+from partwell.signals.states import MailState
+
+
+def list_mail(*, states: Iterable[str] = (), limit: int = 100) -> list[Message]:
+    """The latest mails, without their texts."""
+    found = Message.objects.defer("sealed_text")
+    if states := list(states):
+        found = found.filter(state__in=states)
+    return list(found[:limit])
+
+
+def count_mail() -> dict[str, int]:
+    """How many mails there are in each state."""
+    counted = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
+    return {state.value: counted.get(state.value, 0) for state in MailState}
+
+
+def mail_dict(message: Message) -> dict[str, Any]:
+    """A mail as the faces show it: never its text, which carries links that open things."""
+    return {
+        "id": str(message.pk),
+        "kind": message.kind,
+        "to": message.to,
+        "subject": message.subject,
+        "state": message.state,
+        "created_at": message.created_at.isoformat(),
+        "next_attempt_at": message.next_attempt_at.isoformat() if message.state == MailState.QUEUED else None,
+        "attempts": message.attempts,
+        "settled_at": message.settled_at.isoformat() if message.settled_at else None,
+        "last_error": message.last_error,
+    }

@@ -1,0 +1,108 @@
+"""Systems, access and evidence through the API."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from partwell import clock
+from partwell.access import runs
+from partwell.access.models import SystemRun
+from partwell.access.operations import approve_plan
+from partwell.access.queries import latest_plan
+from partwell.connectors.fake.store import FakeStore
+from partwell.departures.models import Departure
+from partwell.evidence.sequencer import sequence_pending
+from partwell.people.roles import Role
+from tests.factories import as_actor, make_holder
+from tests.integration.api.conftest import Api, token_for
+
+
+@pytest.fixture
+def it(firm: dict[str, Any]) -> Api:
+    return token_for(firm["it"], "write", "access")
+
+
+@pytest.fixture
+def vault(it: Api, firm: dict[str, Any], tmp_path: Path) -> FakeStore:
+    """A practice system, connected through the API, in which the leaver has an account."""
+    store = FakeStore(tmp_path / "practice.sqlite3")
+    store.add_account("vault", "v-1", login="marit", emails=[firm["person"].email], sessions=1, groups={})
+    made = it.post("/systems", {"name": "vault", "connector": "fake", "settings": {"store": str(store.path)}})
+    assert made.status_code == 201, made.content
+    return store
+
+
+def work(journey_id: str) -> None:
+    """Play the worker until nothing is due."""
+    for _ in range(12):
+        for run in SystemRun.objects.filter(plan__departure=journey_id, state__in=("running", "waiting")):
+            runs.run_system(str(run.plan_id), str(run.system_id))
+
+
+def test_a_system_is_connected_listed_and_tested(it: Api, vault: FakeStore) -> None:
+    assert [row["name"] for row in it.get("/systems").json()["items"]] == ["vault"]
+    assert it.post("/systems/vault/test").json()["ok"] is True
+    assert it.post("/systems/none/test").status_code == 404
+    again = it.post("/systems", {"name": "vault", "connector": "fake"})
+    assert again.status_code in (409, 422)
+    unknown = it.post("/systems", {"name": "x", "connector": "none"})
+    assert (unknown.status_code, unknown.json()["field"]) == (422, "connector")
+
+
+def test_access_is_planned_approved_by_a_person_cut_and_read_back(
+    hr: Api, it: Api, vault: FakeStore, journey: dict
+) -> None:
+    path = f"/journeys/{journey['id']}/access"
+    assert it.get(path).json()["id"] is None
+    assert it.post(f"{path}/apply").json()["code"] == "no_plan"
+    plan = it.post(f"{path}/plan")
+    assert plan.status_code == 201
+    assert plan.json()["changes"][0]["account"] == "v-1"
+
+    refused = it.post(f"{path}/approve")
+    assert (refused.status_code, refused.json()["code"]) == (403, "second_person_needed")
+    assert refused.json()["approve_at"].endswith(f"/departures/{journey['id']}/")
+    assert it.post(f"{path}/apply").json()["code"] == "not_approved"
+
+    departure = Departure.objects.get(pk=journey["id"])
+    found = latest_plan(departure)
+    assert found is not None and found.approved_at is None
+    second = as_actor(make_holder(Role.IT_SECURITY, "Ines Vogt"))
+    approve_plan(plan=found, checksum=plan.json()["checksum"], actor=second, now=clock.now())
+
+    assert hr.post(f"{path}/apply").json()["code"] == "scope_missing"
+    assert it.post(f"{path}/apply").status_code == 202
+    work(journey["id"])
+    shown = it.post(f"{path}/verify").json()
+    assert {change["state"] for change in shown["changes"]} == {"verified"}
+    assert it.post(f"{path}/restore").status_code == 202
+
+
+def test_events_and_a_pack_of_a_departure_are_handed_out(hr: Api, journey: dict) -> None:
+    path = f"/journeys/{journey['id']}"
+    hr.post(f"{path}/steps/confirm/complete", {"note": "Agreed by both."})
+    first = hr.get(f"{path}/events?limit=1").json()
+    assert (first["items"][0]["kind"], first["items"][0]["fields"]["note"]) == (
+        "step.completed",
+        "Agreed by both.",
+    )
+    assert "(token API token)" in first["items"][0]["fields"]["actor"]
+    second = hr.get(f"{path}/events?limit=1&cursor={first['next']}").json()
+    assert second["items"][0]["kind"] == "journey.started"
+    pack = hr.get(f"{path}/pack?audience=leaver")
+    assert pack["Content-Type"] == "application/zip"
+    assert "verify.py" in "".join(zipfile.ZipFile(io.BytesIO(pack.content)).namelist())
+    assert hr.get(f"{path}/pack?audience=client").json()["code"] == "wrong_audience"
+    assert hr.get(f"{path}/events").json()["items"][0]["kind"] == "evidence.exported"
+
+
+def test_the_record_is_verified(hr: Api, journey: dict) -> None:
+    sequence_pending(now=clock.now())
+    report = hr.get("/evidence/verify").json()
+    assert report["problems"] == []
+    assert hr.get("/evidence/verify?head=nonsense").json()["field"] == "head"

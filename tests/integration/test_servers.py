@@ -1,0 +1,46 @@
+"""A server that could not be had is named at the end of a run, and with `CI=true` it fails the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEST = """
+import pytest
+from tests.servers import catalogue
+
+catalogue.SERVERS += (catalogue.Server("nowhere", programs=("no-such-program",), packages=("p",)),)
+
+
+@pytest.mark.server("nowhere")
+def test_that_needs_it():
+    pass
+"""
+
+
+@pytest.mark.parametrize(("ci", "outcome", "code"), [("", "1 skipped", 0), ("true", "1 error", 1)])
+def test_a_server_that_could_not_be_had_is_named_and_fails_in_ci(tmp_path, ci, outcome, code):
+    (tmp_path / "test_it.py").write_text(TEST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = server(name): needs it\n")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.servers.plugin",
+        "-p",
+        "no:django",
+        "-q",
+        str(tmp_path),
+    ]
+    env = {**os.environ, "CI": ci, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert outcome in run.stdout
+    assert "could not be had" in run.stdout
+    assert "nowhere: no-such-program missing: scripts/servers install (p)" in run.stdout
+    assert run.returncode == code

@@ -1,0 +1,187 @@
+"""Real worker and asking processes for the engine's proofs, on the test's own database.
+
+They are forked from a server that has imported everything, so that hundreds of kills take minutes, not
+hours. What they did stands in a ledger: one line appended for each thing, which no kill can take back.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import django
+from django.apps import apps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partwell.config.settings")
+if not apps.ready:  # in the server that the processes are forked from
+    django.setup()
+
+from django.db import connection, transaction
+
+from partwell import clock
+from partwell.engine import operations, registry, runtime  # noqa: F401 - imported for the forks
+from partwell.engine.borrowed import client_for
+from partwell.engine.models import Timer
+from partwell.engine.states import TimerState
+
+WORK = "proof.work"
+ASKED = "proof.asked"
+# The one task that fails when it is first tried.
+FLAKY = "flaky"
+OPEN = ["ENQUEUED", "PENDING", "DELAYED"]
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that a process did."""
+
+    at: float
+    pid: int
+    what: str
+    task: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A file that many processes append to."""
+
+    path: str
+
+    def note(self, what: str, task: str) -> None:
+        line = f"{time.time()} {os.getpid()} {what} {task}\n".encode()
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(file, line)
+        os.close(file)
+
+    def lines(self, what: str) -> list[Line]:
+        if not Path(self.path).exists():
+            return []
+        found = []
+        for text in Path(self.path).read_text().splitlines():
+            at, pid, name, task = text.split(" ", 3)
+            if name == what:
+                found.append(Line(float(at), int(pid), name, task))
+        return found
+
+    def tasks(self, what: str) -> set[str]:
+        return {line.task for line in self.lines(what)}
+
+
+class Processes:
+    """Starts processes, and ends what is left of them with the test."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.all: list[BaseProcess] = []
+        self._database = str(connection.settings_dict["NAME"])
+
+    def worker(self, *, task_seconds: float = 0.03) -> BaseProcess:
+        return self._start(_work, self._database, self.ledger, task_seconds)
+
+    def wait_until_alive(self, process: BaseProcess) -> None:
+        until(
+            lambda: process.pid in {line.pid for line in self.ledger.lines("alive")},
+            seconds=20,
+            what="the worker has started",
+        )
+
+    def asker(self, seed: int) -> BaseProcess:
+        """Stands for a web process: it asks in transactions, some of which roll back."""
+        return self._start(_ask, self._database, self.ledger, seed)
+
+    def _start(self, target: Callable[..., None], *args: object) -> BaseProcess:
+        process = _forks.Process(target=target, args=args, daemon=True)
+        process.start()
+        self.all.append(process)
+        return process
+
+
+@contextmanager
+def processes(folder: Path) -> Iterator[Processes]:
+    """Processes on the test's database, whose engine tables are empty at first."""
+    client = client_for(connection.vendor)
+    client.delete_workflows([run.workflow_id for run in client.list_workflows(load_input=False)])
+    started = Processes(Ledger(str(folder / "ledger")))
+    try:
+        yield started
+    finally:
+        for process in started.all:
+            process.kill()
+            process.join()
+
+
+def until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:
+    """Wait for something that other processes bring about; the seconds that it took."""
+    started = time.monotonic()
+    while not is_so():
+        if time.monotonic() - started > seconds:
+            raise AssertionError(f"after {seconds:.0f} s still not so: {what}")
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def ask(task: str) -> None:
+    """Commit one row together with the work that it stands for."""
+    with transaction.atomic():
+        now = clock.now()
+        Timer.objects.create(name=ASKED, key=task, state=TimerState.FIRED, due_at=now, wake_at=now)
+        operations.enqueue(WORK, task, key=task)
+
+
+def committed() -> set[str]:
+    """The tasks whose row has committed."""
+    return set(Timer.objects.filter(name=ASKED).values_list("key", flat=True))
+
+
+def open_runs() -> int:
+    """Runs that wait, or that somebody is supposed to be doing."""
+    return len(client_for(connection.vendor).list_workflows(status=OPEN, load_input=False))
+
+
+def _work(database: str, ledger: Ledger, task_seconds: float) -> None:
+    from partwell.worker.run import run_worker
+
+    connection.settings_dict["NAME"] = database
+
+    def do(task: str) -> None:
+        ledger.note("begin", task)
+        if task == FLAKY and len(ledger.lines("begin")) == 1:
+            raise ConnectionError("the directory is down")
+        time.sleep(task_seconds)
+        ledger.note("done", task)
+
+    def register() -> None:
+        registry.REGISTERED.clear()
+        registry.workflow(WORK, do)
+        registry.timer("proof.timer", lambda key, now: ledger.note("fired", key))
+        registry.periodic("proof.alive", 0.2, lambda: ledger.note("alive", "-"), every_worker=True)
+
+    sys.exit(run_worker(register))
+
+
+def _ask(database: str, ledger: Ledger, seed: int) -> None:
+    connection.settings_dict["NAME"] = database
+    dice = random.Random(seed)
+    number = 0
+    while True:
+        number += 1
+        task = f"{seed}-{number}"
+        try:
+            with transaction.atomic():
+                ask(task)
+                if dice.random() < 0.2:
+                    raise LookupError  # a refusal half way: neither row nor work may stay
+        except LookupError:
+            ledger.note("refused", task)
+        time.sleep(dice.uniform(0.005, 0.03))

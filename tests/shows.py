@@ -1,0 +1,198 @@
+"""A small firm for whole stories: its registers as CSV, who plays which part, and its real systems as YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import ldap3
+
+from tests.console import Console
+from tests.servers import samba, scim, slapd
+
+MARIT = "marit.lindqvist@firm.test"
+AMARA, INES, OTTO = "amara.osei@firm.test", "ines.duarte@firm.test", "otto.brandt@firm.test"
+JOON, EVA, NOOR = "joon-ho.baek@firm.test", "eva.novak@firm.test", "noor.haddad@firm.test"
+FRITZ, LENA = "fritz.keller@firm.test", "lena.ricci@firm.test"
+
+PEOPLE = f"""\
+email,name,manager_email,department,title,start_date,country,timezone,employment_type,aliases,username,employee_number
+{EVA},Eva Novak,,Board,Managing director,2015-01-01,DE,Europe/Berlin,permanent,,eva,E-001
+{JOON},Joon-ho Baek,{EVA},Platform,Head of platform,2016-03-01,DE,Europe/Berlin,permanent,,joon,E-002
+{AMARA},Amara Osei,{EVA},People,HR partner,2017-05-01,DE,Europe/Berlin,permanent,,amara,E-003
+{INES},Ines Duarte,{EVA},IT,IT lead,2018-01-01,PT,Europe/Lisbon,permanent,,ines,E-004
+{OTTO},Otto Brandt,{INES},IT,IT engineer,2019-01-01,DE,Europe/Berlin,permanent,,otto,E-005
+{NOOR},Noor Haddad,{EVA},Sales,Account manager,2019-06-01,DE,Europe/Berlin,permanent,,noor,E-006
+{FRITZ},Fritz Keller,{EVA},Finance,Accountant,2020-01-01,DE,Europe/Berlin,permanent,,fritz,E-007
+{LENA},Lena Ricci,{EVA},Legal,Counsel,2020-02-01,DE,Europe/Berlin,permanent,,lena,E-008
+{MARIT},Marit Lindqvist,{JOON},Platform,Engineer,2021-04-01,DE,Europe/Berlin,permanent,ml@firm.test,marit,E-1042
+"""
+CLIENTS = f"""\
+client_ref,name,account_manager_email,contact_name,contact_email,tier,country
+C-7,Brightwater Dental,{NOOR},Orla Byrne,orla@brightwater.test,gold,DE
+"""
+CONTRACTS = """\
+client_ref,title,start_date,end_date,notice_days,governing_law
+C-7,Support,2024-01-01,{end},90,German law
+"""
+ROLES = {
+    AMARA: "hr",
+    INES: "it_security",
+    OTTO: "it_security",
+    EVA: "executive",
+    FRITZ: "finance",
+    LENA: "legal",
+}
+# Who plays a step's role in these stories; the leaving side is the leaver, or whoever acts for a client.
+PLAYS = {
+    "hr": AMARA,
+    "it_security": INES,
+    "line_manager": JOON,
+    "account_manager": NOOR,
+    "executive": EVA,
+    "finance": FRITZ,
+    "legal": LENA,
+}
+
+LETTER = b"%PDF-1.7\n%a letter of these tests\n%%EOF\n"
+SECRETS = {
+    "DIRECTORY_PASSWORD": slapd.SERVICE_PASSWORD,
+    "DOMAIN_PASSWORD": samba.ADMIN_PASSWORD,
+    "CHAT_TOKEN": scim.TOKEN,
+    "PARTWELL_OUTBOUND_ALLOW": "127.0.0.0/8,::1",
+}
+
+
+def day(days: int) -> str:
+    """A date so many days from now, as it is typed."""
+    return (date.today() + timedelta(days=days)).isoformat()
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """One person's accounts in the three real systems, and what those say when they are asked directly."""
+
+    slapd: slapd.SlapdServer
+    samba: samba.SambaServer
+    scim: scim.ScimServer
+    email: str
+    login: str
+    password: str = "Correct.Horse.7"
+
+    def make(self) -> Accounts:
+        """Create the accounts, each in a group."""
+        dn = self.slapd.add_person(self.login, self.email, password=self.password)
+        self.slapd.add_group(f"staff-{self.login}", [dn, slapd.SERVICE_DN])
+        domain = self.samba.add_person(self.login, self.email, password=self.password)
+        self.samba.add_group(f"staff-{self.login}", [domain])
+        chat = self.scim.add_person(self.login, self.email)
+        self.scim.add_group(f"staff-{self.login}", [chat])
+        object.__setattr__(self, "chat_id", chat)
+        return self
+
+    @property
+    def dn(self) -> str:
+        """The entry in slapd."""
+        return f"uid={self.login},ou=people,{slapd.SUFFIX}"
+
+    def open_connection(self) -> ldap3.Connection:
+        """A session in slapd that stays open."""
+        return self.slapd.connect(self.dn, self.password)
+
+    def can_sign_in(self) -> dict[str, bool]:
+        """Where a new sign-in works right now, by the system's name."""
+        return {
+            "directory": self.slapd.try_bind(self.dn, self.password),
+            "domain": self.samba.try_bind(self.login, self.password),
+            "chat": self.scim.try_bind(self.chat_id),  # type: ignore[attr-defined]
+        }
+
+    def systems(self) -> dict[str, str]:
+        """The three systems as `partwell systems add` takes them; secrets by reference."""
+        return {
+            "directory": f"""\
+name: directory
+connector: ldap
+title: Directory
+sla: critical
+settings:
+  url: {self.slapd.ldaps_url}
+  ca_file: {self.slapd.ca_file}
+  bind_dn: {slapd.SERVICE_DN}
+  password: env:DIRECTORY_PASSWORD
+  base_dn: {slapd.SUFFIX}
+""",
+            "domain": f"""\
+name: domain
+connector: ldap
+title: Domain
+settings:
+  url: {self.samba.url}
+  allow_plain: true
+  bind_dn: {samba.ADMIN}
+  password: env:DOMAIN_PASSWORD
+  base_dn: {samba.BASE_DN}
+""",
+            "chat": f"""\
+name: chat
+connector: scim
+title: Chat
+settings:
+  url: {self.scim.url}
+  allow_plain: true
+  token: env:CHAT_TOKEN
+""",
+        }
+
+
+def found_firm(console: Console, folder: Path) -> None:
+    """Set a practice installation up, import its registers and grant its roles."""
+    console.run("init", "--practice")
+    for kind, text in (
+        ("people", PEOPLE),
+        ("clients", CLIENTS),
+        ("contracts", CONTRACTS.format(end=day(60))),
+    ):
+        file = folder / f"{kind}.csv"
+        file.write_text(text)
+        console.run(kind, "import", str(file))
+    for email, role in ROLES.items():
+        console.run("roles", "grant", email, role)
+
+
+def connect(console: Console, folder: Path, name: str, description: str) -> None:
+    """Connect a system as described, and see that the connection works."""
+    file = folder / f"{name}.yaml"
+    file.write_text(description)
+    console.run("systems", "add", str(file))
+    assert console.ask("systems", "test", name)["ok"] is True
+
+
+def open_steps(console: Console, journey: str, *, kinds: tuple[str, ...] = ("task", "approval")) -> list[Any]:
+    """The steps that somebody can complete now."""
+    steps = console.ask("steps", "list", journey)["items"]
+    return [step for step in steps if step["state"] == "open" and step["kind"] in kinds]
+
+
+def complete(console: Console, journey: str, step: dict[str, Any], letter: Path, *, leaver: str) -> Any:
+    """Complete a step in the part of whoever has its role, with the evidence that it asks for."""
+    evidence = {
+        "note": ["--note", f"Done: {step['title']}."],
+        "file": ["--file", str(letter)],
+        "link": ["--link", "https://files.firm.test/record"],
+    }.get(step["evidence"], [])
+    who = PLAYS.get(step["role"], leaver)
+    played = ["--as", who] if who else []
+    return console.ask("steps", "complete", journey, step["key"], *evidence, *played)
+
+
+def complete_all(console: Console, journey: str, letter: Path, *, leaver: str = "") -> int:
+    """Complete every step that a person completes, until none is open; how many that were."""
+    done = 0
+    while steps := open_steps(console, journey):
+        for step in steps:
+            assert complete(console, journey, step, letter, leaver=leaver)["state"] == "done"
+            done += 1
+    return done

@@ -1,0 +1,80 @@
+"""The registry finds connectors and compares what they declare with what they can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from partwell.connector_kit import registry
+from partwell.connector_kit.contract import Reversibility
+from partwell.connectors.fake.connector import FakeConnector
+
+RAW: dict[str, Any] = {
+    "id": "x",
+    "title": "X",
+    "summary": "An example.",
+    "capabilities": {"discover": True, "suspend": {"reversibility": "reversible"}},
+    "settings": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"url": {"type": "string"}, "password": {"type": "string", "secret": True}},
+        "required": ["url"],
+    },
+}
+
+
+def test_each_folder_is_a_connector_whose_manifest_is_true() -> None:
+    found = registry.connectors()
+    assert {"fake", "ldap", "scim", "manual"} <= set(found)
+    for registered in found.values():
+        assert not registry.mismatches(registered.manifest, registered.build)
+
+
+def test_a_manifest_that_promises_too_much_or_too_little_is_found() -> None:
+    manifest = registry.read_manifest(RAW, where="x")
+
+    class Poor:
+        async def discover(self, identity: Any) -> list[Any]:
+            return []
+
+        async def read(self, external_id: str) -> None:
+            return None
+
+    assert registry.mismatches(manifest, Poor) == ["suspend is declared, but Poor has no such method"]
+    assert "FakeConnector can delete, but the manifest does not declare it" in registry.mismatches(
+        manifest, FakeConnector
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"capabilities": {"fly": True}},
+        {"capabilities": {"suspend": True}},
+        {"title": None},
+    ],
+)
+def test_a_broken_manifest_is_refused(change: dict[str, Any]) -> None:
+    raw = {key: value for key, value in (RAW | change).items() if value is not None}
+    with pytest.raises(registry.BrokenConnector):
+        registry.read_manifest(raw, where="x")
+
+
+def test_reversibility_is_read_from_the_manifest() -> None:
+    assert registry.read_manifest(RAW, where="x").capabilities["suspend"] is Reversibility.REVERSIBLE
+
+
+@pytest.mark.parametrize("value", ["hunter2-canary", "env:", "file:relative", 7])
+def test_a_secret_itself_is_refused_and_never_repeated(value: object) -> None:
+    manifest = registry.read_manifest(RAW, where="x")
+    problems = registry.settings_problems(manifest, {"url": "u", "password": value})
+    assert [name for name, _ in problems] == ["password"]
+    assert "canary" not in problems[0][1]
+    assert not registry.settings_problems(manifest, {"url": "u", "password": "env:MAIL_PASSWORD"})
+
+
+def test_every_wrong_setting_is_named() -> None:
+    manifest = registry.read_manifest(RAW, where="x")
+    assert registry.settings_problems(manifest, {"url": 3})[0][0] == "url"
+    assert registry.settings_problems(manifest, {})[0][1] == "'url' is a required property"
