@@ -19,6 +19,7 @@ FILLED = {
     "access.{state}": {f"access.{state}" for moves in TRANSITIONS.values() for state in moves},
     "access.{after}": {f"access.{state}" for moves in TRANSITIONS.values() for state in moves},
     "notice.{notice.state}": {"notice.started", "notice.declined"},
+    "mail.{changes['state']}": {"mail.sent", "mail.failed"},
     "{kind}.imported": {f"{name}.imported" for name in REGISTERS},
     "{kind}.exported": {f"{name}.exported" for name in REGISTERS},
 }
