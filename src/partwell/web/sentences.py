@@ -186,6 +186,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
     ),
+    "demo.built": ("accepted", lambda who, f: f"{who} built the practice installation"),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""
