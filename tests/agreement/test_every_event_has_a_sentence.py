@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from partwell.web.sentences import SENTENCES
 from partwell.web.wording import STATES
-from tests.agreement.recorded_events import Reader
-from tests.agreement.test_docs import PUT_TOGETHER
+from tests.agreement.recorded_events import PUT_TOGETHER, Reader
 
 
 def recorded() -> set[str]:
