@@ -137,8 +137,13 @@ def _take_answer(run: SystemRun, answer: Answer, token: str) -> bool:
         run.plan.refresh_from_db()
         earlier = run.plan.answers.get(run.system.name, {}).get("found")
         if run.plan.kind == PlanKind.STANDING and earlier in (None, Found.UNREACHABLE):
+            sealed = run.plan.checksum
             store_answer(run.plan, run.system, answer, now=now, standing=True)
             seal(run.plan)
+            if run.plan.approved_at is not None and run.plan.checksum != sealed:
+                # Somebody approved before this system had answered: what came to light is not approved.
+                run.plan.state, run.plan.approved_at, run.plan.approved_by = PlanState.APPLYING, None, ""
+                run.plan.save(update_fields=["state", "approved_at", "approved_by"])
             _alarm(run, answer, now)
             poke(departure.pk)
             return True
@@ -236,6 +241,8 @@ def _close_plan(plan: Plan, now: datetime) -> None:
     Plan.objects.filter(pk=plan.pk, state=PlanState.APPLYING).update(
         state=PlanState.DRIFTED if has_drifted else PlanState.APPLIED, ended_at=now
     )
+    # Approved while the standing rule was at work: what it left waits for `apply`, its own runs are over.
+    Plan.objects.filter(pk=plan.pk, state=PlanState.APPROVED).update(ended_at=now)
 
 
 def resume(key: str, now: datetime | None = None) -> None:
