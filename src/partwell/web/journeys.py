@@ -148,9 +148,7 @@ def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, An
         "obstacles": obstacles(departure) if departure.is_open else [],
         "access": summaries.overview(departure),
         "people": _people(departure),
-        "events": timeline(
-            Event.objects.filter(scope=departure_scope(departure.pk)).order_by("-occurred_at", "-pk")[:6]
-        ),
+        "events": timeline(newest),
         "rev": str(newest[0].pk) if newest else "",
         "may": may,
         "now": now,
