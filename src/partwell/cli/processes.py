@@ -10,6 +10,7 @@ import urllib.request
 from typing import Annotated, NoReturn
 
 import typer
+from django.conf import settings
 from django.core.management import call_command
 
 from partwell import clock
