@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from partwell.departures.guests import guest_actor, invite
 from partwell.departures.models import Departure, Participant
@@ -21,6 +22,7 @@ from tests.factories import LAST_DAY, NOW, make_person
 from tests.guest_world import TEMPLATE as TWO_SIDES
 
 DEPARTMENT, ELSEWHERE = "Platform", "Sales"
+CLIENT_TEMPLATE = Path(__file__).with_name("small_client.yaml").read_text(encoding="utf-8")
 GRANTED = ("hr", "it_security", "executive", "finance", "legal", "admin", "account_manager")
 PARTS = ("hr", "it_security", "line_manager", "account_manager", "executive", "finance", "legal")
 INSIDE, OWN = "inside", "write-note"
@@ -210,17 +212,3 @@ def without_freshness(player: Player) -> Player:
 
 
 ACCESS_ENDED = NOW + timedelta(days=40)
-
-CLIENT_TEMPLATE = """
-id: small-client
-title: A small client journey
-summary: Enough of a client's journey to ask who may do what.
-audience: client
-initiated_by: expiry
-reasons: [expired]
-empty_phases: {2: not in a test, 4: not in a test, 5: not in a test, 6: not in a test, 7: not in a test, 8: not in a test, 9: not in a test, 10: not in a test}
-empty_roles: {line_manager: not in a test, executive: not in a test, finance: not in a test, legal: not in a test, it_security: not in a test, hr: not in a test}
-steps:
-  - {key: inside, phase: 1, title: Read the contract, role: account_manager, due: notice +1 working_day, guide: [C1], guidance: "Read it to the end. Good is that every duty is listed. Avoid haste."}
-  - {key: write-note, phase: 3, title: Say what you need, role: departing, due: last_working_day, visibility: everybody, guide: [C1], guidance: "Say what you need from us. Good is a list. Avoid silence."}
-"""

@@ -120,7 +120,7 @@ def _link(scene: Scene | None) -> GuestLink:
 
 
 def _part(scene: Scene | None) -> Participant:
-    user = User.objects.get(email="stranger@players.example")
+    user = User.objects.create_user(f"{uuid4().hex}@players.example")
     return Participant.objects.create(departure=_departure(scene), user=user, capacity="legal", added_at=NOW)
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 # Reads have no event and need no registration; each is asked where it reads, and called below by its row.
 READS = {"journeys.view", "access.view", "evidence.view", "evidence.verify", "templates.view"}
 # Pages decide these themselves; the page proofs of these rooms ask them.
-PAGES = {"systems.view", "settings.view"}
+PAGES = {"systems.view", "settings.view", "settings.change"}
 # The product's own initiative: called by the worker alone, with no actor that anybody could be.
 WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in"}
 
@@ -51,10 +51,8 @@ def test_every_operation_does_what_the_matrix_says_for_everybody(
 ) -> None:
     stage = build()
     wrong, seen = _try_all(stage, everything=long)
-    figure(
-        f"proof 13: {sum(seen.values())} cases ({', '.join(f'{n} {what}' for what, n in sorted(seen.items()))})"
-        f", {len(wrong)} leaks or lock-outs"
-    )
+    outcomes = ", ".join(f"{count} {what}" for what, count in sorted(seen.items()))
+    figure(f"proof 13: {sum(seen.values())} cases ({outcomes}), {len(wrong)} leaks or lock-outs")
     assert not wrong, "\n".join(wrong[:40])
 
 

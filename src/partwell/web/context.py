@@ -76,8 +76,10 @@ class Shell:
         if self._user is None or not (url := address_of("web:departure_start")):
             return ""
         actor = actor_of(self._request)
+        if may_follow(actor, "journeys.start"):
+            return url
         leads = self._user.person is not None and self._user.person.reports.exists()
-        return url if leads or may_follow(actor, "journeys.start") else ""
+        return url if leads else ""
 
 
 def _count(rows: QuerySet[Any]) -> str:
