@@ -14,8 +14,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from partwell.access.states import AccessState
+from partwell.departures.states import NoticeState
+from partwell.people.imports.columns import KINDS
+from partwell.signals.states import MailState
+
 # Where the kind is a parameter of the recording itself.
 RECORDERS = ("record", "build")
+# What the pieces of a kind that is put together can be.
+PUT_TOGETHER = {
+    # A change begins as planned or ambiguous; nothing moves to these by an event of its own.
+    "access.{}": {f"access.{s}" for s in AccessState} - {"access.planned", "access.ambiguous"},
+    "mail.{}": {f"mail.{MailState.SENT}", f"mail.{MailState.FAILED}"},
+    "notice.{}": {f"notice.{NoticeState.STARTED}", f"notice.{NoticeState.DECLINED}"},
+    "{}.imported": {f"{kind}.imported" for kind in KINDS},
+    "{}.exported": {f"{kind}.exported" for kind in KINDS},
+}
+
 SOURCE = Path(__file__).parents[2] / "src" / "partwell"
 
 
@@ -214,3 +229,15 @@ def _imported(tree: ast.Module, name: str) -> tuple[str, str] | None:
                 if name == (alias.asname or alias.name):
                     return node.module, alias.name
     return None
+
+
+def recorded_events() -> dict[str, set[str]]:
+    """Every kind of event that the source records, with the fields that can be read there."""
+    reader = Reader().read()
+    assert reader.unreadable == [], "give the kind as text, a constant or a parameter"
+    kinds: dict[str, set[str]] = {}
+    for kind, fields in reader.kinds.items():
+        assert "{}" not in kind or kind in PUT_TOGETHER, f"say in this file what {kind} can be"
+        for whole in PUT_TOGETHER.get(kind, {kind}):
+            kinds.setdefault(whole, set()).update(fields if whole == kind else set())
+    return kinds

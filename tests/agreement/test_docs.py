@@ -10,30 +10,18 @@ from types import ModuleType
 
 import pytest
 
-from partwell.access.states import AccessState
 from partwell.config.env import SETTINGS
 from partwell.departures.states import DepartureState, NoticeState
 from partwell.journeys.states import JourneyState, StepState
 from partwell.journeys.template.model import StepKind
-from partwell.people.imports.columns import KINDS
 from partwell.signals.states import MailState
-from tests.agreement.recorded_events import Reader
+from tests.agreement.recorded_events import recorded_events
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 FRONT_PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
-
-# What the pieces of a kind that is put together can be.
-PUT_TOGETHER = {
-    # A change begins as planned or ambiguous; nothing moves to these by an event of its own.
-    "access.{}": {f"access.{s}" for s in AccessState} - {"access.planned", "access.ambiguous"},
-    "mail.{}": {f"mail.{MailState.SENT}", f"mail.{MailState.FAILED}"},
-    "notice.{}": {f"notice.{NoticeState.STARTED}", f"notice.{NoticeState.DECLINED}"},
-    "{}.imported": {f"{kind}.imported" for kind in KINDS},
-    "{}.exported": {f"{kind}.exported" for kind in KINDS},
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +37,7 @@ def generator() -> ModuleType:
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, set[str]]:
     """Every kind of event that the source records, with the fields that can be read there."""
-    reader = Reader().read()
-    assert reader.unreadable == [], "give the kind as text, a constant or a parameter"
-    kinds: dict[str, set[str]] = {}
-    for kind, fields in reader.kinds.items():
-        if "{}" not in kind:
-            kinds.setdefault(kind, set()).update(fields)
-        else:
-            assert kind in PUT_TOGETHER, f"say in this test what {kind} can be"
-            for whole in PUT_TOGETHER[kind]:
-                kinds.setdefault(whole, set())
-    return kinds
+    return recorded_events()
 
 
 def documented_events() -> dict[str, set[str]]:

@@ -12,7 +12,14 @@ from partwell import clock
 from partwell.access import claims
 from partwell.access.connections import Session
 from partwell.access.models import AccountRecord, Change, SystemRun
-from partwell.access.outcomes import keep_snapshot, move, proof_as_dict, receipt_as_dict, snapshot_of
+from partwell.access.outcomes import (
+    keep_snapshot,
+    move,
+    note_reading,
+    proof_as_dict,
+    receipt_as_dict,
+    snapshot_of,
+)
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, weakest
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Proof, Receipt, Verb, Verdict
@@ -191,6 +198,7 @@ def _is_done_already(work: Carrying, change: Change, verb: Verb) -> bool:
     if not _shows(change, proof):
         return False
     now = clock.now()
+    note_reading(change, proof, now)
     if change.receipt is None:
         # It is ours: the intent is on record, and nobody else was asked. A restore has to know.
         change.receipt = {
@@ -250,8 +258,7 @@ def _read_back(work: Carrying, change: Change) -> None:
             _wait_for_proof(work, change, error.message, None)
             raise _SystemGone from error
         now = clock.now()
-        if proof.still_open is not None:
-            AccountRecord.objects.filter(pk=change.account_id).update(open_sessions=proof.still_open)
+        note_reading(change, proof, now)
         kept = proof_as_dict(proof, now)
         if _shows(change, proof):
             move(

@@ -10,7 +10,7 @@ from django.db import transaction
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, check_move
-from partwell.connector_kit.contract import Proof, Receipt, Snapshot
+from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.operations import departure_scope, record
 
 
@@ -68,6 +68,16 @@ def move(
                 "proof": change.proof if after in (AccessState.VERIFIED, AccessState.FAILED) else None,
             },
         )
+
+
+def note_reading(change: Change, proof: Proof, now: datetime) -> None:
+    """Keep what a reading showed about the account itself, so that no page shows it as it was before."""
+    seen: dict[str, Any] = {"last_read_at": now}
+    if proof.still_open is not None:
+        seen["open_sessions"] = proof.still_open
+    if change.verb == Verb.SUSPEND and proof.verdict in (Verdict.CONFIRMED, Verdict.FAILED):
+        seen["is_active"] = proof.verdict is Verdict.FAILED
+    AccountRecord.objects.filter(pk=change.account_id).update(**seen)
 
 
 def keep_snapshot(account: AccountRecord, snapshot: Snapshot) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from partwell import clock
 from partwell.people.actors import Actor, Channel, actor_for_user, console_actor
 from partwell.people.models import User
-from partwell.people.queries import installation
-from partwell.refusals import NotAllowed, NotFound
+from partwell.people.operations import ensure_user
+from partwell.people.queries import find_person, installation
+from partwell.refusals import NotAllowed
 
 As = Annotated[
     str | None,
@@ -32,7 +34,14 @@ def acting(email: str | None) -> Actor:
             "--as works in practice installations only (partwell init --practice).",
             field="as",
         )
-    user = User.objects.filter(email__iexact=email.strip(), is_active=True).first()
+    return actor_for_user(_user(email.strip()), channel=Channel.WEB, is_fresh=True)
+
+
+def _user(email: str) -> User:
+    """The account of anybody in the register; one who never signed in gets theirs now."""
+    user = User.objects.filter(email__iexact=email).first()
     if user is None:
-        raise NotFound("user")
-    return actor_for_user(user, channel=Channel.WEB, is_fresh=True)
+        user = ensure_user(find_person(email), now=clock.now())
+    if not user.is_active:
+        raise NotAllowed("account_closed", f"{user.email} cannot sign in any more.", field="as")
+    return user

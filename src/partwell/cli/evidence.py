@@ -63,9 +63,7 @@ def export(
     """Export the evidence of one departure as a zip, and print the head to keep apart from it."""
     _check_target(output)
     actor = acting(as_email)
-    content = export_pack(
-        departure=find(journey_id, actor), audience=audience, actor=actor, now=clock.now()
-    )
+    content = export_pack(departure=find(journey_id, actor), audience=audience, actor=actor, now=clock.now())
     _write_whole(output, content)
     report = verifier.verify_pack(str(output))
     if not report.is_whole:

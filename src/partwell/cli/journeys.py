@@ -10,11 +10,15 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date, read_moment
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.closure.statements import closing_statement, head_to_keep
 from partwell.departures.models import Departure, Notice
 from partwell.departures.states import DepartureState
+from partwell.evidence.heads import head_text
+from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys import queries
 from partwell.journeys.intake import Intake
 from partwell.journeys.operations import ending, moving, starting
+from partwell.journeys.operations.advancing import advance
 from partwell.people.queries import find_client, find_person
 from partwell.refusals import Conflict, NotFound
 
@@ -178,8 +182,6 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close a journey in which nothing is open any more."""
-    from partwell.closure.statements import closing_statement
-
     actor = acting(as_email)
     departure = find(journey_id, actor)
     if override_reason:
@@ -190,10 +192,19 @@ def close(
             text="Asked. A second person approves it on the journey's page, signed in.",
         )
         return
+    advance(departure_id=departure.pk, now=clock.now())
     journey = ending.close(departure=departure, actor=actor, now=clock.now())
-    statement = closing_statement(departure)
+    # The head to keep covers the closing itself, so it is signed now, whether or not a worker runs.
+    sequence_pending(now=clock.now())
+    head, statement = head_to_keep(departure), closing_statement(departure)
     answer(
-        {"id": str(journey.pk), "state": journey.state, "ended_at": journey.ended_at, "evidence": statement},
+        {
+            "id": str(journey.pk),
+            "state": journey.state,
+            "ended_at": journey.ended_at,
+            "head": head_text(head) if head else None,
+            "statement": statement,
+        },
         as_json=as_json,
         text=f"Closed.\n{statement}",
     )

@@ -67,6 +67,16 @@ def complete(
 
 @app.command()
 @speaks
+def claim(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJson = False) -> None:
+    """Take a step from the queue of your team; the console has no team, so it plays a part."""
+    step = operations.claim_step(
+        step=_step(journey_id, key, as_email), actor=acting(as_email), now=clock.now()
+    )
+    answer(queries.step_dict(step), as_json=as_json, text=f"{step.owner_name} has it: {step.title}.")
+
+
+@app.command()
+@speaks
 def skip(
     journey_id: JourneyId,
     key: StepKey,

@@ -7,6 +7,7 @@ is listed. A field or an event that nobody has thought about stays inside.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -32,48 +33,94 @@ GUARDED_FIELDS: dict[str, str] = {"reason": "departure.reason", "rehire": "depar
 # Only these events tell the departure's own facts; a connector's `reason` is why a system refused.
 _TELL_FACTS = ("journey.", "departure.", "notice.")
 
+_REGISTER = ("imported", "exported")
 _WHAT_AND_WHEN = frozenset({"kind", "at", "scope"})
-_STEP = frozenset({"step", "key", "title", "phase", "due_at", "state"})
-_DATES = frozenset(
-    {
-        "notice_date",
-        "last_working_date",
-        "last_working_day",
-        "access_end_at",
-        "access_end",
-        "contract_end_date",
-    }
-)
-_ACCESS = frozenset(
-    {"system", "account", "action", "outcome", "state", "from", "to", "verified_at", "read_back"}
-)
-_FILE = frozenset({"file", "name", "sha256", "size"})
 
-SHOWN_FIELDS: dict[Audience, frozenset[str]] = {
-    Audience.LEAVER: _WHAT_AND_WHEN | _STEP | _DATES | _ACCESS | _FILE,
-    Audience.CLIENT: _WHAT_AND_WHEN | _STEP | _DATES | _ACCESS | _FILE,
-    # Who acted stays, because separation of duties is asked about; who leaves and free text do not.
-    Audience.AUDITOR: _WHAT_AND_WHEN
-    | _STEP
-    | _DATES
-    | _FILE
-    | (_ACCESS - {"account"})
-    | frozenset({"actor", "role", "template", "digest", "checksum", "plan", "requested_by", "approved_by"})
-    | frozenset({"event", "erased", "basis", "audience", "head", "due_rule", "events"}),
+
+@dataclass(frozen=True)
+class Shown:
+    """Which fields of a kind of event leave the house. `other_side` is None where the event itself does not.
+
+    The one who leaves and the client read of their own dates, steps and accounts, never who on our side did
+    what, what anybody wrote, or what went wrong on the way. Auditors read who did what and when, because
+    separation of duties is what they ask about; they read neither free text nor whose accounts those were.
+    """
+
+    other_side: frozenset[str] | None
+    auditor: frozenset[str]
+
+
+def _inside(auditor: str = "") -> Shown:
+    return Shown(None, frozenset(auditor.split()))
+
+
+def _both(fields: str, *, auditor: str = "") -> Shown:
+    return Shown(frozenset(fields.split()), frozenset(auditor.split()))
+
+
+_DATES = "notice_date last_working_day access_end contract_end"
+_STEP = _both("step title", auditor="step title opened")
+_CHANGE = "system verb verbs restores authority before attempt"
+_CUT = _both("system account verb verbs restores", auditor=_CHANGE)
+_LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
+
+# Every kind of event that a departure's record can hold; a test compares this with what the source records.
+EVENTS: dict[str, Shown] = {
+    "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
+    "journey.moved": _both("dates", auditor="dates steps"),
+    "journey.withdrawn": _both("", auditor="done undone restorable own_sign_in_reopened"),
+    "journey.override_requested": _inside(),
+    "journey.closed": _both(""),
+    "journey.closed_with_override": _both("", auditor="requested_by"),
+    "departure.edited": _inside(),
+    "participant.added": _inside("part"),
+    "participant.removed": _inside("part"),
+    "user.ended": _both("user", auditor="grants duties_handed_on"),
+    "step.completed": _STEP,
+    "step.skipped": _STEP,
+    "step.settled": _STEP,
+    "step.reopened": _both("step title", auditor="step title opened was"),
+    "step.attached": _both("step title file sha256 size", auditor="step title sha256 size"),
+    "step.added": _inside("step title to due"),
+    "step.claimed": _inside("step title to"),
+    "step.reassigned": _inside("step title from to"),
+    "step.commented": _inside("step title"),
+    "access.planned": _inside("plan plan_kind checksum changes"),
+    "access.asked": _inside("question"),
+    "access.approved": _inside("plan checksum"),
+    "access.apply_started": _inside("plan plan_kind checksum"),
+    "access.drifted": _inside("plan delta system"),
+    "access.account_linked": _inside("system"),
+    "access.alert_raised": _inside("alert"),
+    "access.read_back": _inside(),
+    "access.requested": _inside(_CHANGE),
+    "access.accepted": _CUT,
+    "access.verified": _CUT,
+    "access.attested": _CUT,
+    "access.impossible": _CUT,
+    "access.failed": _inside(_CHANGE),
+    "access.manual": _inside(_CHANGE),
+    "access.unreachable": _inside(_CHANGE),
+    "guest.invited": _LINK,
+    "guest.link_renewed": _LINK,
+    "guest.opened": _LINK,
+    "guest.revoked": _LINK,
+    "mail.sent": _inside("purpose"),
+    "mail.failed": _inside("purpose"),
+    "mail.queued_again": _inside("purpose"),
+    "evidence.exported": _inside("audience head events"),
+    "evidence.erased": _inside("event erased basis"),
 }
 
-# What the other side may know of at all. An event about a step counts when the step is shown to everybody.
-STEP_EVENTS = ("step.", "steps.")
-OTHER_SIDE_EVENTS = frozenset(
+# Kinds that stand in the register's, a system's, a notice's or the installation's record, in no departure's.
+ELSEWHERE: frozenset[str] = frozenset(
     {
-        *(f"{room}.{what}" for room in ("journey", "journeys", "departure") for what in ("started", "moved")),
-        *(
-            f"{room}.{what}"
-            for room in ("journey", "journeys", "departure")
-            for what in ("withdrawn", "closed")
-        ),
-        *(f"access.{what}" for what in ("applied", "enforced", "suspended", "deprovisioned", "restored")),
-        *(f"access.{what}" for what in ("accepted", "verified", "read_back", "revoked")),
+        *(f"{register}.{what}" for register in ("people", "clients", "contracts") for what in _REGISTER),
+        *("notice.given", "notice.started", "notice.declined"),
+        *("role.granted", "role.revoked", "token.created", "token.revoked"),
+        *("user.created", "user.invitation_accepted"),
+        *("system.added", "system.asked", "system.tested"),
+        *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
     }
 )
 
@@ -86,19 +133,27 @@ def is_other_side(audience: Audience) -> bool:
 def shows_event(
     audience: Audience, kind: str, said: Mapping[str, Any], steps_for_all: frozenset[str]
 ) -> bool:
-    """Whether an event belongs in the pack. `steps_for_all`: keys and ids of steps that everybody sees."""
+    """Whether an event belongs in the pack. `steps_for_all`: keys of the steps that everybody sees."""
     if not is_other_side(audience):
         return True
-    if kind.startswith(STEP_EVENTS):
-        return any(str(said.get(name)) in steps_for_all for name in ("step", "key", "step_id"))
-    return kind in OTHER_SIDE_EVENTS
+    if kind not in EVENTS or EVENTS[kind].other_side is None:
+        return False
+    if kind.startswith("step."):
+        return said.get("step") in steps_for_all
+    # A helper's link is between the helper and us.
+    return not kind.startswith("guest.") or said.get("capacity") == "departing"
 
 
 def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]) -> bool:
     """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read."""
     if audience is Audience.INTERNAL:
         return not is_hidden(kind, name, hidden)
-    return name in SHOWN_FIELDS[audience]
+    if name in _WHAT_AND_WHEN:
+        return True
+    shown = EVENTS.get(kind, _inside())
+    if is_other_side(audience):
+        return name in (shown.other_side or ())
+    return name == "actor" or name in shown.auditor
 
 
 def is_hidden(kind: str, name: str, hidden: frozenset[str]) -> bool:

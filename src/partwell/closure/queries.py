@@ -34,12 +34,10 @@ def events_as_dicts(
 
     Erased values are None and named in `erased`; fields that are not this reader's are left out.
     """
-    held = authorise(actor, "evidence.view", departure)
-    hidden = {name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held)}
-    page = queries.events_of(departure_scope(departure.pk), after=after, limit=limit)
+    page = departure_events(departure=departure, actor=actor, after=after, limit=limit)
     rows = []
-    for event in page.items:
-        said = {name: field for name, field in queries.fields_of(event).items() if name not in hidden}
+    readable = readable_events(events=page.items, departure=departure, actor=actor)
+    for event, said in zip(page.items, readable, strict=True):
         rows.append(
             {
                 "id": str(event.pk),

@@ -63,7 +63,7 @@ def may_follow(actor: Actor, operation: str) -> bool:
     return bool({grant.role.value for grant in actor.grants} & load_matrix().operations[operation].allow)
 
 
-def sections_for(actor: Actor, path: str, counts: dict[str, tuple[int, str]]) -> list[dict[str, object]]:
+def sections_for(actor: Actor, path: str, counts: dict[str, tuple[str, str]]) -> list[dict[str, object]]:
     """The side bar for one page: sections with a title and items with url, icon, count and `is_here`."""
     sections: list[dict[str, object]] = []
     for title, items in SECTIONS:
@@ -72,7 +72,7 @@ def sections_for(actor: Actor, path: str, counts: dict[str, tuple[int, str]]) ->
             url = address_of(item.name)
             if not url or not may_follow(actor, item.operation):
                 continue
-            count, counted = counts.get(item.name, (0, ""))
+            count, counted = counts.get(item.name, ("", ""))
             links.append(
                 {
                     "title": item.title,

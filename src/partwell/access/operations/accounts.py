@@ -90,7 +90,8 @@ def attest_account(
 ) -> AccountRecord:
     """A person says that what was left to do on this account is done. It is shown as said, not as proven.
 
-    `evidence` refers to a file or a link. What is being cut by Partwell cannot be attested meanwhile.
+    It is about what is by hand; about everything left only where the system cannot be asked, refuses, or
+    has nothing by hand. `evidence` refers to a file or a link.
     """
     return _say(account, AccessState.ATTESTED, "access.attest", note, actor, now, evidence)
 
@@ -118,11 +119,7 @@ def _say(
     account.refresh_from_db()
     if account.state == AccessState.AMBIGUOUS:
         raise Conflict("ambiguous", "Say first which of the matching accounts is meant.")
-    left = [
-        change
-        for change in Change.objects.filter(account=account, is_current=True)
-        if change.state not in (AccessState.VERIFIED, state)
-    ]
+    left = _left_to_a_person(account, state)
     for change in left:
         check_move(change.state, state)
         change.state, change.reason = state, text.strip()
@@ -150,3 +147,17 @@ def _say(
     )
     poke(departure.pk)
     return account
+
+
+def _left_to_a_person(account: AccountRecord, state: AccessState) -> list[Change]:
+    """The changes that a person's word is about.
+
+    While the system answers, it is about what is by hand: nobody who ends open sessions thereby says that
+    what Partwell has yet to cut is cut. Where asking it fails, it is about all that is left.
+    """
+    current = Change.objects.filter(account=account, is_current=True)
+    left = [change for change in current if change.state not in (AccessState.VERIFIED, state)]
+    by_hand = [change for change in left if change.state == AccessState.MANUAL]
+    if account.state in (AccessState.FAILED, AccessState.UNREACHABLE) or not by_hand:
+        return left
+    return by_hand

@@ -230,7 +230,9 @@ def _check_not_leaving(departure: Departure, actor: Actor) -> None:
     if departure.person_id is None:
         return
     running = list(
-        Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE).values_list("pk", flat=True)
+        Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE).values_list(
+            "pk", flat=True
+        )
     )
     if not running:
         return
