@@ -154,7 +154,10 @@ USE_TZ = True
 DEFAULT_PERSON_TIMEZONE = read("PARTWELL_TIMEZONE")
 DEFAULT_COUNTRY = read("PARTWELL_COUNTRY")
 # For the settings page: which settings there are and whether each is set; never what to.
-ENVIRONMENT = [(setting.name, bool(os.environ.get(setting.name)), setting.meaning) for setting in SETTINGS]
+ENVIRONMENT = [
+    (setting.name, bool(os.environ.get(setting.name)), setting.meaning.replace("`", ""))
+    for setting in SETTINGS
+]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
 
 STATIC_URL = "static/"
