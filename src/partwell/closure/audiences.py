@@ -121,6 +121,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("user.created", "user.invitation_accepted"),
         *("system.added", "system.asked", "system.tested"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
+        "installation.changed",
     }
 )
 

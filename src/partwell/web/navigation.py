@@ -48,6 +48,10 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
 )
 
 
+# Pages of one departure that belong to a section of their own.
+INSIDE_DEPARTURES = {"access": "web:access_overview", "evidence": "web:evidence"}
+
+
 def address_of(name: str) -> str:
     """Where a page is, or nothing while this installation has no such page."""
     try:
@@ -65,6 +69,9 @@ def may_follow(actor: Actor, operation: str) -> bool:
 
 def sections_for(actor: Actor, path: str, counts: dict[str, tuple[str, str]]) -> list[dict[str, object]]:
     """The side bar for one page: sections with a title and items with url, icon, count and `is_here`."""
+    parts = path.strip("/").split("/")
+    if len(parts) > 2 and parts[0] == "departures" and parts[2] in INSIDE_DEPARTURES:
+        path = address_of(INSIDE_DEPARTURES[parts[2]])
     sections: list[dict[str, object]] = []
     for title, items in SECTIONS:
         links = []
