@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan
-from partwell.access.queries import is_settled, live_accounts, unasked_systems
+from partwell.access.models import AccountRecord, Alert, Change, Plan, System
+from partwell.access.queries import is_settled
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind, PlanState
 from partwell.departures.models import Departure
 
@@ -25,27 +25,63 @@ class Overview:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def overview(departure: Departure) -> Overview:
-    """Two queries, and a sentence that never says more than was read back."""
-    plan = Plan.objects.filter(departure=departure).order_by("-version").first()
-    states = Counter(
-        AccountRecord.objects.filter(departure=departure)
-        .exclude(link=Link.NOT_OURS)
-        .values_list("state", flat=True)
+@dataclass(frozen=True)
+class Picture:
+    """All of a departure's access that a page says, read in three queries."""
+
+    accounts: list[AccountRecord]
+    plans: list[Plan]
+    enabled: list[str]
+
+    @property
+    def overview(self) -> Overview:
+        """One sentence that never says more than was read back."""
+        if not self.plans:
+            return Overview(None, "No plan yet: no system has been asked what they have.")
+        return _say(self.plans[-1].version, Counter(account.state for account in self.accounts))
+
+    @property
+    def live(self) -> list[dict[str, str]]:
+        """What is alive or unknown: accounts, and systems that nobody has asked yet."""
+        rows = [
+            {
+                "account": account.login or account.external_id or "not asked",
+                "system": account.system.title,
+                "state": AccessState(account.state).value,
+            }
+            for account in self.accounts
+            if not account.is_settled
+        ]
+        asked = {name for plan in self.plans if plan.kind != PlanKind.RESTORE for name in plan.answers}
+        return rows + [
+            {"account": "not asked", "system": name, "state": "unknown"}
+            for name in self.enabled
+            if name not in asked
+        ]
+
+
+def picture(departure: Departure) -> Picture:
+    """The accounts of a departure, its plans in the order of versions, and the systems to be asked."""
+    accounts = AccountRecord.objects.filter(departure=departure).exclude(link=Link.NOT_OURS)
+    return Picture(
+        accounts=list(accounts.select_related("system")),
+        plans=list(Plan.objects.filter(departure=departure).order_by("version")),
+        enabled=list(System.objects.filter(is_enabled=True).values_list("name", flat=True)),
     )
-    if plan is None:
-        return Overview(None, "No plan yet: no system has been asked what they have.")
+
+
+def _say(version: int, states: Counter[str]) -> Overview:
     total, settled = sum(states.values()), sum(n for state, n in states.items() if state in SETTLED)
     if not total:
-        return Overview(plan.version, "Every system was asked, and none knows them.")
+        return Overview(version, "Every system was asked, and none knows them.")
     verified = states[AccessState.VERIFIED]
-    if settled == total:
+    if settled < total:
+        said = f"{total} account{'s' if total > 1 else ''}, {verified} proven closed."
+        return Overview(version, said, dict(sorted(states.items())))
+    if verified < total:
         said = f"{verified} of {total} accounts are proven closed; the rest is attested or explained."
-        return Overview(
-            plan.version, said if verified < total else f"All {total} accounts are proven closed."
-        )
-    said = f"{total} account{'s' if total > 1 else ''}, {verified} proven closed."
-    return Overview(plan.version, said, dict(sorted(states.items())))
+        return Overview(version, said)
+    return Overview(version, f"All {total} accounts are proven closed.")
 
 
 @dataclass(frozen=True)
@@ -59,21 +95,29 @@ class AtAGlance:
 
 
 def at_a_glance(departure_ids: Iterable[UUID]) -> dict[UUID, AtAGlance]:
-    """Access of each of these departures for a list, in two queries whatever their number."""
+    """Access of each of these departures for a list, in one query whatever their number."""
     ids = list(departure_ids)
-    # In the order of versions, so that the newest plan of each is the one that stays.
-    plans = Plan.objects.filter(departure_id__in=ids).order_by("departure_id", "version")
-    newest: dict[UUID, str] = dict(plans.values_list("departure_id", "state"))
+    newest: dict[UUID, tuple[int, str]] = {}
     counted: dict[UUID, Counter[str]] = {pk: Counter() for pk in ids}
-    for departure_id, state, count in (
-        AccountRecord.objects.filter(departure_id__in=ids)
-        .exclude(link=Link.NOT_OURS)
-        .values_list("departure_id", "state")
-        .annotate(count=Count("pk"))
-        .order_by()
-    ):
-        counted[departure_id][state] = count
-    return {pk: _glance(newest.get(pk), counted[pk]) for pk in ids}
+    # Each plan comes with the departure's accounts, in the order of versions: the last one stays.
+    rows = (
+        Plan.objects.filter(departure_id__in=ids)
+        .values_list(
+            "departure_id",
+            "version",
+            "state",
+            "departure__access_accounts__state",
+            "departure__access_accounts__link",
+        )
+        .annotate(count=Count("departure__access_accounts__pk"))
+        .order_by("departure_id", "version")
+    )
+    for departure_id, version, plan_state, state, link, count in rows:
+        if newest.get(departure_id, (0, ""))[0] != version:
+            newest[departure_id], counted[departure_id] = (version, plan_state), Counter()
+        if state is not None and link != Link.NOT_OURS:
+            counted[departure_id][state] += count
+    return {pk: _glance(newest.get(pk, (0, None))[1], counted[pk]) for pk in ids}
 
 
 def _glance(plan_state: str | None, states: Counter[str]) -> AtAGlance:
@@ -101,12 +145,12 @@ def settled_summary(departure: Departure) -> str | None:
 
     "No account anywhere" also needs an applied or standing plan: a proposal proves nothing.
     """
-    plans = Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE)
-    if not plans.filter(applied_at__isnull=False, ended_at__isnull=False).exists() or not is_settled(
-        departure
-    ):
+    newest = (
+        Plan.objects.filter(departure=departure).exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    )
+    if newest is None or newest.applied_at is None or newest.ended_at is None or not is_settled(departure):
         return None
-    return overview(departure).summary
+    return picture(departure).overview.summary
 
 
 def approval_summary(departure: Departure) -> str | None:
@@ -117,21 +161,6 @@ def approval_summary(departure: Departure) -> str | None:
     if plan is None or plan.approved_at is None:
         return None
     return f"Plan {plan.version} was made by {plan.made_by} and approved by {plan.approved_by}."
-
-
-def live_rows(departure: Departure) -> list[dict[str, str]]:
-    """What is alive or unknown: accounts, and systems that nobody has asked yet."""
-    rows = [
-        {
-            "account": account.login or account.external_id or "not asked",
-            "system": account.system.title,
-            "state": AccessState(account.state).value,
-        }
-        for account in live_accounts(departure)
-    ]
-    return rows + [
-        {"account": "not asked", "system": name, "state": "unknown"} for name in unasked_systems(departure)
-    ]
 
 
 def restorable(departure: Departure) -> list[dict[str, str]]:

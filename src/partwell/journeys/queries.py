@@ -71,6 +71,11 @@ class Row:
 
 def get_departure(actor: Actor, departure_id: UUID | str) -> Departure:
     """The departure with its journey, for somebody who sees its inside; else `NotFound`."""
+    return open_departure(actor, departure_id)[0]
+
+
+def open_departure(actor: Actor, departure_id: UUID | str) -> tuple[Departure, frozenset[str]]:
+    """As `get_departure`, with what the actor is to it, for those who go on to ask what they may do."""
     departure = (
         Departure.objects.select_related("journey__template", "person", "client")
         .filter(pk=_uuid(departure_id))
@@ -78,8 +83,7 @@ def get_departure(actor: Actor, departure_id: UUID | str) -> Departure:
     )
     if departure is None:
         raise NotFound("departure")
-    authorise(actor, "journeys.view", departure)
-    return departure
+    return departure, authorise(actor, "journeys.view", departure)
 
 
 def get_step(actor: Actor, departure_id: UUID | str, key: str) -> Step:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from partwell import clock
 from partwell.access import summaries
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise, can_read, capacities
+from partwell.departures.policies import authorise, can_read
 from partwell.departures.states import DepartureState
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
@@ -71,8 +71,8 @@ def departures(request: HttpRequest) -> HttpResponse:
 @require_GET
 def journey(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     """One departure: dates, phase line, checklist and what stands beside it."""
-    departure = queries.get_departure(actor_of(request), departure_id)
-    context = _journey_context(request, departure)
+    departure, held = queries.open_departure(actor_of(request), departure_id)
+    context = _journey_context(request, departure, held)
     context["crumbs"] = [
         {"title": "Journeys", "url": reverse("web:departures")},
         {"title": departure.subject_name},
@@ -83,10 +83,10 @@ def journey(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 @require_GET
 def journey_live(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     """The living part of a journey, or 204 while nothing has happened since `rev`."""
-    departure = queries.get_departure(actor_of(request), departure_id)
+    departure, held = queries.open_departure(actor_of(request), departure_id)
     if request.GET.get("rev") == revision_of(departure):
         return HttpResponse(status=204)
-    return render(request, "journeys/_live.html", _journey_context(request, departure))
+    return render(request, "journeys/_live.html", _journey_context(request, departure, held))
 
 
 def revision_of(departure: Departure) -> str:
@@ -120,13 +120,13 @@ def _row(row: queries.Row, access: summaries.AtAGlance) -> dict[str, Any]:
     }
 
 
-def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, Any]:
+def _journey_context(request: HttpRequest, departure: Departure, held: frozenset[str]) -> dict[str, Any]:
     actor, now = actor_of(request), clock.now()
-    held = capacities(actor, departure)
     newest = list(
         Event.objects.filter(scope=departure_scope(departure.pk)).order_by("-occurred_at", "-pk")[:6]
     )
     steps = queries.steps_of(departure)
+    access = summaries.picture(departure)
     phases = queries.phases_of(steps, now=now)
     role = request.GET.get("role", "")
     at = presenting.current_phase(phases)
@@ -145,8 +145,8 @@ def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, An
         "done": sum(s.state in SETTLED and s.state != StepState.NOT_NEEDED for s in steps),
         "total": sum(p.total for p in phases),
         "late": sum(p.late for p in phases),
-        "obstacles": obstacles(departure) if departure.is_open else [],
-        "access": summaries.overview(departure),
+        "obstacles": obstacles(departure, steps=steps, access=access) if departure.is_open else [],
+        "access": access.overview,
         "people": _people(departure),
         "events": timeline(newest),
         "rev": str(newest[0].pk) if newest else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,15 +41,25 @@ class Withdrawal:
     restorable: tuple[dict[str, Any], ...]
 
 
-def obstacles(departure: Departure) -> list[Obstacle]:
-    """All that keeps the journey from closing: required steps still pending, accounts still alive."""
-    steps = departure.journey.steps.filter(state__in=PENDING, is_required=True).values_list("title", "key")
-    found = [Obstacle("step", title, key) for title, key in steps]
+def obstacles(
+    departure: Departure,
+    *,
+    steps: Iterable[Step] | None = None,
+    access: summaries.Picture | None = None,
+) -> list[Obstacle]:
+    """All that keeps the journey from closing: required steps still pending, accounts still alive.
+
+    A page that has read the steps or the access already gives them, so that they are not read twice.
+    """
+    if steps is None:
+        steps = departure.journey.steps.all()
+    pending = [step for step in steps if step.state in PENDING and step.is_required]
+    found = [Obstacle("step", step.title, step.key) for step in pending]
     found += [
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
         )
-        for account in summaries.live_rows(departure)
+        for account in (access or summaries.picture(departure)).live
     ]
     return found
 
