@@ -87,7 +87,7 @@ def test_a_resignation_in_three_real_systems(
 
     journey = notice_is_given(console)
     the_last_day_moves(console, journey)
-    complete_all(console, journey, letter, leaver=MARIT)
+    complete_all(console, journey, letter, departing=MARIT)
     assert blocked_by(console, journey, "set-mailbox-reply") == ["cut-access"]
 
     held_open = marit.open_connection()
@@ -97,7 +97,7 @@ def test_a_resignation_in_three_real_systems(
     assert held_open.extend.standard.who_am_i(), "a connection left open lives on"
     what_no_system_can_show_is_attested(console, journey)
 
-    complete_all(console, journey, letter, leaver=MARIT)
+    complete_all(console, journey, letter, departing=MARIT)
     head = the_journey_closes_with_a_statement(console, journey)
     the_pack_verifies_until_a_byte_is_changed(console, journey, tmp_path / "pack.zip", head)
 
@@ -252,7 +252,7 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
     begun = console.ask(*start, "--last-day", day(60), "--as", NOOR)
     journey = begun["id"]
     assert (begun["contract_end"], begun["subject"]["name"]) == (day(60), "Brightwater Dental")
-    complete_all(console, journey, letter)
+    complete_all(console, journey, letter, line_manager=EVA)
 
     plan = console.ask("access", "plan", journey, "--as", INES)
     assert {(c["system"], c["account"], c["state"]) for c in plan["changes"]} == {
@@ -267,7 +267,7 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
         "is_settled"
     ]
 
-    complete_all(console, journey, letter)
+    complete_all(console, journey, letter, line_manager=EVA)
     head = the_journey_closes_with_a_statement(console, journey, played_by=NOOR)
     pack = tmp_path / "pack.zip"
     exported = console.ask("evidence", "export", journey, "-o", str(pack), "--audience", "client")
