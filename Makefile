@@ -4,8 +4,10 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Scripts without an ending are named one by one: ruff looks for *.py only.
+PYTHON := src tests benchmarks scripts scripts/docs scripts/licences scripts/servers scripts/vendor
 
-.PHONY: help run test check fix bench unit integration stories clean
+.PHONY: help run test check fix bench unit clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,17 +22,20 @@ run: $(READY) ## Start Partwell with demo data and say how to sign in
 test: $(READY) ## Unit, integration on SQLite and PostgreSQL, stories in Chromium
 	@scripts/test
 
-check: $(READY) ## Format, lint, types, layers, migrations, licences of the code itself
-	@$(BIN)/ruff format --check src tests benchmarks scripts
-	@$(BIN)/ruff check src tests benchmarks scripts
+check: $(READY) ## Format, lint, types, layers, migrations, deployment, generated pages, licences
+	@$(BIN)/ruff format --check $(PYTHON)
+	@$(BIN)/ruff check $(PYTHON)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py makemigrations --check --dry-run
-	@$(BIN)/python manage.py check --deploy --fail-level ERROR
+	@PARTWELL_BASE_URL=https://partwell.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@scripts/docs --check
+	@scripts/licences
 
-fix: $(READY) ## Format and mend what can be mended by itself
-	@$(BIN)/ruff check --fix src tests benchmarks scripts
-	@$(BIN)/ruff format src tests benchmarks scripts
+fix: $(READY) ## Format, mend what can be mended by itself, write the generated pages
+	@$(BIN)/ruff check --fix $(PYTHON)
+	@$(BIN)/ruff format $(PYTHON)
+	@scripts/docs
 
 unit: $(READY) ## The fast tests alone
 	@$(BIN)/pytest -q tests/unit tests/agreement

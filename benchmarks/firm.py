@@ -20,13 +20,11 @@ def template_text(template_id: str, steps: int) -> str:
     rows = []
     for n in range(1, steps + 1):
         more = f"needs: [step-{n - 1}], " if n % 3 == 0 else ""
-        more += 'when: "person.tenure_years >= 0 && departure.jurisdiction != \'XX\'", ' if n % 6 == 0 else ""
+        more += "when: \"person.tenure_years >= 0 && departure.jurisdiction != 'XX'\", " if n % 6 == 0 else ""
         role = ROLES[n % 7]
         more += "visibility: everybody, " if role == "departing" else ""
         due = ("notice +2 working_days", "last_working_day -5 working_days", "contract_end +10 days")[n % 3]
-        rows.append(
-            _ROW.format(n=n, phase=(n - 1) * 10 // steps + 1, role=role, due=due, more=more)
-        )
+        rows.append(_ROW.format(n=n, phase=(n - 1) * 10 // steps + 1, role=role, due=due, more=more))
     return (
         f"id: {template_id}\ntitle: A journey of {steps} steps\nsummary: Measured, never used.\n"
         "audience: staff\ninitiated_by: leaver\nreasons: [pay, moving]\n"

@@ -42,7 +42,10 @@ class Figure:
 def own_installation() -> Iterator[None]:
     """Django set up on an empty, migrated database that goes away with the block."""
     server = os.environ.get("PARTWELL_DATABASE_URL", "")
-    with tempfile.TemporaryDirectory(prefix="partwell-bench-") as folder, _own_database(server, folder) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="partwell-bench-") as folder,
+        _own_database(server, folder) as url,
+    ):
         os.environ |= {"PARTWELL_DATABASE_URL": url, "PARTWELL_DATA_DIR": folder}
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partwell.config.settings")
         import django

@@ -8,6 +8,7 @@ the function around it records too, and its own calls are read in the same way. 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,16 +58,15 @@ class Place:
 
 
 class Reader:
-    """All of the source, parsed once."""
+    """Reads the source, and of that only the files that may record something: parsing all takes seconds."""
 
     def __init__(self, source: Path = SOURCE) -> None:
-        files = [p for p in source.rglob("*.py") if not {"migrations", "tests"} & set(p.parts)]
-        self.trees = {
-            ".".join(("partwell", *p.relative_to(source).with_suffix("").parts)): ast.parse(p.read_text())
-            for p in files
+        self.texts = {
+            ".".join(("partwell", *path.relative_to(source).with_suffix("").parts)): path.read_text()
+            for path in source.rglob("*.py")
+            if not {"migrations", "tests"} & set(path.parts)
         }
-        self.constants = {name: _constants(tree) for name, tree in self.trees.items()}
-        self.imports = {name: _imports(tree) for name, tree in self.trees.items()}
+        self.trees: dict[str, ast.Module] = {}
         self.functions: dict[str, list[Function]] = defaultdict(list)
         self.kinds: dict[str, set[str]] = defaultdict(set)
         self.unreadable: list[str] = []
@@ -74,23 +74,27 @@ class Reader:
     def read(self) -> Reader:
         """Follow the calls until no further function turns out to record."""
         seen: set[int] = set()
+        calls: list[Place] = []
         found = True
         while found:
             found = False
-            for place in self._calls():
-                if id(place.call) in seen:
-                    continue
-                if (recorder := self._recorder(place)) is None:
+            calls += self._calls_in_new_files()
+            for place in calls:
+                if id(place.call) in seen or (recorder := self._recorder(place)) is None:
                     continue
                 seen.add(id(place.call))
                 found = True
                 self._take(place, recorder)
         return self
 
-    def _calls(self) -> Iterator[Place]:
-        for module, tree in self.trees.items():
+    def _calls_in_new_files(self) -> Iterator[Place]:
+        names = re.compile(rf"\b({'|'.join([*RECORDERS, *self.functions])})\(")
+        for module, text in self.texts.items():
+            if module in self.trees or not names.search(text):
+                continue
+            self.trees[module] = ast.parse(text)
             inside: set[int] = set()
-            for function in ast.walk(tree):
+            for function in ast.walk(self.trees[module]):
                 if isinstance(function, ast.FunctionDef) and function.name not in RECORDERS:
                     for node in ast.walk(function):
                         if isinstance(node, ast.Call) and id(node) not in inside:
@@ -134,8 +138,8 @@ class Reader:
             local = list(_assigned(place.function, kind.id))
             if local:
                 return set().union(*(self._texts(value, place) for value in local))
-            module, name = self.imports[place.module].get(kind.id, (place.module, kind.id))
-            constant = self.constants.get(module, {}).get(name)
+            module, name = _imported(self.trees[place.module], kind.id) or (place.module, kind.id)
+            constant = _constant(ast.parse(self.texts.get(module, "")), name)
             return {constant} if constant else set()
         return set()
 
@@ -149,7 +153,7 @@ class Reader:
         return keys
 
     def _keys(self, value: ast.expr, module: str) -> set[str]:
-        """The literal keys of a dictionary, of those spread into it or made by a function too."""
+        """The literal keys of a dictionary, with those that are spread into it or that a function makes."""
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
             made = [
                 f
@@ -205,25 +209,26 @@ def _assigned(function: ast.FunctionDef | None, name: str) -> Iterator[ast.expr]
             yield node.value
 
 
-def _constants(tree: ast.Module) -> dict[str, str]:
-    return {
-        target.id: node.value.value
+def _constant(tree: ast.Module, name: str) -> str:
+    """The text that a module gives to a name; empty when it is none."""
+    given = [
+        str(node.value.value)
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    ]
+    return given[-1] if given else ""
 
 
-def _imports(tree: ast.Module) -> dict[str, tuple[str, str]]:
-    return {
-        alias.asname or alias.name: (node.module, alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
+def _imported(tree: ast.Module, name: str) -> tuple[str, str] | None:
+    """The module that a name comes from, and what it is called there."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    return node.module, alias.name
+    return None
 
 
 def recorded_events() -> dict[str, set[str]]:

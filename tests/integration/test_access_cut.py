@@ -99,7 +99,7 @@ def test_neither_a_token_nor_the_console_is_a_second_person(world: World) -> Non
     world.add_system("mail")
     plan = world.plan()
     token = actor_for_user(
-        User.objects.get(pk=world.approver.user_id), channel=Channel.API, is_fresh=True, scopes={"write"}
+        User.objects.get(pk=world.approver.user_id), channel=Channel.API, is_fresh=True, scopes={"access"}
     )
     with pytest.raises(NotAllowed, match="signed in on the web"):
         world.approve(plan, token)

@@ -123,6 +123,12 @@ def test_an_invitation_dies_with_time_with_forging_and_with_the_account(world: W
             invitations.invited_user(token=wrong, now=when)
     with pytest.raises(Invalid):
         invitations.accept_invitation(token=token, password="password", now=NOW)
+    other = User.objects.get(email=AMARA)
+    old = invitations.invitation_token(other, now=NOW)
+    other.email = "amara@new.example"
+    other.save()
+    with pytest.raises(NotFound):
+        invitations.invited_user(token=old, now=NOW)
     user.is_active = False
     user.save()
     with pytest.raises(NotFound):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,3 +48,12 @@ def test_a_wall_time_is_never_reached_early(day: date, wall: time, zone: str) ->
 
     shown = clock.at_local(day, wall, zone).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     assert shown >= datetime.combine(day, wall)
+
+
+def test_a_told_moment_holds_inside_and_goes_on_slowly() -> None:
+    told = datetime(2026, 3, 4, 17, 30, tzinfo=UTC)
+    with clock.standing_at(told):
+        first, second = clock.now(), clock.now()
+    assert first == told
+    assert told < second < told + timedelta(seconds=1)
+    assert clock.now() > told + timedelta(days=1)

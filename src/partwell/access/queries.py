@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
 from partwell.connector_kit.contract import Outcome
 from partwell.departures.models import Departure
-from partwell.departures.policies import authorise, visible_departures
+from partwell.departures.policies import authorise, visibility
 from partwell.people.actors import Actor
 
 NO_VERB = {
@@ -213,7 +213,7 @@ def has_pending_runs(departure: Departure) -> bool:
 def open_alerts(actor: Actor) -> QuerySet[Alert]:
     """What people must be told, of the departures that exist for this actor."""
     return Alert.objects.filter(
-        Q(departure__in=visible_departures(actor)), resolved_at__isnull=True
+        visibility(actor, prefix="departure__"), resolved_at__isnull=True
     ).select_related("departure")
 
 

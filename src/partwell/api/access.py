@@ -50,7 +50,7 @@ def approve(request: HttpRequest, journey_id: UUID) -> HttpResponse:
         403,
         "second_person_needed",
         "An approval needs a person who signs in on the web; a token is not one. Send them the link.",
-        approve_at=f"{settings.BASE_URL}{reverse('web:journey', args=[departure.pk])}",
+        approve_at=f"{settings.BASE_URL}{reverse('web:access_plan', args=[departure.pk])}",
     )
 
 

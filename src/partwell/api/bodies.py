@@ -15,6 +15,7 @@ from partwell.api.answers import UnsupportedMedia
 from partwell.people.imports import read_bytes
 from partwell.refusals import Invalid, Refusal
 
+NO_TEXT = "Text holds a NUL or half a character. Remove it."
 JSON, CSV, MULTIPART = "application/json", "text/csv", "multipart/form-data"
 
 
@@ -34,7 +35,8 @@ class StrictParser(Parser):
             body = json.loads(request.body, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise BodyUnreadable("body_unreadable", f"The body is no JSON: {error}.") from error
-        _check_text(body)
+        if not _is_text(body):
+            raise BodyUnreadable("text_unreadable", NO_TEXT)
         return cast(dict[str, Any], body)
 
     def parse_querydict(
@@ -42,7 +44,9 @@ class StrictParser(Parser):
     ) -> dict[str, Any]:
         """The parameters after the question mark."""
         found = super().parse_querydict(data, list_fields, request)
-        _check_text(found)
+        for name, value in found.items():
+            if not _is_text(name) or not _is_text(value):
+                raise Invalid("text_unreadable", NO_TEXT, field=name if _is_text(name) else "")
         return found
 
 
@@ -92,15 +96,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number in JSON")
 
 
-def _check_text(value: Any) -> None:
-    """NUL and lone surrogates are no text; databases refuse them much later, and less politely."""
+def _is_text(value: Any) -> bool:
+    """Whether all text in it can be kept: databases refuse NUL and lone surrogates, late and impolitely."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-            raise BodyUnreadable("text_unreadable", "Text holds a NUL or half a character. Remove it.")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            _check_text(name)
-            _check_text(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_text(inner)
+        return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return all(_is_text(name) and _is_text(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(_is_text(inner) for inner in value)
+    return True

@@ -50,9 +50,7 @@ def show(mail_id: MailId, as_json: AsJson = False) -> None:
     check_office(acting(None), "settings.view")
     message = get_mail(mail_id)
     if is_configured():
-        raise Conflict(
-            "mail_is_private", "There is a mail server, so a mail's text is for its reader alone."
-        )
+        raise Conflict("mail_is_private", "There is a mail server, so a mail's text is for its reader alone.")
     try:
         text = message.text
     except SealBroken as error:

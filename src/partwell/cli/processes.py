@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 import time
 import urllib.request
@@ -90,11 +91,13 @@ def up(
     if _wait_until_it_answers(supervisor, f"http://{host}:{port}/healthz"):
         _say(f"Ready after {time.monotonic() - started:.1f} s. Partwell is at {address}  (Ctrl-C stops it)")
         _say(sign_in or _first_sign_in())
+        if shutil.which("partwell") is None:
+            _say(f"Where this says partwell, type {sys.argv[0]}")
     supervisor.run()
 
 
 def _prepare() -> None:
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     sync_library(now=clock.now())

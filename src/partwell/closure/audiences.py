@@ -73,6 +73,8 @@ EVENTS: dict[str, Shown] = {
     "journey.closed": _both(""),
     "journey.closed_with_override": _both("", auditor="requested_by"),
     "departure.edited": _inside(),
+    "participant.added": _inside("part"),
+    "participant.removed": _inside("part"),
     "user.ended": _both("user", auditor="grants duties_handed_on"),
     "step.completed": _STEP,
     "step.skipped": _STEP,
@@ -118,7 +120,8 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("role.granted", "role.revoked", "token.created", "token.revoked"),
         *("user.created", "user.invitation_accepted"),
         *("system.added", "system.asked", "system.tested"),
-        *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
+        *("template.published", "file.stored", "evidence.key_made", "demo.built"),
+        *("installation.initialised", "installation.changed"),
     }
 )
 

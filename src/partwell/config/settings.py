@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from partwell.config.database import database_settings
-from partwell.config.env import read, read_flag, read_list
+from partwell.config.env import SETTINGS, read, read_flag, read_list
 from partwell.config.logs import log_settings
 from partwell.config.mail import mail_server
 
@@ -24,7 +24,7 @@ def _secret_key() -> str:
         return key
     path = DATA_DIR / "secret-key"
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(50))
@@ -153,6 +153,11 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 DEFAULT_PERSON_TIMEZONE = read("PARTWELL_TIMEZONE")
 DEFAULT_COUNTRY = read("PARTWELL_COUNTRY")
+# For the settings page: which settings there are and whether each is set; never what to.
+ENVIRONMENT = [
+    (setting.name, bool(os.environ.get(setting.name)), setting.meaning.replace("`", ""))
+    for setting in SETTINGS
+]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
 
 STATIC_URL = "static/"

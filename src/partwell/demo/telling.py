@@ -241,7 +241,7 @@ class Tale:
             moment = min(at + look * NEXT_LOOK, self.now)
             due = [run for run in mine.all() if run.next_at is None or run.next_at <= moment]
             for position, run in enumerate(due):
-                with clock.standing_at(min(moment + timedelta(seconds=2 + 4 * position), self.now)):
+                with clock.standing_at(min(moment + timedelta(seconds=2 + position), self.now)):
                     runs.run_system(str(run.plan_id), str(run.system_id))
             if not mine.all().exists():
                 break

@@ -6,10 +6,10 @@ answer. So nobody learns from the answer that a need-to-know departure is under 
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from partwell.departures.models import Departure, Notice
-from partwell.departures.policies import visible_departures
+from partwell.departures.policies import visibility
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.people.actors import Actor, Channel
 from partwell.people.roles import Role
@@ -19,7 +19,7 @@ def hidden_departures(actor: Actor) -> QuerySet[Departure]:
     """Active need-to-know departures that do not exist for this actor."""
     return Departure.objects.filter(
         state=DepartureState.ACTIVE, confidentiality=Confidentiality.NEED_TO_KNOW
-    ).exclude(pk__in=visible_departures(actor).values("pk"))
+    ).exclude(visibility(actor))
 
 
 def visible_notices(actor: Actor) -> QuerySet[Notice]:
@@ -31,8 +31,8 @@ def visible_notices(actor: Actor) -> QuerySet[Notice]:
     if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
         return notices
     hidden = hidden_departures(actor)
-    about_hidden = Q(person_id__in=hidden.filter(person__isnull=False).values("person_id")) | Q(
-        client_id__in=hidden.filter(client__isnull=False).values("client_id")
+    about_hidden = Q(Exists(hidden.filter(person_id=OuterRef("person_id")))) | Q(
+        Exists(hidden.filter(client_id=OuterRef("client_id")))
     )
     own = Q(person_id=actor.person_id) if actor.person_id is not None else Q(pk__in=[])
     return notices.exclude(about_hidden).exclude(own)

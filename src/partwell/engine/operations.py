@@ -77,9 +77,9 @@ def set_mixed_timers(due_at: Mapping[tuple[str, str], datetime]) -> None:
     )
     names, keys = {name for name, _ in due_at}, {key for _, key in due_at}
     for timer in Timer.objects.filter(name__in=names, key__in=keys):
-        moment = due_at.get((timer.name, timer.key))
-        if moment is None:
+        if (timer.name, timer.key) not in due_at:
             continue
+        moment = due_at[timer.name, timer.key]
         if timer.due_at != moment or timer.state == TimerState.CANCELLED:
             Timer.objects.filter(pk=timer.pk).update(
                 state=TimerState.ARMED, due_at=moment, wake_at=moment, attempts=0, fired_at=None

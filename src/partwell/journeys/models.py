@@ -96,8 +96,8 @@ class Step(models.Model):
         ordering = ["phase", "position", "pk"]
         constraints = [models.UniqueConstraint("journey", "key", name="step_key_once_per_journey")]
         indexes = [
-            models.Index(fields=["owner", "state", "due_at"], name="step_mine_by_due"),
-            models.Index(fields=["queue", "state", "due_at"], name="step_queue_by_due"),
+            models.Index(fields=["owner", "state", "due_at", "id"], name="step_mine_by_due"),
+            models.Index(fields=["queue", "state", "due_at", "id"], name="step_queue_by_due"),
             models.Index(fields=["state", "due_at"], name="step_by_due"),
         ]
 

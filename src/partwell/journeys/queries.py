@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from partwell.departures.models import Departure
-from partwell.departures.policies import authorise, can_read, visible_departures
+from partwell.departures.policies import authorise, can_read, visibility, visible_departures
 from partwell.departures.states import Confidentiality, DepartureState
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING, SETTLED, StepState
@@ -199,12 +199,10 @@ def my_steps(actor: Actor, *, limit: int = 100) -> list[Step]:
     """Pending steps that the actor owns, soonest first, blocked ones included; at most `limit`."""
     if actor.user_id is None:
         return []
-    return list(
-        _live_steps()
-        .filter(owner_id=actor.user_id)
-        .exclude(journey__departure__person_id=actor.person_id or 0)
-        .order_by("due_at", "pk")[:limit]
-    )
+    mine = _live_steps().filter(owner_id=actor.user_id)
+    if actor.person_id is not None:
+        mine = mine.exclude(journey__departure__person_id=actor.person_id)
+    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit)
 
 
 def claimable_steps(actor: Actor, *, limit: int = 50) -> list[Step]:
@@ -212,12 +210,8 @@ def claimable_steps(actor: Actor, *, limit: int = 50) -> list[Step]:
     roles = {grant.role.value for grant in actor.grants}
     if not roles:
         return []
-    return list(
-        _live_steps()
-        .filter(queue__in=roles, owner__isnull=True)
-        .filter(journey_id__in=visible_departures(actor).values("pk"))
-        .order_by("due_at", "pk")[:limit]
-    )
+    free = _live_steps().filter(visibility(actor, prefix="journey__departure__"), owner__isnull=True)
+    return _soonest([free.filter(queue=role, state=StepState.OPEN) for role in sorted(roles)], limit)
 
 
 def waiting_for_others(departures: Iterable[UUID], actor: Actor, *, limit: int = 8) -> list[Step]:
@@ -312,6 +306,16 @@ def journey_dict(
 def is_restricted(departure: Departure) -> bool:
     """Whether only participants know of it."""
     return departure.confidentiality == Confidentiality.NEED_TO_KNOW
+
+
+def _soonest(parts: Iterable[QuerySet[Step]], limit: int) -> list[Step]:
+    """The first `limit` of several sets of steps by due date.
+
+    Each is asked by itself: for one owner or queue in one state an index holds the steps in this order, so
+    that a database reads `limit` of them, and never all that somebody has.
+    """
+    found = [step for part in parts for step in part.order_by("due_at", "pk")[:limit]]
+    return sorted(found, key=lambda step: (step.due_at, step.pk))[:limit]
 
 
 def _live_steps() -> QuerySet[Step]:

@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
-from partwell.clock import is_timezone
+from partwell.clock import is_known_country, is_timezone
 from partwell.evidence.operations import record
 from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import check_office, operation
@@ -331,3 +331,35 @@ def _grant(user: User, role: Role, department: str, *, actor: Actor, now: dateti
             fields={"user": user.email, "role": role.value, "department": department},
         )
     return grant
+
+
+@operation("settings.change")
+def change_settings(
+    *, company: str, country: str, timezone: str, actor: Actor, now: datetime
+) -> Installation:
+    """Change whose installation this is and where. Whether it is for practice never changes."""
+    check_office(actor, "settings.change")
+    installation = Installation.objects.select_for_update().filter(pk=Installation.ONLY).first()
+    if installation is None:
+        raise Conflict("not_initialised", "This installation is not set up yet. Set it up first.")
+    company, country = company.strip(), country.strip().upper()
+    if not company:
+        raise Invalid("company_missing", "Say the name of the company.", field="company")
+    if country and not is_known_country(country):
+        raise Invalid("unknown_country", f"“{country}” is no country; write one like DE.", field="country")
+    if timezone and not is_timezone(timezone):
+        raise Invalid(
+            "unknown_timezone",
+            f"“{timezone}” is no timezone; write one like Europe/Berlin.",
+            field="timezone",
+        )
+    installation.company_name, installation.country, installation.timezone = company[:200], country, timezone
+    installation.save(update_fields=["company_name", "country", "timezone"])
+    record(
+        "installation.changed",
+        scope=INSTALLATION,
+        actor=actor.label,
+        at=now,
+        fields={"company": company, "country": country, "timezone": timezone},
+    )
+    return installation

@@ -34,6 +34,15 @@ def installation() -> Installation | None:
     return Installation.objects.filter(pk=Installation.ONLY).first()
 
 
+@reading("settings.view")
+def view_settings(*, actor: Actor) -> Installation:
+    """Whose installation this is, for those who look after it. Raises `NotFound` before the first run."""
+    check_allowed(actor, "settings.view", frozenset(grant.role.value for grant in actor.grants))
+    if (here := installation()) is None:
+        raise NotFound("installation")
+    return here
+
+
 def role_holders(role: Role | str, department: str = "") -> list[User]:
     """The users with an open account who hold `role`: first those for `department`, then firm-wide ones."""
     grants = (

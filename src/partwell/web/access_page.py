@@ -212,13 +212,19 @@ def figures_of(context: dict[str, Any]) -> list[dict[str, Any]]:
     hand = len({(row["system"], row["account"]) for row in changes if row["state"] == AccessState.MANUAL})
     lasting = sum(bool(row["call"]) and row["reversibility"] == Reversibility.NONE for row in changes)
     return [
-        {"n": len({row["system"] for row in changes}), "words": "systems"},
-        {"n": sum(bool(account) for _, account in accounts), "words": "accounts"},
-        {"n": sum(known), "words": "open sessions seen" if known else "open sessions; no system says"},
+        _figure(len({row["system"] for row in changes}), "system", "systems"),
+        _figure(sum(bool(account) for _, account in accounts), "account", "accounts"),
+        _figure(sum(known), "open session seen", "open sessions seen")
+        if known or not accounts
+        else {"n": "?", "words": "open sessions; no system says"},
         {"n": groups, "words": "groups, roles, licences"},
         {"n": hand, "words": "by hand"},
-        {"n": lasting, "words": "effects that cannot be undone"},
+        _figure(lasting, "effect that cannot be undone", "effects that cannot be undone"),
     ]
+
+
+def _figure(count: int, one: str, many: str) -> dict[str, Any]:
+    return {"n": count, "words": one if count == 1 else many}
 
 
 def checks_of(context: dict[str, Any], *, now: datetime) -> list[dict[str, str]]:
@@ -240,7 +246,8 @@ def checks_of(context: dict[str, Any], *, now: datetime) -> list[dict[str, str]]
             "words": "What has no connection to Partwell is not in this plan.",
         }
     )
-    checks.append(_way_back(changes))
+    if any(row["call"] for row in changes):
+        checks.append(_way_back(changes))
     if protected := [row["title"] for row in table["rows"] if row["is_protected"]]:
         checks.append(
             {

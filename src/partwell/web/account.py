@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from partwell import clock
 from partwell.people.roles import ROLE_LABELS
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of, signed_in
 
 
@@ -54,6 +55,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "grants": grants,
             "has_second_factor": is_mfa_enabled(user),
             "is_fresh": actor.is_fresh,
+            "may_make_tokens": may_follow(actor, "tokens.create"),
         },
         status=422 if form.errors else 200,
     )

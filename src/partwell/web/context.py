@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from partwell.departures.policies import visible_departures
@@ -14,6 +16,8 @@ from partwell.people.models import Installation, User
 from partwell.people.roles import ROLE_LABELS
 from partwell.web.navigation import address_of, may_follow, sections_for
 from partwell.web.session import actor_of
+
+MOST_COUNTED = 99
 
 
 class Shell:
@@ -58,11 +62,11 @@ class Shell:
         if self._user is None:
             return []
         actor = actor_of(self._request)
-        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN).count()
-        open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE).count()
+        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN)
+        open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE)
         counts = {
-            "web:my_steps": (mine, "open steps of yours"),
-            "web:departures": (open_departures, "departures in flight"),
+            "web:my_steps": (_count(mine), "open steps of yours"),
+            "web:departures": (_count(open_departures), "departures in flight"),
         }
         return sections_for(actor, self._request.path, counts)
 
@@ -72,8 +76,16 @@ class Shell:
         if self._user is None or not (url := address_of("web:departure_start")):
             return ""
         actor = actor_of(self._request)
+        if may_follow(actor, "journeys.start"):
+            return url
         leads = self._user.person is not None and self._user.person.reports.exists()
-        return url if leads or may_follow(actor, "journeys.start") else ""
+        return url if leads else ""
+
+
+def _count(rows: QuerySet[Any]) -> str:
+    """How many there are, as far as a side bar needs to know; never counts more than it shows."""
+    found = rows.order_by()[: MOST_COUNTED + 1].count()
+    return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found or "")
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

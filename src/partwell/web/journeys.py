@@ -123,6 +123,9 @@ def _row(row: queries.Row, access: summaries.AtAGlance) -> dict[str, Any]:
 def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, Any]:
     actor, now = actor_of(request), clock.now()
     held = capacities(actor, departure)
+    newest = list(
+        Event.objects.filter(scope=departure_scope(departure.pk)).order_by("-occurred_at", "-pk")[:6]
+    )
     steps = queries.steps_of(departure)
     phases = queries.phases_of(steps, now=now)
     role = request.GET.get("role", "")
@@ -145,10 +148,8 @@ def _journey_context(request: HttpRequest, departure: Departure) -> dict[str, An
         "obstacles": obstacles(departure) if departure.is_open else [],
         "access": summaries.overview(departure),
         "people": _people(departure),
-        "events": timeline(
-            Event.objects.filter(scope=departure_scope(departure.pk)).order_by("-occurred_at", "-pk")[:6]
-        ),
-        "rev": revision_of(departure),
+        "events": timeline(newest),
+        "rev": str(newest[0].pk) if newest else "",
         "may": may,
         "now": now,
     }

@@ -48,6 +48,10 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
 )
 
 
+# Pages of one departure that belong to a section of their own.
+INSIDE_DEPARTURES = {"access": "web:access_overview", "evidence": "web:evidence"}
+
+
 def address_of(name: str) -> str:
     """Where a page is, or nothing while this installation has no such page."""
     try:
@@ -63,8 +67,11 @@ def may_follow(actor: Actor, operation: str) -> bool:
     return bool({grant.role.value for grant in actor.grants} & load_matrix().operations[operation].allow)
 
 
-def sections_for(actor: Actor, path: str, counts: dict[str, tuple[int, str]]) -> list[dict[str, object]]:
+def sections_for(actor: Actor, path: str, counts: dict[str, tuple[str, str]]) -> list[dict[str, object]]:
     """The side bar for one page: sections with a title and items with url, icon, count and `is_here`."""
+    parts = path.strip("/").split("/")
+    if len(parts) > 2 and parts[0] == "departures" and parts[2] in INSIDE_DEPARTURES:
+        path = address_of(INSIDE_DEPARTURES[parts[2]])
     sections: list[dict[str, object]] = []
     for title, items in SECTIONS:
         links = []
@@ -72,7 +79,7 @@ def sections_for(actor: Actor, path: str, counts: dict[str, tuple[int, str]]) ->
             url = address_of(item.name)
             if not url or not may_follow(actor, item.operation):
                 continue
-            count, counted = counts.get(item.name, (0, ""))
+            count, counted = counts.get(item.name, ("", ""))
             links.append(
                 {
                     "title": item.title,

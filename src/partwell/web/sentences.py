@@ -28,6 +28,10 @@ def _changed(fields: dict[str, Any]) -> str:
     return ", ".join(name.replace("_", " ") for name in names) or "a fact"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _what(f: dict[str, Any]) -> str:
     """One effect on one account: “blocking sign-in for ada in crm”."""
     doing = _VERBS.get(f["verb"], str(f["verb"]))
@@ -52,7 +56,9 @@ def _planned(who: str, f: dict[str, Any]) -> str:
     if f["plan_kind"] == "restore":
         return f"{who} made plan {f['plan']} to put access back"
     changes, systems = f["changes"], len(f["systems"])
-    return f"{who} made access plan {f['plan']}: {changes} effects, {systems} systems asked"
+    return (
+        f"{who} made access plan {f['plan']}: {_count(changes, 'effect')}, {_count(systems, 'system')} asked"
+    )
 
 
 def _began(who: str, f: dict[str, Any]) -> str:
@@ -66,7 +72,7 @@ def _reading(who: str, f: dict[str, Any]) -> str:
     so = sum(row["after"] == "verified" for row in read)
     silent = len(f["accounts"]) - len(read)
     more = f"; {silent} could not be read" if silent else ""
-    return f"{who} read {len(read)} effects back, {so} are as they should be{more}"
+    return f"{who} read {_count(len(read), 'effect')} back, {so} as it should be{more}"
 
 
 def _asked(who: str, f: dict[str, Any]) -> str:
@@ -147,7 +153,9 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "system.tested": ("accepted", _tested),
     "evidence.exported": (
         "accepted",
-        lambda who, f: f"{who} exported {f['events']} records for {AUDIENCE_LABELS[Audience(f['audience'])]}",
+        lambda who, f: (
+            f"{who} exported {_count(f['events'], 'record')} for {AUDIENCE_LABELS[Audience(f['audience'])]}"
+        ),
     ),
     "evidence.erased": (
         "failed",
@@ -159,11 +167,12 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "guest.opened": ("accepted", lambda who, f: f"{f['guest']} opened the link"),
     "guest.link_renewed": ("accepted", lambda who, f: f"{f['guest']} got a new link"),
     "guest.revoked": ("accepted", lambda who, f: f"{who} took the link of {f['guest']} back"),
-    "mail.accepted": ("accepted", lambda who, f: f"The mail server took the mail to {f['to']}"),
+    "mail.sent": ("accepted", lambda who, f: f"The mail server took the mail to {f['to']}"),
     "mail.failed": ("failed", lambda who, f: f"The mail to {f['to']} could not be sent: {f['answer']}"),
     "mail.queued_again": ("accepted", lambda who, f: f"{who} had a mail to {f['to']} sent again"),
-    "token.created": ("accepted", lambda who, f: f"{who} created an API token"),
+    "token.created": ("accepted", lambda who, f: f"{who} created the API token “{f['name']}”"),
     "token.revoked": ("accepted", lambda who, f: f"{who} revoked an API token"),
+    "user.invitation_accepted": ("accepted", lambda who, f: f"{f['user']} accepted the invitation"),
     "user.created": ("accepted", lambda who, f: f"{f['user']} can sign in"),
     "role.granted": ("accepted", lambda who, f: f"{who} gave {f['user']} the role {f['role']}"),
     "role.revoked": ("accepted", lambda who, f: f"{who} took the role {f['role']} from {f['user']}"),
@@ -177,6 +186,10 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
     ),
+    "demo.built": ("accepted", lambda who, f: f"{who} built the practice installation"),
+    "installation.changed": ("accepted", lambda who, f: f"{who} changed the settings of {f['company']}"),
+    "participant.added": ("accepted", lambda who, f: f"{who} let {f['user']} in as {f['part']}"),
+    "participant.removed": ("accepted", lambda who, f: f"{who} took {f['user']} out as {f['part']}"),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""

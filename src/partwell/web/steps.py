@@ -236,16 +236,25 @@ def due_groups(steps: list[Step], *, now: datetime, viewer_id: int | None) -> li
     for each in steps:
         days = (each.due_at.date() - now.date()).days
         groups[0 if each.due_at < now else 1 if days <= 0 else 2 if days <= 7 else 3].append(each)
+    titles = queries.titles_by_key(steps)
     return [
-        {"kind": kind, "title": title, "rows": rows_of(found, viewer_id=viewer_id), "count": len(found)}
+        {
+            "kind": kind,
+            "title": title,
+            "rows": rows_of(found, viewer_id=viewer_id, titles=titles),
+            "count": len(found),
+        }
         for (kind, title), found in zip(names, groups, strict=True)
         if found
     ]
 
 
-def rows_of(steps: list[Step], *, viewer_id: int | None) -> list[dict[str, Any]]:
-    """Steps of several journeys, each saying whose it is; two queries for what they wait for."""
-    titles = queries.titles_by_key(steps)
+def rows_of(
+    steps: list[Step], *, viewer_id: int | None, titles: dict[UUID, dict[str, str]] | None = None
+) -> list[dict[str, Any]]:
+    """Steps of several journeys, each saying whose it is; one query for what they wait for, unless the
+    `titles` are there already."""
+    titles = queries.titles_by_key(steps) if titles is None else titles
     rows = []
     for each in steps:
         departure = each.journey.departure

@@ -188,7 +188,7 @@ def _capabilities(found: System, here: Any) -> list[dict[str, str]]:
     for name, words in CAPABILITY_WORDS.items():
         if name in here:
             undone = UNDONE[here[name]] if here[name] is not None else ""
-            rows.append({"mark": "accepted", "words": words, "more": undone})
+            rows.append({"mark": "attested", "words": words, "more": undone})
         else:
             why = "turned off here" if name in can else "this connector cannot"
             rows.append({"mark": "manual", "words": words, "more": f"{why}: a person does it"})

@@ -66,7 +66,7 @@ def test_access_is_planned_approved_by_a_person_cut_and_read_back(
 
     refused = it.post(f"{path}/approve")
     assert (refused.status_code, refused.json()["code"]) == (403, "second_person_needed")
-    assert refused.json()["approve_at"].endswith(f"/departures/{journey['id']}/")
+    assert refused.json()["approve_at"].endswith(f"/departures/{journey['id']}/access/")
     assert it.post(f"{path}/apply").json()["code"] == "not_approved"
 
     departure = Departure.objects.get(pk=journey["id"])

@@ -91,6 +91,7 @@ def test_templates_are_listed_shown_and_checked(hr: Api, firm: dict) -> None:
 
 def test_text_that_no_database_keeps_is_refused_at_the_door(hr: Api) -> None:
     assert hr.get("/people?search=%00").json()["code"] == "text_unreadable"
+    assert hr.get("/templates/%00").status_code == 404
     answer = hr.post("/templates/check", {"source": "a\0b"})
     assert (answer.status_code, answer.json()["code"]) == (400, "text_unreadable")
     broken = hr.raw("post", "/templates/check", {"data": b"{", "content_type": "application/json"})

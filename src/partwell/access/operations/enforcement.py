@@ -49,9 +49,9 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
     """
     departure = Departure.objects.get(pk=departure_id)
     actor = actor or engine_actor(RULE)
+    authorise(actor, "access.enforce", departure)
     if not departure.is_open or now < departure.access_end_at:
         return None
-    authorise(actor, "access.enforce", departure)
     lock(departure)
     latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
@@ -82,10 +82,10 @@ def _covers_everything(plan: Plan) -> bool:
 def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -> Alert | None:
     """Raise that access ends soon and no plan is approved; None when there is no need to."""
     departure = Departure.objects.get(pk=departure_id)
-    if not departure.is_open:
-        return None
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
+    if not departure.is_open:
+        return None
     latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:
         resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)

@@ -121,11 +121,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='step',
-            index=models.Index(fields=['owner', 'state', 'due_at'], name='step_mine_by_due'),
+            index=models.Index(fields=['owner', 'state', 'due_at', 'id'], name='step_mine_by_due'),
         ),
         migrations.AddIndex(
             model_name='step',
-            index=models.Index(fields=['queue', 'state', 'due_at'], name='step_queue_by_due'),
+            index=models.Index(fields=['queue', 'state', 'due_at', 'id'], name='step_queue_by_due'),
         ),
         migrations.AddIndex(
             model_name='step',

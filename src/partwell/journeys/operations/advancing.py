@@ -31,9 +31,8 @@ def advance(*, departure_id: UUID, now: datetime) -> list[str]:
     Runs after each poke, any number of times: it reads the present state and is finished when nothing
     is left to settle.
     """
-    departure = Departure.objects.filter(
-        pk=departure_id, state=DepartureState.ACTIVE, journey__isnull=False
-    ).first()
+    running = Departure.objects.filter(pk=departure_id, state=DepartureState.ACTIVE)
+    departure = running.filter(journey__isnull=False).first()
     if departure is None:
         return []
     departure = lock_departure(departure)

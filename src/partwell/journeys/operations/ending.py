@@ -42,8 +42,8 @@ class Withdrawal:
 
 def obstacles(departure: Departure) -> list[Obstacle]:
     """All that keeps the journey from closing: required steps still pending, accounts still alive."""
-    steps = departure.journey.steps.filter(state__in=PENDING, is_required=True).only("key", "title", "phase")
-    found = [Obstacle("step", step.title, step.key) for step in steps]
+    steps = departure.journey.steps.filter(state__in=PENDING, is_required=True).values_list("title", "key")
+    found = [Obstacle("step", title, key) for title, key in steps]
     found += [
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]

@@ -1,0 +1,294 @@
+"""How each operation of the matrix is called for real, with arguments that are valid.
+
+A call may end in a refusal of the domain that comes after the question who may do it (`REACHED`): it
+proves as well as a success that the actor was let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+from partwell.access import queries as access_queries
+from partwell.access.models import AccountRecord, Plan, System
+from partwell.access.operations import (
+    apply_plan,
+    approve_plan,
+    attest_account,
+    link_accounts,
+    make_plan,
+    mark_impossible,
+    restore_plan,
+)
+from partwell.access.operations.enforcement import enforce_access_end, escalate
+from partwell.access.operations.systems import add_system, test_system
+from partwell.access.operations.verification import verify_plan
+from partwell.closure import operations as closure
+from partwell.closure import queries as closure_queries
+from partwell.closure.audiences import Audience
+from partwell.departures import guests
+from partwell.departures.models import Departure, GuestLink, Notice, Participant
+from partwell.departures.participation import add_participant, remove_participant
+from partwell.documents.models import StoredFile
+from partwell.evidence.models import Event
+from partwell.evidence.operations import departure_scope
+from partwell.journeys import queries, template_queries
+from partwell.journeys.intake import Intake
+from partwell.journeys.models import Step
+from partwell.journeys.operations import ending, moving, starting, steps
+from partwell.journeys.template_operations import publish_template
+from partwell.people import exports, operations, token_operations
+from partwell.people import queries as people_queries
+from partwell.people.actors import Actor, console_actor
+from partwell.people.models import ApiToken, Installation, User
+from tests.authorisation_stage import ACCESS_ENDED, Scene
+from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
+
+Call = Callable[[Actor, Scene | None, str], Any]
+
+# Refusals that an operation raises only after it let the actor through.
+REACHED = {
+    "access.restore": {"nothing_to_restore"},
+    "access.link": {"nothing_ambiguous"},
+    "evidence.export": {"nothing_signed", "wrong_audience"},
+    "roles.revoke": {"last_admin"},
+}
+
+
+def _departure(scene: Scene | None) -> Departure:
+    assert scene is not None
+    return Departure.objects.select_related("journey__template", "person", "client").get(
+        pk=scene.departure.pk
+    )
+
+
+def _step(scene: Scene | None, key: str) -> Step:
+    return Step.objects.select_related("journey__departure").get(journey_id=_departure(scene).pk, key=key)
+
+
+def _ready(scene: Scene | None, key: str, **fields: Any) -> Step:
+    """The step as the operation needs it, whatever state the departure is in."""
+    step = _step(scene, key)
+    Step.objects.filter(pk=step.pk).update(**fields)
+    return _step(scene, key)
+
+
+def _plan(scene: Scene | None, **fields: Any) -> Plan:
+    given = {"version": 1, "checksum": "c" * 64, "made_at": NOW, "made_by": "stage", "requested_by_id": 0}
+    return Plan.objects.create(departure=_departure(scene), **(given | fields))
+
+
+def _account(scene: Scene | None) -> AccountRecord:
+    system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
+    return AccountRecord.objects.create(
+        departure=_departure(scene), system=system, external_id="a", login="a", state="manual"
+    )
+
+
+def _token_of(actor: Actor) -> int:
+    user = User.objects.filter(pk=actor.user_id or 0).first() or User.objects.order_by("pk").first()
+    assert user is not None
+    return ApiToken.objects.create(
+        user=user, name="t", hint="pw_", secret_sha256=uuid4().hex, scopes=["read"], created_at=NOW,
+        created_by="stage", expires_at=NOW + timedelta(days=1),
+    ).pk  # fmt: skip
+
+
+def _grantee() -> str:
+    return make_person(f"Grantee {uuid4().hex[:8]}").email
+
+
+def _revocable() -> str:
+    email = _grantee()
+    operations.grant_role(email=email, role="finance", actor=console_actor(), now=NOW)
+    return email
+
+
+def _notice() -> Notice:
+    return Notice.objects.create(
+        subject_name="Somebody", scenario="small", notice_date=NOW.date(), last_working_date=LAST_DAY,
+        given_by="stage", given_at=NOW,
+    )  # fmt: skip
+
+
+def _link(scene: Scene | None) -> GuestLink:
+    found = GuestLink.objects.filter(departure=_departure(scene)).first()
+    assert found is not None
+    return found
+
+
+def _part(scene: Scene | None) -> Participant:
+    user = User.objects.create_user(f"{uuid4().hex}@players.example")
+    return Participant.objects.create(departure=_departure(scene), user=user, capacity="legal", added_at=NOW)
+
+
+def _first_run(actor: Actor) -> None:
+    Installation.objects.all().delete()
+    operations.initialise(company="Harbour & Vale", practice=False, actor=actor, now=NOW)
+
+
+def _event(scene: Scene | None) -> Event:
+    found = Event.objects.filter(scope=departure_scope(_departure(scene).pk)).first()
+    assert found is not None
+    return found
+
+
+def _file() -> StoredFile:
+    return StoredFile.objects.create(
+        name="a.pdf",
+        media_type="application/pdf",
+        size=1,
+        sha256=uuid4().hex * 2,
+        stored_at=NOW,
+        stored_by="x",
+    )
+
+
+def _closable(scene: Scene | None) -> Departure:
+    Step.objects.filter(journey_id=_departure(scene).pk).update(state="done", waits_for=[])
+    return _departure(scene)
+
+
+def _asked_to_override(scene: Scene | None) -> Departure:
+    departure = _departure(scene)
+    departure.journey.override_reason, departure.journey.override_by_id = "Nothing else is left", 0
+    departure.journey.save()
+    return departure
+
+
+def _starts(actor: Actor, _scene: Scene | None, _key: str) -> Any:
+    return starting.start(template_id="small", intake=_intake(), actor=actor, now=NOW)
+
+
+def _intake() -> Intake:
+    return Intake(
+        person=make_person(f"New {uuid4().hex[:8]}"), last_working_date=LAST_DAY, notice_date=NOW.date()
+    )
+
+
+PEOPLE = b"email,name\nnew.hand@harbour.example,New Hand\n"
+CLIENTS = b"client_ref,name\nC1,Northwind\n"
+CONTRACTS = b"client_ref,title,start_date,end_date\n"
+SYSTEM = {"name": "by-hand", "connector": "manual", "settings": {}}
+OTHER_TEMPLATE = SMALL_TEMPLATE.replace("id: small", "id: another", 1)
+REASON = "This is a reason that is long enough."
+
+CALLS: dict[str, Call] = {
+    # Offices
+    "people.view": lambda a, s, k: people_queries.list_people(actor=a),
+    "people.import": lambda a, s, k: operations.import_people(data=PEOPLE, actor=a, now=NOW),
+    "people.export": lambda a, s, k: exports.export_people(actor=a, now=NOW),
+    "clients.view": lambda a, s, k: people_queries.list_clients(actor=a),
+    "clients.import": lambda a, s, k: operations.import_clients(data=CLIENTS, actor=a, now=NOW),
+    "clients.export": lambda a, s, k: exports.export_clients(actor=a, now=NOW),
+    "contracts.import": lambda a, s, k: operations.import_contracts(data=CONTRACTS, actor=a, now=NOW),
+    "contracts.export": lambda a, s, k: exports.export_contracts(actor=a, now=NOW),
+    "roles.grant": lambda a, s, k: operations.grant_role(email=_grantee(), role="finance", actor=a, now=NOW),
+    "roles.revoke": lambda a, s, k: operations.revoke_role(
+        email=_revocable(), role="finance", actor=a, now=NOW
+    ),
+    "tokens.create": lambda a, s, k: token_operations.create_token(
+        scopes=["read"], email="" if a.user_id else _revocable(), actor=a, now=NOW
+    ),
+    "tokens.revoke": lambda a, s, k: token_operations.revoke_token(token_id=_token_of(a), actor=a, now=NOW),
+    "templates.view": lambda a, s, k: template_queries.list_templates(actor=a),
+    "templates.publish": lambda a, s, k: publish_template(text=OTHER_TEMPLATE, actor=a, now=NOW),
+    "journeys.start": _starts,
+    "notices.give": lambda a, s, k: starting.give_notice(
+        template_id="small", intake=_intake(), actor=a, now=NOW
+    ),
+    "notices.settle": lambda a, s, k: starting.settle_notice(
+        notice=_notice(), journey=None, actor=a, now=NOW
+    ),
+    "systems.add": lambda a, s, k: add_system(description=SYSTEM, actor=a, now=NOW),
+    "systems.test": lambda a, s, k: test_system(
+        system=System(name="by-hand", title="By hand", connector="manual", created_at=NOW), actor=a, now=NOW
+    ),
+    "evidence.verify": lambda a, s, k: closure_queries.verify_record(actor=a, now=NOW),
+    "installation.initialise": lambda a, s, k: _first_run(a),
+    # Departures
+    "journeys.view": lambda a, s, k: queries.get_departure(a, _departure(s).pk),
+    "journeys.edit": lambda a, s, k: moving.edit(
+        departure=_departure(s), changes={"jurisdiction": "FR"}, actor=a, now=NOW
+    ),
+    "journeys.move": lambda a, s, k: moving.move(
+        departure=_departure(s), last_working_date=date(2026, 12, 4), actor=a, now=NOW
+    ),
+    "journeys.withdraw": lambda a, s, k: ending.withdraw(
+        departure=_departure(s), reason=REASON, actor=a, now=NOW
+    ),
+    "journeys.close": lambda a, s, k: ending.close(departure=_closable(s), actor=a, now=NOW),
+    "journeys.request_override": lambda a, s, k: ending.request_override(
+        departure=_departure(s), reason=REASON, actor=a, now=NOW
+    ),
+    "journeys.approve_override": lambda a, s, k: ending.approve_override(
+        departure=_asked_to_override(s), actor=a, now=NOW
+    ),
+    "participants.add": lambda a, s, k: add_participant(
+        departure=_departure(s),
+        user=User.objects.get(email="stranger@players.example"),
+        capacity="legal",
+        actor=a,
+        now=NOW,
+    ),
+    "participants.remove": lambda a, s, k: remove_participant(participant=_part(s), actor=a, now=NOW),
+    # Steps
+    "steps.complete": lambda a, s, k: steps.complete_step(
+        step=_ready(s, k, state="open", waits_for=[], evidence="none"), actor=a, now=NOW
+    ),
+    "steps.undo": lambda a, s, k: steps.undo_step(step=_ready(s, k, state="done"), actor=a, now=NOW),
+    "steps.skip": lambda a, s, k: steps.skip_step(
+        step=_ready(s, k, state="open", waits_for=[]), reason=REASON, actor=a, now=NOW
+    ),
+    "steps.reassign": lambda a, s, k: steps.reassign_step(
+        step=_ready(s, k, role="hr"), to=User.objects.get(email="stranger@players.example"), actor=a, now=NOW
+    ),
+    "steps.claim": lambda a, s, k: steps.claim_step(
+        step=_ready(s, k, owner=None, queue="hr", state="open"), actor=a, now=NOW
+    ),
+    "steps.comment": lambda a, s, k: steps.comment_on_step(step=_step(s, k), text="Word", actor=a, now=NOW),
+    "steps.attach": lambda a, s, k: steps.attach_file(step=_step(s, k), file=_file(), actor=a, now=NOW),
+    "steps.add": lambda a, s, k: steps.add_step(
+        departure=_departure(s),
+        title="One more",
+        phase=1,
+        due_at=NOW,
+        owner=User.objects.get(email="stranger@players.example"),
+        actor=a,
+        now=NOW,
+    ),
+    # Access
+    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a),
+    "access.plan": lambda a, s, k: make_plan(departure=_departure(s), actor=a, now=NOW),
+    "access.approve": lambda a, s, k: approve_plan(plan=_plan(s), checksum="c" * 64, actor=a, now=NOW),
+    "access.apply": lambda a, s, k: apply_plan(
+        plan=_plan(s, state="approved", approved_at=NOW, approved_by="stage"), actor=a, now=NOW
+    ),
+    "access.enforce": lambda a, s, k: enforce_access_end(
+        departure_id=_departure(s).pk, now=ACCESS_ENDED, actor=a
+    ),
+    "access.escalate": lambda a, s, k: escalate(departure_id=_departure(s).pk, now=NOW, actor=a),
+    "access.verify": lambda a, s, k: verify_plan(departure=_departure(s), actor=a, now=NOW),
+    "access.restore": lambda a, s, k: restore_plan(departure=_departure(s), actor=a, now=NOW),
+    "access.attest": lambda a, s, k: attest_account(account=_account(s), note=REASON, actor=a, now=NOW),
+    "access.mark_impossible": lambda a, s, k: mark_impossible(
+        account=_account(s), reason=REASON, actor=a, now=NOW
+    ),
+    "access.link": lambda a, s, k: link_accounts(
+        departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW
+    ),
+    # Evidence and guests
+    "evidence.view": lambda a, s, k: closure_queries.departure_events(departure=_departure(s), actor=a),
+    "evidence.export": lambda a, s, k: closure.read_pack(
+        departure=_departure(s), audience=Audience.LEAVER, actor=a, now=NOW
+    ),
+    "evidence.erase": lambda a, s, k: closure.erase_field(
+        departure=_departure(s), event_id=_event(s).pk, names=["actor"], basis="asked for", actor=a, now=NOW
+    ),
+    "guests.invite": lambda a, s, k: guests.invite(
+        departure=_departure(s), email="x@outside.example", actor=a, now=NOW
+    ),
+    "guests.revoke": lambda a, s, k: guests.revoke(link=_link(s), actor=a, now=NOW),
+}

@@ -1,0 +1,105 @@
+"""Pages ask the database a fixed number of questions, however many journeys there are.
+
+Counted are whole requests through the test client: session, sign-in and frame included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from benchmarks.firm import template_text
+from partwell.departures.models import Departure, Participant
+from partwell.journeys.models import Journey, Step
+from partwell.people.actors import actor_for_user
+from partwell.people.models import Installation, Person
+from partwell.people.roles import Role
+from tests.factories import NOW, make_client, make_holder, make_person, publish, start_journey
+
+pytestmark = pytest.mark.django_db
+
+# What each page asks today; what is promised (10 and 15) stands in benchmarks/pages.py, which measures it.
+BUDGETS = {
+    "departures": ("/departures/", 11),
+    "home": ("/", 18),
+    "a journey of 60 steps": ("/departures/{departure}/", 20),
+    "a step": ("/departures/{departure}/steps/step-1/", 16),
+    "my steps": ("/steps/", 12),
+    "finding": ("/find/?q=leaver", 12),
+}
+MORE = 300
+
+
+@pytest.fixture
+def firm() -> tuple[Client, Journey]:
+    """HR signed in, and one journey of 60 steps that they started."""
+    Installation.objects.create(company_name="Harbour & Vale", initialised_at=NOW)
+    hr = make_holder(Role.HR, "Amara Osei")
+    make_holder(Role.IT_SECURITY, "Tomasz Wrona")
+    manager = make_person("Joon-ho Park")
+    make_client()
+    publish(template_text("sixty", 60))
+    journey = start_journey(
+        make_person("Leaver One", manager=manager), template="sixty", actor=actor_for_user(hr), reason="pay"
+    )
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(hr)
+    return browser, journey
+
+
+@pytest.mark.parametrize("page", BUDGETS)
+def test_a_page_keeps_its_budget_with_one_journey_and_with_three_hundred(
+    page: str, firm: tuple[Client, Journey]
+) -> None:
+    browser, journey = firm
+    address, budget = BUDGETS[page]
+    ask = _asking(browser, address.format(departure=journey.pk))
+    few = ask()
+    assert few <= budget
+    _more_like(journey)
+    many = ask()
+    assert many <= budget, f"{few} queries with one journey, {many} with {MORE + 1}"
+
+
+def _asking(browser: Client, address: str) -> Callable[[], int]:
+    def ask() -> int:
+        assert browser.get(address).status_code == 200
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(address)
+            return len(captured)
+
+    return ask
+
+
+def _more_like(journey: Journey) -> None:
+    """Three hundred journeys with the same steps and participants, each of somebody else."""
+    steps, parts = list(journey.steps.all()), list(journey.departure.participants.all())
+    Person.objects.bulk_create(
+        Person(name=f"Leaver {n}", email=f"leaver{n}@firm.example", name_folded=f"leaver {n}")
+        for n in range(MORE)
+    )
+    made: dict[Any, list[Any]] = {Departure: [], Journey: [], Step: [], Participant: []}
+    for person in Person.objects.filter(email__endswith="@firm.example"):
+        departure = _twin(journey.departure, uuid4(), person=person, subject_name=person.name)
+        made[Departure].append(departure)
+        made[Journey].append(_twin(journey, departure.pk, departure=departure))
+        made[Step] += [_twin(step, uuid4(), journey_id=departure.pk) for step in steps]
+        made[Participant] += [_twin(part, None, departure=departure) for part in parts]
+    for model, rows in made.items():
+        model._base_manager.bulk_create(rows, batch_size=2000)
+
+
+def _twin(row: Any, pk: Any, **changes: Any) -> Any:
+    twin = copy(row)
+    twin._state = copy(row._state)
+    twin._state.fields_cache, twin._state.adding, twin.pk = {}, True, pk
+    for name, value in changes.items():
+        setattr(twin, name, value)
+    return twin

@@ -1,0 +1,211 @@
+"""IT/security plans, a second person approves, the systems are cut, and what failed is not green."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.db import connections
+from playwright.sync_api import BrowserContext, Page, expect
+
+from partwell import clock
+from partwell.access import questions
+from partwell.access.models import Question
+from partwell.connectors.fake.store import FakeStore
+from partwell.people.models import RoleGrant, User
+from partwell.people.roles import Role
+from tests import access_world
+from tests.access_world import ADA, World
+from tests.factories import make_person, publish, start_journey
+from tests.stories.conftest import Trouble
+from tests.stories.test_signing_in import code_now
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RITA, OTTO = "rita@hv.example", "otto@hv.example"
+
+
+@pytest.fixture
+def world(make_user: Callable[..., User], tmp_path: Path) -> World:
+    """Marit leaves; Rita and Otto are IT/security; three practice systems, and one by hand."""
+    for email, name in ((RITA, "Rita Holm"), (OTTO, "Otto Brandt")):
+        grant(make_user(email, name), Role.IT_SECURITY)
+    publish()
+    journey = start_journey(make_person("Marit Lindqvist", email=ADA), now=clock.now())
+    users = {user.name: access_world.actor_for_user(user, is_fresh=True) for user in User.objects.all()}
+    return World(
+        store=FakeStore(tmp_path / "practice.sqlite3"),
+        departure=journey.departure,
+        requester=users["Rita Holm"],
+        approver=users["Otto Brandt"],
+        console=access_world.console_actor(),
+    )
+
+
+def grant(user: User, role: Role) -> None:
+    RoleGrant.objects.create(user=user, role=role, granted_at=clock.now(), granted_by="tests")
+
+
+def in_worker(work: Callable[[], object]) -> None:
+    """Do what a worker does where a worker does it: in a thread without the browser's event loop."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+def answer_questions() -> None:
+    """Play the worker: answer everything that pages have asked."""
+
+    def answer_all() -> None:
+        for pk in Question.objects.filter(state="open").values_list("pk", flat=True):
+            questions.answer(str(pk))
+
+    in_worker(answer_all)
+
+
+def address(world: World) -> str:
+    return f"/departures/{world.departure.pk}/access/"
+
+
+def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
+    world: World,
+    sign_in: Callable[..., Page],
+    open_context: Callable[[], BrowserContext],
+    axe: Callable[[Page, str], None],
+    trouble: Trouble,
+) -> None:
+    trouble.expected.append("422")
+    world.add_system("directory", sla_class="critical")
+    world.add_system("crm", sla_class="high")
+    world.add_system("wiki", accounts=0)
+    world.add_system("payroll", sla_class="high")
+    world.store.set_mode("crm", "lies")
+    rita = sign_in(RITA)
+    rita.goto(address(world))
+    expect(rita.get_by_text("Nobody has been asked yet")).to_be_visible()
+    axe(rita, "access-none")
+    rita.get_by_role("button", name="Make a plan").click()
+    expect(rita.get_by_text("Asking 4 systems what they have")).to_be_visible()
+    axe(rita, "access-asking")
+    answer_questions()
+    # The page reads itself again as soon as the answers are there.
+    expect(rita.get_by_role("rowheader", name="Directory ada")).to_be_visible()
+    expect(rita.get_by_text("nothing found: Wiki. Not found is not proof")).to_be_visible()
+    expect(rita.get_by_text("You asked for this plan yourself")).to_be_visible()
+    expect(rita.get_by_role("button", name="Approve in")).to_have_count(0)
+    axe(rita, "access-plan-requester")
+
+    otto = sign_in(OTTO, open_context().new_page())
+    secret = generate_totp_secret()
+    TOTP.activate(User.objects.get(email=OTTO), secret)
+    otto.goto(address(world))
+    axe(otto, "access-plan-approver")
+    approve = otto.get_by_role("button", name="Approve in 3 systems")
+    expect(approve).to_be_disabled()
+    word = otto.get_by_label("Type LINDQVIST to confirm")
+    word.fill("holm")
+    expect(approve).to_be_disabled()
+    word.fill("lindqvist")
+    word.press("Enter")
+    # His sign-in proved no second factor: it is asked for, and he comes back to read the page once more.
+    otto.get_by_label("code").fill(code_now(secret))
+    otto.get_by_role("button", name="Confirm").click()
+    expect(otto.get_by_role("heading", level=1)).to_have_text("Revoke all access: Marit Lindqvist")
+    otto.get_by_label("Type LINDQVIST to confirm").fill("Lindqvist")
+    otto.get_by_role("button", name="Approve in 3 systems").click()
+    expect(otto.get_by_role("status").first).to_contain_text("Nothing has been cut yet")
+    expect(otto.get_by_text("Approved by Otto Brandt")).to_be_visible()
+    axe(otto, "access-approved")
+
+    otto.get_by_role("button", name="Cut access now in 3 systems").click()
+    expect(otto.get_by_role("heading", name="0 of 3 accounts are proven closed")).to_be_visible()
+    axe(otto, "access-begun")
+    in_worker(world.run)
+    expect(otto.get_by_role("heading", name="2 of 3 accounts are proven closed")).to_be_visible()
+    expect(otto.get_by_text("One needs you.").first).to_be_visible()
+    failed = otto.get_by_role("row", name="Crm ada")
+    expect(failed.get_by_text("Failed: block sign-in")).to_be_visible()
+    expect(failed.locator("[data-state=failed]").first).to_be_visible()
+    expect(failed.locator(".pw-pips[data-n='3']")).to_have_count(0)
+    expect(otto.get_by_text("reading back shows: sign-in is open")).to_be_visible()
+    axe(otto, "access-cut")
+
+    world.store.set_mode("crm", "ok")
+    otto.get_by_role("button", name="Try again what failed").click()
+    in_worker(world.run)
+    expect(otto.get_by_role("heading", name="3 of 3 accounts are proven closed")).to_be_visible()
+    otto.get_by_role("link", name="Restore…").click()
+    expect(otto.get_by_role("row", name="Directory").filter(has_text="End sessions")).to_contain_text("No")
+    axe(otto, "access-restore")
+    assert world.effects("directory")
+
+
+def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("crm", accounts=2)
+    world.add_system("door", connector="manual-nothing", accounts=0, settings={})
+    in_worker(world.plan)
+    page = sign_in(RITA)
+    page.goto(address(world))
+    axe(page, "access-unclear")
+    page.get_by_role("checkbox", name="ada").first.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="These are theirs").press("Enter")
+    expect(page.get_by_text("Kept: 1 account in Crm.")).to_be_visible()
+    page.get_by_role("link", name="Attest… the system itself in Door").press("Enter")
+    page.get_by_label("How do you know?").fill("Badge 417 is in my drawer.")
+    axe(page, "access-attest")
+    page.get_by_role("button", name="Attest it").press("Enter")
+    row = page.get_by_role("row", name="Door the system itself")
+    expect(row.locator("[data-state=attested]").first).to_be_visible()
+
+
+def test_the_first_page_of_access_lists_who_needs_it(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("crm")
+    in_worker(world.plan)
+    page = sign_in(OTTO)
+    page.goto("/access/")
+    row = page.get_by_role("row", name="Marit Lindqvist")
+    expect(row).to_contain_text("Needs approval")
+    axe(page, "access-overview")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Revoke all access: Marit Lindqvist")
+
+
+def test_a_system_is_connected_tested_and_shown_without_its_secret(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None], trouble: Trouble
+) -> None:
+    trouble.expected.append("422")
+    page = sign_in(RITA)
+    page.goto("/systems/")
+    axe(page, "systems-empty")
+    page.get_by_role("link", name="Connect a system").first.click()
+    page.get_by_role("textbox", name="Description").fill("name: crm\nconnector: nothing-like-it\n")
+    page.get_by_role("button", name="Connect it").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is no connector")
+    axe(page, "systems-add")
+    page.get_by_role("textbox", name="Description").fill(
+        "name: crm\ntitle: Customer base\nconnector: fake\nsla: critical\n"
+        f"settings:\n  store: {world.store.path}\n"
+    )
+    page.get_by_role("button", name="Connect it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Customer base")
+    expect(page.get_by_text("Never tested")).to_be_visible()
+    page.get_by_role("button", name="Test it").click()
+    expect(page.get_by_text("Asking Customer base…")).to_be_visible()
+    answer_questions()
+    expect(page.get_by_text("Answers: 0 accounts can be read.")).to_be_visible()
+    axe(page, "systems-one")
+    page.goto("/systems/")
+    axe(page, "systems-list")
