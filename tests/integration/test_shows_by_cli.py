@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from tests.console import Console
+from tests.factories import SMALL_TEMPLATE
 from tests.servers.samba import SambaServer
 from tests.servers.scim import ScimServer
 from tests.servers.slapd import SlapdServer
@@ -31,6 +32,7 @@ from tests.shows import (
     LUCIA,
     MARIT,
     NOOR,
+    PEOPLE,
     SECRETS,
     TOMAS,
     Accounts,
@@ -238,6 +240,37 @@ def verified_alone(verifier: Path, pack: Path) -> int:
     return subprocess.run(
         [sys.executable, "-I", "-S", str(verifier), str(pack)], capture_output=True, check=False
     ).returncode
+
+
+def test_registers_templates_roles_and_tokens_in_the_words_that_others_rely_on(
+    console: Console, tmp_path: Path
+) -> None:
+    assert console.cold("init", "--practice").out == ""
+    people, template = tmp_path / "people.csv", tmp_path / "template.yaml"
+    people.write_text(PEOPLE)
+    assert console.ask("people", "import", str(people), "--dry-run")["created"] == PEOPLE.count("\n") - 1
+    assert console.ask("people", "import", str(people))["created"] == PEOPLE.count("\n") - 1
+    assert console.ask("people", "import", str(people))["unchanged"] == PEOPLE.count("\n") - 1
+    people.write_text("email,name\nno address,Ada\n")
+    refused = console.ask("people", "import", str(people), expect=1)
+    assert (refused["error"]["field"], refused["bad_lines"][0]["line"]) == ("email", 2)
+
+    assert console.refused("roles", "grant", AMARA, "boss")["field"] == "role"
+    granted = console.ask("roles", "grant", AMARA, "hr", "--department", "Platform")
+    assert (granted["email"], granted["role"], granted["department"]) == (AMARA, "hr", "Platform")
+    assert console.refused("roles", "grant", INES, "hr", "--as", AMARA, code=3)["code"] == "not_allowed"
+
+    listed = {row["id"] for row in console.ask("templates", "list")["items"]}
+    assert {"staff-resignation", "staff-dismissal-for-cause", "client-contract-expiry"} <= listed
+    shown = console.ask("templates", "show", "staff-resignation")
+    assert {step["phase"] for step in shown["steps"]} == set(range(1, 11))
+    template.write_text("id: broken\nsteps: []\n")
+    assert console.refused("templates", "check", str(template))["code"] == "template_broken"
+    template.write_text(SMALL_TEMPLATE)
+    assert console.ask("templates", "check", str(template)) == {"items": [], "next": None}
+
+    assert len(console.ask("tokens", "create", "--scope", "read", "--email", AMARA)["token"]) > 30
+    assert console.refused("tokens", "create", "--scope", "everything", "--email", AMARA)["field"] == "scopes"
 
 
 def test_a_clients_contract_ends_with_systems_that_only_people_can_see(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -17,6 +16,7 @@ from partwell.documents.operations import store_file
 from partwell.journeys import queries
 from partwell.journeys.models import Step
 from partwell.journeys.operations import steps as operations
+from partwell.people.actors import Actor
 from partwell.refusals import NotFound
 
 app = typer.Typer(help="The steps of a journey.", no_args_is_help=True)
@@ -104,18 +104,21 @@ def undo(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJs
 
 
 def _step(journey_id: str, key: str, as_email: str | None) -> Step:
-    actor = acting(as_email)
-    # The inside does not exist for the one who leaves, and their own steps do: the operation says which.
-    own = Departure.objects.filter(person_id=actor.person_id, pk=_uuid(journey_id)).first()
-    departure = own if own is not None and actor.person_id else find(journey_id, actor)
+    departure = _departure(journey_id, acting(as_email))
     step = departure.journey.steps.filter(key=key).first()
     if step is None:
         raise NotFound("step")
     return step
 
 
-def _uuid(text: str) -> UUID | None:
+def _departure(journey_id: str, actor: Actor) -> Departure:
+    """The departure, for the one who leaves as well: the inside does not exist for them, their own steps do,
+    and the operation knows which those are."""
     try:
-        return UUID(text.strip())
-    except ValueError:
-        return None
+        return find(journey_id, actor)
+    except NotFound:
+        own = Departure.objects.filter(person_id=actor.person_id) if actor.person_id else []
+        for departure in own:
+            if str(departure.pk) == journey_id.strip().lower():
+                return departure
+        raise
