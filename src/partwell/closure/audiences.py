@@ -120,8 +120,8 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("role.granted", "role.revoked", "token.created", "token.revoked"),
         *("user.created", "user.invitation_accepted"),
         *("system.added", "system.asked", "system.tested"),
-        *("template.published", "file.stored", "evidence.key_made", "demo.built"),
-        *("installation.initialised", "installation.changed"),
+        *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
+        "installation.changed",
     }
 )
 

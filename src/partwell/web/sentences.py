@@ -188,8 +188,8 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     ),
     "demo.built": ("accepted", lambda who, f: f"{who} built the practice installation"),
     "installation.changed": ("accepted", lambda who, f: f"{who} changed the settings of {f['company']}"),
-    "participant.added": ("accepted", lambda who, f: f"{who} let {f['user']} in as {f['part']}"),
-    "participant.removed": ("accepted", lambda who, f: f"{who} took {f['user']} out as {f['part']}"),
+    "participant.added": ("accepted", lambda who, f: f"{who} let {f['user']} take part: {f['part']}"),
+    "participant.removed": ("accepted", lambda who, f: f"{who} took {f['user']} out: {f['part']}"),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""
