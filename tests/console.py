@@ -132,6 +132,8 @@ def _serve() -> None:
     for module in pkgutil.iter_modules(partwell.cli.__path__):
         if module.name != "__main__":
             importlib.import_module(f"partwell.cli.{module.name}")
+    import dbos  # noqa: F401 - commands import it when they first need it, which takes a second each time
+
     for line in sys.stdin:
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             child = os.fork()

@@ -48,7 +48,7 @@ ROLES = {
     LENA: "legal",
     NOOR: "account_manager",
 }
-# Who plays a step's role in these stories; the leaving side is the leaver, or whoever acts for a client.
+# Who plays a step's role in these stories.
 PLAYS = {
     "hr": AMARA,
     "it_security": INES,
@@ -179,25 +179,23 @@ def open_steps(console: Console, journey: str, *, kinds: tuple[str, ...] = ("tas
     return [step for step in steps if step["state"] == "open" and step["kind"] in kinds]
 
 
-def complete(console: Console, journey: str, step: dict[str, Any], letter: Path, *, leaver: str) -> Any:
-    """Complete a step in the part of whoever has its role, with the evidence that it asks for."""
+def complete(console: Console, journey: str, step: dict[str, Any], letter: Path, who: str) -> Any:
+    """Complete a step in somebody's part (or at the console) with the evidence that it asks for."""
     evidence = {
         "note": ["--note", f"Done: {step['title']}."],
         "file": ["--file", str(letter)],
         "link": ["--link", "https://files.firm.test/record"],
     }.get(step["evidence"], [])
-    who = PLAYS.get(step["role"], leaver)
     played = ["--as", who] if who else []
     if step["role"] == "finance":  # two hold that role, so its steps wait in a queue
         assert console.ask("steps", "claim", journey, step["key"], *played)["owner"] == "Fritz Keller"
     return console.ask("steps", "complete", journey, step["key"], *evidence, *played)
 
 
-def complete_all(console: Console, journey: str, letter: Path, *, leaver: str = "") -> int:
-    """Complete every step that a person completes, until none is open; how many that were."""
-    done = 0
+def complete_all(console: Console, journey: str, letter: Path, **plays: str) -> None:
+    """Complete every step that a person completes, until none is open. `plays` says who has which role,
+    beside `PLAYS`; the console does the steps of a leaving side that has no account here."""
     while steps := open_steps(console, journey):
         for step in steps:
-            assert complete(console, journey, step, letter, leaver=leaver)["state"] == "done"
-            done += 1
-    return done
+            who = {**PLAYS, **plays}.get(step["role"], "")
+            assert complete(console, journey, step, letter, who)["state"] == "done"

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from tests.console import Console
+from tests.factories import SMALL_TEMPLATE
 from tests.servers.samba import SambaServer
 from tests.servers.scim import ScimServer
 from tests.servers.slapd import SlapdServer
@@ -31,6 +32,7 @@ from tests.shows import (
     LUCIA,
     MARIT,
     NOOR,
+    PEOPLE,
     SECRETS,
     TOMAS,
     Accounts,
@@ -87,7 +89,7 @@ def test_a_resignation_in_three_real_systems(
 
     journey = notice_is_given(console)
     the_last_day_moves(console, journey)
-    complete_all(console, journey, letter, leaver=MARIT)
+    complete_all(console, journey, letter, departing=MARIT)
     assert blocked_by(console, journey, "set-mailbox-reply") == ["cut-access"]
 
     held_open = marit.open_connection()
@@ -97,7 +99,7 @@ def test_a_resignation_in_three_real_systems(
     assert held_open.extend.standard.who_am_i(), "a connection left open lives on"
     what_no_system_can_show_is_attested(console, journey)
 
-    complete_all(console, journey, letter, leaver=MARIT)
+    complete_all(console, journey, letter, departing=MARIT)
     head = the_journey_closes_with_a_statement(console, journey)
     the_pack_verifies_until_a_byte_is_changed(console, journey, tmp_path / "pack.zip", head)
 
@@ -240,6 +242,37 @@ def verified_alone(verifier: Path, pack: Path) -> int:
     ).returncode
 
 
+def test_registers_templates_roles_and_tokens_in_the_words_that_others_rely_on(
+    console: Console, tmp_path: Path
+) -> None:
+    assert console.cold("init", "--practice").out == ""
+    people, template = tmp_path / "people.csv", tmp_path / "template.yaml"
+    people.write_text(PEOPLE)
+    assert console.ask("people", "import", str(people), "--dry-run")["created"] == PEOPLE.count("\n") - 1
+    assert console.ask("people", "import", str(people))["created"] == PEOPLE.count("\n") - 1
+    assert console.ask("people", "import", str(people))["unchanged"] == PEOPLE.count("\n") - 1
+    people.write_text("email,name\nno address,Ada\n")
+    refused = console.ask("people", "import", str(people), expect=1)
+    assert (refused["error"]["field"], refused["bad_lines"][0]["line"]) == ("email", 2)
+
+    assert console.refused("roles", "grant", AMARA, "boss")["field"] == "role"
+    granted = console.ask("roles", "grant", AMARA, "hr", "--department", "Platform")
+    assert (granted["email"], granted["role"], granted["department"]) == (AMARA, "hr", "Platform")
+    assert console.refused("roles", "grant", INES, "hr", "--as", AMARA, code=3)["code"] == "not_allowed"
+
+    listed = {row["id"] for row in console.ask("templates", "list")["items"]}
+    assert {"staff-resignation", "staff-dismissal-for-cause", "client-contract-expiry"} <= listed
+    shown = console.ask("templates", "show", "staff-resignation")
+    assert {step["phase"] for step in shown["steps"]} == set(range(1, 11))
+    template.write_text("id: broken\nsteps: []\n")
+    assert console.refused("templates", "check", str(template))["code"] == "template_broken"
+    template.write_text(SMALL_TEMPLATE)
+    assert console.ask("templates", "check", str(template)) == {"items": [], "next": None}
+
+    assert len(console.ask("tokens", "create", "--scope", "read", "--email", AMARA)["token"]) > 30
+    assert console.refused("tokens", "create", "--scope", "everything", "--email", AMARA)["field"] == "scopes"
+
+
 def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
     console: Console, letter: Path, tmp_path: Path
 ) -> None:
@@ -252,7 +285,7 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
     begun = console.ask(*start, "--last-day", day(60), "--as", NOOR)
     journey = begun["id"]
     assert (begun["contract_end"], begun["subject"]["name"]) == (day(60), "Brightwater Dental")
-    complete_all(console, journey, letter)
+    complete_all(console, journey, letter, line_manager=EVA)
 
     plan = console.ask("access", "plan", journey, "--as", INES)
     assert {(c["system"], c["account"], c["state"]) for c in plan["changes"]} == {
@@ -267,7 +300,7 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
         "is_settled"
     ]
 
-    complete_all(console, journey, letter)
+    complete_all(console, journey, letter, line_manager=EVA)
     head = the_journey_closes_with_a_statement(console, journey, played_by=NOOR)
     pack = tmp_path / "pack.zip"
     exported = console.ask("evidence", "export", journey, "-o", str(pack), "--audience", "client")

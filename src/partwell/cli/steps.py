@@ -11,10 +11,12 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
+from partwell.departures.models import Departure
 from partwell.documents.operations import store_file
 from partwell.journeys import queries
 from partwell.journeys.models import Step
 from partwell.journeys.operations import steps as operations
+from partwell.people.actors import Actor
 from partwell.refusals import NotFound
 
 app = typer.Typer(help="The steps of a journey.", no_args_is_help=True)
@@ -102,8 +104,21 @@ def undo(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJs
 
 
 def _step(journey_id: str, key: str, as_email: str | None) -> Step:
-    departure = find(journey_id, acting(as_email))
+    departure = _departure(journey_id, acting(as_email))
     step = departure.journey.steps.filter(key=key).first()
     if step is None:
         raise NotFound("step")
     return step
+
+
+def _departure(journey_id: str, actor: Actor) -> Departure:
+    """The departure, for the one who leaves as well: the inside does not exist for them, their own steps do,
+    and the operation knows which those are."""
+    try:
+        return find(journey_id, actor)
+    except NotFound:
+        own = Departure.objects.filter(person_id=actor.person_id) if actor.person_id else []
+        for departure in own:
+            if str(departure.pk) == journey_id.strip().lower():
+                return departure
+        raise
