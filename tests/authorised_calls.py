@@ -193,6 +193,10 @@ CALLS: dict[str, Call] = {
         scopes=["read"], email="" if a.user_id else _revocable(), actor=a, now=NOW
     ),
     "tokens.revoke": lambda a, s, k: token_operations.revoke_token(token_id=_token_of(a), actor=a, now=NOW),
+    "settings.view": lambda a, s, k: people_queries.view_settings(actor=a),
+    "settings.change": lambda a, s, k: operations.change_settings(
+        company="Harbour & Vale", country="DE", timezone="Europe/Berlin", actor=a, now=NOW
+    ),
     "templates.view": lambda a, s, k: template_queries.list_templates(actor=a),
     "templates.publish": lambda a, s, k: publish_template(text=OTHER_TEMPLATE, actor=a, now=NOW),
     "journeys.start": _starts,

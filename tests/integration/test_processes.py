@@ -83,7 +83,15 @@ class Installation:
         return found
 
     def pid_of(self, word: str) -> int:
-        return next(pid for pid, command in self.pids().items() if word in command)
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found[:] = [pid for pid, command in self.pids().items() if word in command]
+            return bool(found)
+
+        # Between a death and the restart there is none for a moment.
+        until(is_there, seconds=START, what=f"a process of {word} runs")
+        return found[0]
 
     def said(self) -> str:
         return (self.folder / "stderr").read_text()

@@ -27,6 +27,13 @@ def require(request: pytest.FixtureRequest | pytest.Item, name: str) -> None:
     pytest.skip(f"{name} could not be had: {reason}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Samba's ports are fixed, so one worker runs all tests that need it, and the others need not wait."""
+    for item in items:
+        if "samba_ad_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("samba"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         require(item, mark.args[0])

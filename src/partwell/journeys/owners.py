@@ -66,6 +66,9 @@ class Owners:
             return self._from_register(self._manager(), role)
         if role is Role.ACCOUNT_MANAGER and departure.client is not None:
             return self._from_register(departure.client.account_manager, role)
+        if role is Role.ACCOUNT_MANAGER and len(self.holders.get(role, [])) != 1:
+            # A grant as account manager opens no colleague's departure, so a queue of them would be nobody's.
+            return self._from_register(self._manager(), role)
         return self._from_grants(role)
 
     def _manager(self) -> Person | None:
