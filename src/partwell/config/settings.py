@@ -125,6 +125,8 @@ MFA_ADAPTER = "partwell.web.signin.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_ISSUER = "Partwell"
+# One step of 30 s either way (RFC 6238, 5.2): phones' clocks differ, and people type slowly.
+MFA_TOTP_TOLERANCE = 1
 USERSESSIONS_TRACK_ACTIVITY = False
 # Shared by all processes, so that limits and used one-time codes count once for the whole installation.
 CACHES = {
