@@ -149,7 +149,7 @@ def test_a_resignation_ends_proven_in_three_real_systems(
         proven = ines.get_by_role("row", name=f"{row} marit-w").get_by_role("img", name="Verified")
         expect(proven).to_have_count(2, timeout=WORK)
     assert marit.can_sign_in() == {"directory": False, "domain": False, "chat": False}
-    assert held_open.extend.standard.who_am_i(), "a connection left open lives on, and the page says so"
+    assert held_open.extend.standard.who_am_i(), "a connection left open lives on"
     what_no_system_can_show_is_attested(ines, shot)
 
     wait_for_the_cut_step(console, journey)
@@ -239,17 +239,20 @@ def a_second_person_approves_and_cuts(
 ) -> None:
     secret = installation.do_inside(GIVE_SECOND_FACTOR, AMARA)
     amara.goto(f"/departures/{journey}/access/")
-    for _ in range(2):
-        amara.get_by_label("Type LINDQVIST to confirm").fill("Lindqvist")
-        amara.get_by_role("button", name="Approve in 3 systems").click()
-        if "reauthenticate" in amara.url:
-            # Her sign-in proved no second factor: it is asked for, and she reads the page once more.
-            amara.get_by_label("code").fill(code_now(secret))
-            amara.get_by_role("button", name="Confirm").click()
+    type_and_approve(amara)
+    # Her sign-in proved no second factor: it is asked for, and she reads the page once more.
+    amara.get_by_label("code").fill(code_now(secret))
+    amara.get_by_role("button", name="Confirm").click()
+    type_and_approve(amara)
     expect(amara.get_by_text("Approved by Amara Osei")).to_be_visible()
     shot(amara, "one-departure-approved")
     amara.get_by_role("button", name="Cut access now in 3 systems").click()
     expect(amara.get_by_role("heading", level=1)).to_have_text("Revoking access: Marit Lindqvist")
+
+
+def type_and_approve(page: Page) -> None:
+    page.get_by_label("Type LINDQVIST to confirm").fill("Lindqvist")
+    page.get_by_role("button", name="Approve in 3 systems").click()
 
 
 def what_no_system_can_show_is_attested(ines: Page, shot: Shot) -> None:
