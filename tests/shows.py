@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import ldap3
+import psycopg
 
 from tests.console import Console
 from tests.servers import samba, scim, slapd
@@ -150,6 +155,26 @@ settings:
         }
 
 
+@contextmanager
+def own_console(tmp_path: Path) -> Iterator[Console]:
+    """An installation of its own: its data folder, and on PostgreSQL its own database."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    server = os.environ.get("PARTWELL_DATABASE_URL", "")
+    if not server:
+        with Console(folder, SECRETS) as console:
+            yield console
+        return
+    name = f"shows_{os.getpid()}_{abs(hash(tmp_path)) % 10_000_000}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    own = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    with Console(folder, {**SECRETS, "PARTWELL_DATABASE_URL": own}) as console:
+        yield console
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def found_firm(console: Console, folder: Path) -> None:
     """Set a practice installation up, import its registers and grant its roles."""
     console.run("init", "--practice")
@@ -192,10 +217,12 @@ def complete(console: Console, journey: str, step: dict[str, Any], letter: Path,
     return console.ask("steps", "complete", journey, step["key"], *evidence, *played)
 
 
-def complete_all(console: Console, journey: str, letter: Path, **plays: str) -> None:
-    """Complete every step that a person completes, until none is open. `plays` says who has which role,
-    beside `PLAYS`; the console does the steps of a leaving side that has no account here."""
-    while steps := open_steps(console, journey):
+def complete_all(
+    console: Console, journey: str, letter: Path, *, leave: tuple[str, ...] = (), **plays: str
+) -> None:
+    """Complete every step that a person completes, until none is open but those to `leave`. `plays` says who
+    has which role, beside `PLAYS`; the console does the steps of a leaving side that has no account here."""
+    while steps := [step for step in open_steps(console, journey) if step["key"] not in leave]:
         for step in steps:
             who = {**PLAYS, **plays}.get(step["role"], "")
             assert complete(console, journey, step, letter, who)["state"] == "done"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,10 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 
 from tests.console import Console
@@ -33,13 +30,13 @@ from tests.shows import (
     MARIT,
     NOOR,
     PEOPLE,
-    SECRETS,
     TOMAS,
     Accounts,
     complete_all,
     connect,
     day,
     found_firm,
+    own_console,
 )
 
 STEP = {"key", "phase", "title", "role", "owner", "due_at", "state", "blocked_by", "kind"}
@@ -48,22 +45,8 @@ CHANGE = {"system", "account", "action", "state", "reason"}
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[Console]:
-    """An installation of its own: its data folder, and on PostgreSQL its own database."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    server = os.environ.get("PARTWELL_DATABASE_URL", "")
-    if not server:
-        with Console(folder, SECRETS) as console:
-            yield console
-        return
-    name = f"shows_{os.getpid()}_{abs(hash(tmp_path)) % 10_000_000}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    own = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-    with Console(folder, {**SECRETS, "PARTWELL_DATABASE_URL": own}) as console:
+    with own_console(tmp_path) as console:
         yield console
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

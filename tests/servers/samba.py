@@ -25,6 +25,7 @@ REALM, BASE_DN = "PARTWELL.TEST", "dc=partwell,dc=test"
 USERS_DN = f"CN=Users,{BASE_DN}"
 ADMIN, ADMIN_PASSWORD = "administrator@partwell.test", "Passw0rd.of.the.Tests"
 _SERVICES = "ldap, kdc, cldap, rpc"
+_PORTS = (389, 636, 88)
 _NORMAL_ACCOUNT = 512
 # Identifiers in Active Directory's schema.
 _USER, _GROUP = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
@@ -131,6 +132,7 @@ def samba_ad(folder: Path) -> Iterator[SambaServer]:
     # One domain controller at a time on the machine: the address and ports are fixed.
     with _prepared_domain() as (prepared, lock):
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _refuse_a_leftover()
         domain = folder / "domain"
         shutil.copytree(prepared, domain, ignore=shutil.ignore_patterns("*.sock", "sock", "msg*"))
         config = domain / "etc" / "smb.conf"
@@ -140,8 +142,17 @@ def samba_ad(folder: Path) -> Iterator[SambaServer]:
             yield SambaServer(domain)
 
 
+def _refuse_a_leftover() -> None:
+    """Raise when something answers where this domain controller shall: tests would ask the wrong one."""
+    if taken := [port for port in _PORTS if answers(HOST, port)]:
+        raise RuntimeError(
+            f"something answers on {HOST}, port {', '.join(map(str, taken))}, already: perhaps a Samba of an "
+            f"earlier run. Find it with `ss -ltnp 'src {HOST}'`, end it, and run the tests again."
+        )
+
+
 def _is_ready() -> bool:
-    return all(answers(HOST, port) for port in (389, 636, 88))
+    return all(answers(HOST, port) for port in _PORTS)
 
 
 @contextmanager

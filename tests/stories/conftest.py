@@ -81,15 +81,19 @@ def trouble() -> Trouble:
 
 
 @pytest.fixture
-def open_context(
-    browser: Browser, live_server: Any, trouble: Trouble
-) -> Iterator[Callable[[], BrowserContext]]:
+def address(live_server: Any) -> str:
+    """Where the server listens that this story's browsers open."""
+    return str(live_server.url)
+
+
+@pytest.fixture
+def open_context(browser: Browser, address: str, trouble: Trouble) -> Iterator[Callable[[], BrowserContext]]:
     """Opens further browsers of their own, each watched alike."""
     contexts = []
 
     def open_one() -> BrowserContext:
         context = browser.new_context(
-            base_url=live_server.url.replace("127.0.0.1", "localhost"),
+            base_url=address.replace("127.0.0.1", "localhost"),
             viewport={"width": DESKTOP[0], "height": DESKTOP[1]},
             locale="en-GB",
             timezone_id="Europe/Berlin",
