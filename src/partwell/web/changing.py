@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from partwell import clock
 from partwell.access import summaries
-from partwell.closure.statements import closing_statement
+from partwell.closure.statements import closing_statement, head_to_keep
 from partwell.departures.models import Departure
 from partwell.departures.policies import can_read, capacities
 from partwell.departures.states import Confidentiality, InitiatedBy, Rehire
@@ -220,7 +220,12 @@ def closed(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     """What both parties keep: the fingerprint and the head of the record at closing."""
     departure = queries.get_departure(actor_of(request), departure_id)
     return _render(
-        request, departure, "journeys/closed.html", "Closed", statement=closing_statement(departure)
+        request,
+        departure,
+        "journeys/closed.html",
+        "Closed",
+        statement=closing_statement(departure),
+        is_signed=head_to_keep(departure) is not None,
     )
 
 
