@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def signed_in(user: User) -> Client:
     browser = Client(headers={"host": "localhost"})
-    browser.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(user, backend="partwell.web.signin.Backend")
     return browser
 
 

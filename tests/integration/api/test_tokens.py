@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 def test_without_a_token_nothing_is_answered_and_a_session_is_no_token(hr: Api) -> None:
     browser, nobody = (Client(headers={"host": "localhost"}) for _ in range(2))
-    browser.force_login(hr.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(hr.user, backend="partwell.web.signin.Backend")
     for answer in (nobody.get("/api/v1/people"), browser.get("/api/v1/people")):
         assert answer.status_code == 401
         assert answer["Content-Type"] == "application/problem+json"
