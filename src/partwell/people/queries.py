@@ -54,13 +54,9 @@ def role_holders(role: Role | str, department: str = "") -> list[User]:
     return list({grant.user_id: grant.user for grant in nearest_first}.values())
 
 
-def nearest_role_holders(role: Role | str, department: str = "") -> list[User]:
-    """Who answers for `role` in `department`: its own holders, or the firm-wide ones where it has none."""
-    return nearest_holders(department, roles=[role]).get(Role(role), [])
-
-
 def nearest_holders(department: str = "", *, roles: Iterable[Role | str] = Role) -> dict[Role, list[User]]:
-    """`nearest_role_holders` of several roles, all of them unless said otherwise, in one query."""
+    """Who answers for each role in `department`, in one query: the department's own holders, or the firm-wide
+    ones where it has none. All roles unless said otherwise; a role that nobody holds is left out."""
     grants = (
         RoleGrant.objects.filter(
             role__in=[Role(role).value for role in roles],

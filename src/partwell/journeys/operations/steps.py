@@ -203,11 +203,6 @@ def settle(step: Step, state: StepState, *, actor: Actor, now: datetime, kind: s
     return step
 
 
-def is_late(step: Step, *, now: datetime) -> bool:
-    """Whether a pending step's due moment has passed."""
-    return step.state in PENDING and step.due_at < now
-
-
 def default_due(departure: Departure, *, now: datetime) -> datetime:
     """What a new step of one's own is due when nobody says: the end of the last working day, or today."""
     day = max(departure.last_working_date, clock.today_in(departure.timezone, now=now))
