@@ -14,7 +14,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Server:
-    """A server: `programs` and `files` have to exist; it comes by Debian `packages` or as a PyPI `module`."""
+    """A server: `programs` and `files` (or patterns of files) have to exist; it comes by Debian `packages` or
+    as a PyPI `module`."""
 
     name: str
     programs: tuple[str, ...] = ()
@@ -26,7 +27,7 @@ class Server:
     def missing(self) -> str:
         """Why it cannot start here, with the way to get it; empty when it can."""
         lacking = [program for program in self.programs if find_program(program) is None]
-        lacking += [file for file in self.files if not Path(file).exists()]
+        lacking += [file for file in self.files if not is_there(file)]
         if lacking:
             return f"{', '.join(lacking)} missing: scripts/servers install ({' '.join(self.packages)})"
         if self.module and importlib.util.find_spec(self.module) is None:
@@ -43,6 +44,11 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(folders))
 
 
+def is_there(file: str) -> bool:
+    """Whether a file exists that this name, or a pattern of names, stands for."""
+    return any(Path("/").glob(file.lstrip("/")))
+
+
 SERVERS = (
     Server("scim2-server", module="scim2_server"),
     Server(
@@ -54,8 +60,9 @@ SERVERS = (
     Server(
         "samba-ad",
         programs=("samba", "samba-tool"),
-        files=("/usr/share/samba/setup/provision.ldif",),
-        packages=("samba", "samba-ad-provision", "samba-dsdb-modules"),
+        # Provisioning sets access lists on its folders, which takes a module that only a package of its own has.
+        files=("/usr/share/samba/setup/provision.ldif", "/usr/lib/*/samba/vfs/acl_xattr.so"),
+        packages=("samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"),
         needs_root=True,
     ),
     Server("postgresql", programs=("postgres", "initdb"), packages=("postgresql",)),

@@ -189,7 +189,9 @@ def _provision(folder: Path) -> None:
     command += [f"--realm={REALM}", "--domain=PARTWELL", "--host-name=dc1", f"--host-ip={HOST}"]
     command += ["--server-role=dc", "--dns-backend=NONE", f"--adminpass={ADMIN_PASSWORD}"]
     command += [f"--option={name}={value}" for name, value in options.items()]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise RuntimeError(f"Samba's domain could not be made:\n{(done.stdout + done.stderr)[-2000:]}")
     config = folder / "etc" / "smb.conf"
     # Provisioning drops this one, and tests of plain binds need it.
     text = config.read_text().replace("[global]", "[global]\n\tldap server require strong auth = no", 1)
