@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from partwell.connector_kit.contract import (
     Identity,
     Reversibility,
 )
+from partwell.connector_kit.limiter import Limiter, rates_of
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.departures.models import Departure
@@ -74,7 +76,7 @@ def open_connector(target: Target, *, read_only: bool = False) -> Connector:
         name=target.name,
         settings=target.settings,
         secrets=ReferencedSecrets(),
-        transport=transport(read_only=read_only),
+        transport=transport(target, read_only=read_only),
         now=clock.now,
     )
     try:
@@ -85,9 +87,20 @@ def open_connector(target: Target, *, read_only: bool = False) -> Connector:
         raise _fault(error) from error
 
 
-def transport(*, read_only: bool = False) -> Transport:
-    """The guarded way out, with the operator's allow-list."""
-    return Transport(AllowList.parse(settings.OUTBOUND_ALLOW), read_only=read_only)
+def transport(target: Target | None = None, *, read_only: bool = False) -> Transport:
+    """The guarded way out, with the operator's allow-list; for a target, within what it may be asked."""
+    return Transport(
+        AllowList.parse(settings.OUTBOUND_ALLOW),
+        read_only=read_only,
+        limiter=None if target is None else _limiter(target.system_id, target.connector),
+    )
+
+
+@cache
+def _limiter(system_id: int, connector: str) -> Limiter:
+    """One for each connection in this process, whoever asks there."""
+    registered = registry.find(connector)
+    return Limiter({} if registered is None else rates_of(registered.manifest.limits))
 
 
 async def limited(call: Awaitable[T], seconds: float) -> T:

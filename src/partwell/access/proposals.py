@@ -15,7 +15,7 @@ from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
-from partwell.connector_kit.contract import Account
+from partwell.connector_kit.contract import Account, Verb
 from partwell.departures.models import Departure
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
@@ -46,11 +46,16 @@ def checksum_of(answers: Iterable[tuple[Target, Answer]], *, delete_in: Collecti
         row
         for target, answer in answers
         for account in answer.matched
-        for row in _rows(target, account, delete=target.name in delete_in)
+        for row in _rows(target, account, asked_for=deletion(target, delete_in))
     )
 
 
-def _rows(target: Target, account: Account, *, delete: bool) -> list[dict[str, Any]]:
+def deletion(target: Target, delete_in: Collection[str]) -> tuple[Verb, ...]:
+    """The verbs that are planned in this system because somebody asked for them by name."""
+    return (Verb.DELETE,) if target.name in delete_in else ()
+
+
+def _rows(target: Target, account: Account, *, asked_for: Collection[Verb]) -> list[dict[str, Any]]:
     return [
         {
             "system": target.name,
@@ -58,7 +63,7 @@ def _rows(target: Target, account: Account, *, delete: bool) -> list[dict[str, A
             "verb": action.verb.value,
             "expects": rules.expectation(account),
         }
-        for action in rules.actions_for(account, target.capabilities, delete=delete)
+        for action in rules.actions_for(account, target.capabilities, asked_for=asked_for)
         if not action.manual_reason
     ]
 
@@ -79,7 +84,13 @@ def seal(plan: Plan) -> None:
 
 
 def store_answer(
-    plan: Plan, system: System, answer: Answer, *, now: datetime, standing: bool = False, delete: bool = False
+    plan: Plan,
+    system: System,
+    answer: Answer,
+    *,
+    now: datetime,
+    standing: bool = False,
+    asked_for: Collection[Verb] = (),
 ) -> list[Change]:
     """Write what one system said into the plan: accounts as read, and changes in place of earlier ones.
 
@@ -110,7 +121,7 @@ def store_answer(
     changes: list[Change] = []
     for account in matched:
         record = _keep(plan, system, account, records, now if answer.found is not Found.UNREACHABLE else None)
-        for action in rules.actions_for(account, target.capabilities, delete=delete):
+        for action in rules.actions_for(account, target.capabilities, asked_for=asked_for):
             change = Change(
                 plan=plan,
                 account=record,

@@ -22,7 +22,8 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from partwell.connector_kit.addresses import AddressRefused, AllowList, check_address, clean_host
-from partwell.connector_kit.contract import ConnectorError, ErrorKind
+from partwell.connector_kit.limiter import DEFAULT_CLASS, Limiter
+from partwell.connector_kit.values import ConnectorError, ErrorKind
 
 Resolver = Callable[[str, int], list[str]]
 
@@ -86,7 +87,9 @@ class Transport:
         timeout: float = TIMEOUT_SECONDS,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         http: httpx.AsyncBaseTransport | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
+        self.limiter = limiter or Limiter()
         self.allow = allow
         self.read_only = read_only
         self.timeout = timeout
@@ -144,11 +147,16 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         ca_file: str = "",
         allow_plain: bool = False,
         timeout: float | None = None,
+        limit: str = DEFAULT_CLASS,
     ) -> Answer:
         """Send one request and read its answer whole, whatever its status. Redirects come back as they are.
+
+        `json`, or else `content` as it is, is the body. `limit` names the class of endpoints whose rate, as
+        the manifest declares it, the request waits for; waiting does not count as the target's slowness.
 
         Raises `AddressRefused` before anything is sent, RETRYABLE when the target cannot be reached, is too
         slow (`timeout` in seconds) or answers with more than the limit.
@@ -160,9 +168,10 @@ class Transport:
         parts = urlsplit(url)
         sent = {"accept-encoding": "identity", **(headers or {}), "host": parts.netloc}
         query = "&".join(filter(None, (parts.query, urlencode(params or {}))))
-        limit = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else timeout
+        await self.limiter.wait(limit)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(seconds):
                 return await self._send(
                     method,
                     pinned,
@@ -170,11 +179,12 @@ class Transport:
                     target=(parts.path or "/") + (f"?{query}" if query else ""),
                     headers=sent,
                     json=json,
+                    content=content,
                     ca_file=ca_file,
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise ConnectorError(
-                ErrorKind.RETRYABLE, f"{host} did not answer within {limit:g} seconds."
+                ErrorKind.RETRYABLE, f"{host} did not answer within {seconds:g} seconds."
             ) from None
         except httpx.ConnectError as error:
             raise ConnectorError(
@@ -194,6 +204,7 @@ class Transport:
         target: str,
         headers: Mapping[str, str],
         json: Any,
+        content: bytes | None,
         ca_file: str,
     ) -> Answer:
         refused: httpx.ConnectError | None = None
@@ -205,6 +216,7 @@ class Transport:
                 f"{scheme}://{literal}:{pinned.port}{target}",
                 headers=headers,
                 json=json,
+                content=content,
                 extensions={"sni_hostname": pinned.host},
             )
             try:

@@ -15,8 +15,10 @@ from partwell.connector_kit.contract import Verb
 TITLES: dict[str, str] = {
     Verb.BLOCK_SIGN_IN: "Block sign-in",
     Verb.REVOKE_SESSIONS: "End sessions",
+    Verb.REVOKE_TOKENS: "Revoke tokens",
     Verb.SUSPEND: "Suspend",
     Verb.REMOVE_ENTITLEMENTS: "Remove groups",
+    Verb.RELEASE_LICENCE: "Release licence",
     Verb.DELETE: "Delete",
 }
 MARKS: dict[str, str] = {
@@ -143,6 +145,8 @@ def _words(change: Mapping[str, Any], verb: str, restores: bool) -> str:
     if verb == Verb.REMOVE_ENTITLEMENTS:
         names = change["entitlements"]
         return str(names[0]) if len(names) == 1 else f"{len(names)} groups, roles or licences"
+    if verb == Verb.REVOKE_TOKENS:
+        return "Tokens and keys"
     if verb == Verb.DELETE:
         return "Delete: cannot be undone"
     return TITLES[verb]

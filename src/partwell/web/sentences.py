@@ -16,8 +16,10 @@ Sentence = Callable[[str, dict[str, Any]], str]
 _VERBS = {
     "block_sign_in": "blocking sign-in",
     "revoke_sessions": "ending sessions",
+    "revoke_tokens": "revoking tokens and keys",
     "suspend": "suspending",
     "remove_entitlements": "removing groups",
+    "release_licence": "releasing the licence",
     "delete": "deleting",
     "": "the work by hand",
 }

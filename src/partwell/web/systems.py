@@ -28,12 +28,19 @@ from partwell.web.translate import put_refusal
 LARGEST_DESCRIPTION = 64 * 1024
 CAPABILITY_WORDS = {
     "discover": "Find accounts",
+    "list_accounts": "List all accounts, to find forgotten ones",
+    "holdings": "List sessions, tokens, keys, devices and owned things",
     "snapshot": "Keep the state from before",
     "block_sign_in": "Block sign-in",
     "revoke_sessions": "End open sessions",
+    "revoke_tokens": "Revoke tokens and keys",
     "suspend": "Suspend",
     "remove_entitlements": "Remove groups, roles and licences",
+    "release_licence": "Release the licence, only when asked for by name",
     "delete": "Delete, only when asked for by name",
+    "transfer": "Give what they hold to a successor",
+    "rotate": "Give shared credentials a new secret",
+    "wipe": "Lock and wipe devices",
     "verify": "Read back",
     "restore": "Put back",
 }

@@ -12,7 +12,7 @@ from partwell.access import wake
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.models import Change, Plan, System, SystemRun
-from partwell.access.proposals import checksum_of, known_accounts, seal, store_answer
+from partwell.access.proposals import checksum_of, deletion, known_accounts, seal, store_answer
 from partwell.access.queries import effects_to_restore
 from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
 from partwell.connector_kit.contract import Reversibility, Verb
@@ -71,7 +71,8 @@ def _store_plan(
     plan = new_plan(departure, kind=PlanKind.FULL, actor=actor, now=now)
     is_past_end = departure.is_open and now >= departure.access_end_at
     for system, (target, answer) in zip(systems, asked, strict=True):
-        store_answer(plan, system, answer, now=now, standing=is_past_end, delete=target.name in delete_in)
+        asked_for = deletion(target, delete_in)
+        store_answer(plan, system, answer, now=now, standing=is_past_end, asked_for=asked_for)
     seal(plan)
     record_plan(plan, actor, now)
     if is_past_end:
