@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from partwell.access import execution, runs
+from partwell.access import asking, endings, readings
 from tests.access_world import World, make_world
 
 
@@ -20,5 +20,6 @@ def world(db: None, tmp_path: Path) -> World:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be tried again later is due at once."""
-    monkeypatch.setattr(execution, "backoff", lambda attempts: timedelta(0))
-    monkeypatch.setattr(runs, "pause", lambda attempts: timedelta(0))
+    monkeypatch.setattr(asking, "backoff", lambda attempts: timedelta(0))
+    monkeypatch.setattr(readings, "backoff", lambda attempts: timedelta(0))
+    monkeypatch.setattr(endings, "pause", lambda attempts: timedelta(0))

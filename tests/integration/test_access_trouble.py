@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from partwell import clock
-from partwell.access import execution, operations, queries, runs
+from partwell.access import asking, operations, queries, readings, runs
 from partwell.access.models import AccountRecord, Alert, Change, Plan, SystemRun
 from partwell.evidence import operations as evidence
 from tests.access_world import World
@@ -84,7 +84,7 @@ def test_a_system_that_lies_is_found_out(world: World) -> None:
     world.run()
     change = world.change("mail", "suspend")
     assert change.state == "failed" and "reading back shows: active" in change.reason
-    assert change.attempts == execution.MAX_REPEATS
+    assert change.attempts == readings.MAX_REPEATS
     assert not world.is_settled
 
 
@@ -161,7 +161,7 @@ class Killed(BaseException):
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, point: str, when: str) -> Callable[[], None]:
-    original = getattr(execution, point)
+    original = getattr(asking, point)
     armed = {"on": True}
 
     def killing(*args: Any, **kwargs: Any) -> Any:
@@ -172,12 +172,12 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, point: str, when: str) -> Callable[
             raise Killed
         return result
 
-    monkeypatch.setattr(execution, point, killing)
+    monkeypatch.setattr(asking, point, killing)
     return lambda: armed.update(on=False)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("point", ["write_intent", "call", "write_outcome"])
+@pytest.mark.parametrize("point", ["write_intents", "call", "write_outcomes"])
 def test_a_process_killed_anywhere_leaves_nothing_undone_and_doubles_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, point: str, when: str
 ) -> None:
@@ -203,18 +203,19 @@ def test_a_deletion_with_an_unknown_outcome_is_never_asked_for_twice(
     world.approve(plan)
     world.apply(plan)
     asked = []
-    original = execution.call
+    original = asking.call
 
-    def call(work: Any, change: Change, verb: Any) -> Any:
-        if verb == "delete":
-            asked.append(change.account.external_id)
-            raise Killed
-        return original(work, change, verb)
+    def call(work: Any, changes: Any) -> Any:
+        for change in changes:
+            if change.verb == "delete":
+                asked.append(change.account.external_id)
+                raise Killed
+        return original(work, changes)
 
-    monkeypatch.setattr(execution, "call", call)
+    monkeypatch.setattr(asking, "call", call)
     with pytest.raises(Killed):
         world.run()
-    monkeypatch.setattr(execution, "call", original)
+    monkeypatch.setattr(asking, "call", original)
     world.run()
     change = world.change("mail", "delete")
     assert change.state == "failed" and "never asked for twice" in change.reason
@@ -261,13 +262,13 @@ def test_a_run_that_lost_its_claim_asks_for_nothing_more(
     plan = world.plan()
     world.approve(plan)
     world.apply(plan)
-    original = execution.write_outcome
+    original = asking.write_outcomes
 
-    def lose(work: Any, change: Change, receipt: Any) -> None:
-        original(work, change, receipt)
+    def lose(work: Any, answered: Any) -> None:
+        original(work, answered)
         SystemRun.objects.update(claimed_by="somebody else")
 
-    monkeypatch.setattr(execution, "write_outcome", lose)
+    monkeypatch.setattr(asking, "write_outcomes", lose)
     world.run(rounds=1)
     assert world.effects("mail") == ["block_sign_in"]
 

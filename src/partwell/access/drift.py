@@ -10,7 +10,7 @@ from partwell.access.discovery import Answer, Found, new_ids
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.enforcement import raise_alert
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
-from partwell.access.proposals import seal, store_answer
+from partwell.access.proposals import STANDING_RULE, seal, store_answer
 from partwell.access.states import Link, PlanKind, PlanState, RunState
 from partwell.connector_kit.plan import drift_between
 from partwell.engine.operations import poke
@@ -60,7 +60,7 @@ def make_delta(run: SystemRun, answer: Answer, *, reason: str, now: datetime) ->
         delta = Plan.objects.filter(parent=run.plan, kind=PlanKind.DELTA, approved_at__isnull=True).exclude(
             state=PlanState.SUPERSEDED
         ).first() or new_plan(departure, kind=PlanKind.DELTA, actor=actor, now=now, parent=run.plan)
-        store_answer(delta, run.system, answer, now=now, standing=is_past_end)
+        store_answer(delta, run.system, answer, now=now, rule=STANDING_RULE if is_past_end else None)
         delta.reason = f"Drift in {run.system.title}: {reason}."
         seal(delta)
         run.state, run.reason, run.ended_at = RunState.DRIFTED, delta.reason, now

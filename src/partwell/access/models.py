@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db import models
@@ -11,6 +12,7 @@ from partwell.access.states import (
     SLA_MINUTES,
     AccessState,
     Authority,
+    CutState,
     Link,
     PlanKind,
     PlanState,
@@ -93,6 +95,36 @@ class AccountRecord(models.Model):
         return self.state in SETTLED
 
 
+class Cut(models.Model):
+    """One order of the kill switch: these departures, now or at `fire_at`, by one person's word, or by two
+    where it is many. Whoever reviews it afterwards is another person than the one who ordered it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.CharField(max_length=200)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=choices(CutState))
+    departures = models.ManyToManyField("departures.Departure", related_name="access_cuts")
+    ordered_by = models.CharField(max_length=300)
+    ordered_by_id = models.BigIntegerField(null=True, blank=True)
+    ordered_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=300, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    fire_at = models.DateTimeField(null=True, blank=True)
+    fired_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    review_due_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.CharField(max_length=300, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    review_note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-ordered_at", "pk"]
+        indexes = [models.Index(fields=["state", "review_due_at"], name="cut_to_review")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Plan(models.Model):
     """One version of what is to be done for a departure. What people approve is its checksum.
 
@@ -110,6 +142,7 @@ class Plan(models.Model):
     checksum = models.CharField(max_length=64)
     answers = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
+    cut = models.ForeignKey("Cut", null=True, blank=True, on_delete=models.PROTECT, related_name="plans")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
     requested_by_id = models.BigIntegerField(null=True, blank=True)

@@ -118,11 +118,12 @@ class PlanState(StrEnum):
 
 class PlanKind(StrEnum):
     """`FULL` asks every system, `DELTA` follows drift or a choice, `STANDING` is the rule at access end,
-    `RESTORE` puts back what the snapshots hold."""
+    `CUT` the kill switch, `RESTORE` puts back what the snapshots hold."""
 
     FULL = "full"
     DELTA = "delta"
     STANDING = "standing"
+    CUT = "cut"
     RESTORE = "restore"
 
 
@@ -132,7 +133,18 @@ class Authority(StrEnum):
     NONE = ""
     APPROVAL = "approval"
     STANDING = "standing rule"
+    CUT = "kill switch"
     RESTORE = "restore"
+
+
+class CutState(StrEnum):
+    """A cut that somebody ordered by the kill switch. More than a few people need a second person first."""
+
+    WAITING = "waiting"  # for a second person
+    READY = "ready"  # for its button or its time
+    FIRED = "fired"
+    STOPPED = "stopped"  # by the stop button: who was not shut out yet is not
+    CANCELLED = "cancelled"  # before it was fired
 
 
 class RunState(StrEnum):

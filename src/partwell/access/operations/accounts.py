@@ -8,7 +8,7 @@ from datetime import datetime
 from partwell.access.discovery import Answer, Found, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
-from partwell.access.proposals import refresh_states, seal, store_answer
+from partwell.access.proposals import STANDING_RULE, refresh_states, seal, store_answer
 from partwell.access.states import AccessState, Link, PlanKind, PlanState, check_move
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
@@ -60,7 +60,7 @@ def link_accounts(
     matched = tuple(account_from(_values(account)) for account in ours.exclude(link=Link.NOT_OURS))
     answer = Answer(system.pk, Found.FOUND if matched else Found.NONE, matched=matched)
     is_past_end = now >= departure.access_end_at
-    store_answer(plan, system, answer, now=now, standing=is_past_end)
+    store_answer(plan, system, answer, now=now, rule=STANDING_RULE if is_past_end else None)
     seal(plan)
     record(
         "access.account_linked",

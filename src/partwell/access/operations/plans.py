@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Max
 
@@ -12,7 +13,14 @@ from partwell.access import wake
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.models import Change, Plan, System, SystemRun
-from partwell.access.proposals import checksum_of, deletion, known_accounts, seal, store_answer
+from partwell.access.proposals import (
+    STANDING_RULE,
+    checksum_of,
+    deletion,
+    known_accounts,
+    seal,
+    store_answer,
+)
 from partwell.access.queries import effects_to_restore
 from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
 from partwell.connector_kit.contract import Reversibility, Verb
@@ -72,7 +80,8 @@ def _store_plan(
     is_past_end = departure.is_open and now >= departure.access_end_at
     for system, (target, answer) in zip(systems, asked, strict=True):
         asked_for = deletion(target, delete_in)
-        store_answer(plan, system, answer, now=now, standing=is_past_end, asked_for=asked_for)
+        rule = STANDING_RULE if is_past_end else None
+        store_answer(plan, system, answer, now=now, rule=rule, asked_for=asked_for)
     seal(plan)
     record_plan(plan, actor, now)
     if is_past_end:
@@ -102,6 +111,16 @@ def _check_nothing_in_flight(departure: Departure) -> None:
 def lock(departure: Departure) -> None:
     """Hold the departure until the transaction ends, so that plans get their versions one after another."""
     Departure.objects.select_for_update().get(pk=departure.pk)
+
+
+def lock_all(departures: Collection[UUID]) -> None:
+    """`lock` for many, in an order that all who do this keep."""
+    list(
+        Departure.objects.select_for_update()
+        .filter(pk__in=departures)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def new_plan(

@@ -11,7 +11,7 @@ from partwell.access.connections import Target, limited, open_connector, run_tog
 from partwell.access.models import AccountRecord, Change, System
 from partwell.access.operations.enforcement import raise_alert, resolve_alerts
 from partwell.access.operations.plans import lock
-from partwell.access.outcomes import note_reading, proof_as_dict
+from partwell.access.outcomes import note_readings, proof_as_dict
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Link, PlanKind, check_move
 from partwell.connector_kit.contract import ConnectorError, Proof, Verb, Verdict
@@ -113,8 +113,7 @@ def _store_reads(*, departure: Departure, results: list[ReadBack], actor: Actor,
     for result in results:
         account = changes[result.change_id].account
         touched[account.pk] = account
-        if result.proof is not None:
-            note_reading(changes[result.change_id], result.proof, now)
+    note_readings([(changes[r.change_id], r.proof) for r in results if r.proof is not None], now=now)
     refresh_states(touched.values())
     record(
         "access.read_back",
