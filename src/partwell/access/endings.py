@@ -123,7 +123,7 @@ def close_plans(plans: Sequence[Plan], now: datetime) -> None:
         )
     # Approved while the standing rule was at work: what it left waits for `apply`, its own runs are over.
     Plan.objects.filter(pk__in=[p.pk for p in over], state=PlanState.APPROVED).update(ended_at=now)
-    cut = [plan for plan in over if plan.kind == PlanKind.CUT]
-    seal_all(cut)
-    for plan in cut:
-        poke(plan.departure_id)
+    seal_all([plan for plan in over if plan.kind == PlanKind.CUT])
+    for plan in over:
+        if plan.cut_id is not None:
+            poke(plan.departure_id)

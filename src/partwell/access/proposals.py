@@ -237,7 +237,7 @@ class _Writing:
         AccountRecord.objects.bulk_create(new)
         write_rows(self.gone, ["state", "reason", "is_active", "last_read_at"])
         for change in self.changes:
-            change.account_id = change.account.pk
+            change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
         refresh_states(change.account for change in self.changes if change.account.external_id)
         return self.changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -52,6 +52,11 @@ def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, da
     when, by how many hours before access end that is."""
     escalations = {(ESCALATE, f"{departure_id}:{hours}"): before for hours, before in escalate_at.items()}
     set_mixed_timers({(END, str(departure_id)): moment, **escalations})
+
+
+def end_now(departures: Iterable[UUID], moment: datetime) -> None:
+    """Ask that what comes with access end comes now for these departures."""
+    set_mixed_timers({(END, str(pk)): moment for pk in departures})
 
 
 def forget(departure_id: UUID, hours: tuple[int, ...]) -> None:

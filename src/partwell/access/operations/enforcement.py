@@ -53,9 +53,12 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
     if not departure.is_open or now < departure.access_end_at:
         return None
     lock(departure)
-    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
+    latest = plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
         return None
+    if latest is not None and latest.cut is not None and latest.cut.fired_at == departure.access_end_at:
+        return None  # the kill switch has done all that this rule would do, at this very access end
     if latest is not None and latest.state == PlanState.APPROVED:
         start_runs(latest, actor=engine_actor(f"approved plan {latest.version}"), now=now)
         return latest
@@ -84,7 +87,7 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
     departure = Departure.objects.get(pk=departure_id)
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
-    if not departure.is_open:
+    if not departure.is_open or now >= departure.access_end_at:
         return None
     latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:

@@ -193,6 +193,8 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
             "already_approved",
             f"Plan {plan.version} needs no approval any more; it was approved by {plan.approved_by}.",
         )
+    if plan.kind == PlanKind.CUT and plan.ended_at is None:
+        raise Conflict("cut_in_progress", "Systems are still being asked. Approve when they have answered.")
     if checksum != plan.checksum:
         raise Conflict(
             "checksum_differs",
