@@ -12,11 +12,12 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
-from partwell.access.models import AccountRecord, Plan, System
+from partwell.access.models import AccountRecord, Cut, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
     attest_account,
+    cuts,
     link_accounts,
     make_plan,
     mark_impossible,
@@ -78,6 +79,14 @@ def _ready(scene: Scene | None, key: str, **fields: Any) -> Step:
 def _plan(scene: Scene | None, **fields: Any) -> Plan:
     given = {"version": 1, "checksum": "c" * 64, "made_at": NOW, "made_by": "stage", "requested_by_id": 0}
     return Plan.objects.create(departure=_departure(scene), **(given | fields))
+
+
+def _cut(scene: Scene | None, state: str, **fields: Any) -> Cut:
+    cut = Cut.objects.create(
+        title="Now", reason=REASON, state=state, ordered_by="stage", ordered_by_id=0, ordered_at=NOW, **fields
+    )
+    cut.departures.set([_departure(scene)])
+    return cut
 
 
 def _account(scene: Scene | None) -> AccountRecord:
@@ -279,6 +288,17 @@ CALLS: dict[str, Call] = {
     "access.attest": lambda a, s, k: attest_account(account=_account(s), note=REASON, actor=a, now=NOW),
     "access.mark_impossible": lambda a, s, k: mark_impossible(
         account=_account(s), reason=REASON, actor=a, now=NOW
+    ),
+    "access.cut": lambda a, s, k: cuts.order_cut(
+        departures=[_departure(s)], title="Now", reason=REASON, actor=a, now=NOW
+    ),
+    "access.approve_cut": lambda a, s, k: cuts.approve_cut(cut=_cut(s, "waiting"), actor=a, now=NOW),
+    "access.fire_cut": lambda a, s, k: cuts.fire_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
+    "access.fire_cut_on_time": lambda a, s, k: cuts._fire_on_time(_cut(s, "ready"), a, NOW),
+    "access.cancel_cut": lambda a, s, k: cuts.cancel_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
+    "access.stop_cut": lambda a, s, k: cuts.stop_cut(cut=_cut(s, "fired"), actor=a, now=NOW),
+    "access.review_cut": lambda a, s, k: cuts.review_cut(
+        cut=_cut(s, "fired", fired_at=NOW), note="It was right.", actor=a, now=NOW
     ),
     "access.link": lambda a, s, k: link_accounts(
         departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW

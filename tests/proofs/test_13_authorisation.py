@@ -31,7 +31,9 @@ READS = {"journeys.view", "access.view", "evidence.view", "evidence.verify", "te
 # Pages decide these themselves; the page proofs of these rooms ask them.
 PAGES = {"systems.view"}
 # The product's own initiative: called by the worker alone, with no actor that anybody could be.
-WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in"}
+WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in", "access.miss_review"}
+# Whoever does these is another person than who asked; a token and the console are none.
+SECOND_PERSON = {"access.approve", "access.approve_cut", "access.review_cut", "journeys.approve_override"}
 
 ALLOWED, NOT_FOUND, NOT_ALLOWED, STALE, CLOSED = "allowed", "not found", "not allowed", "not fresh", "closed"
 
@@ -213,7 +215,7 @@ def _beyond_the_matrix(name: str, player: Player, held: set[str], key: str) -> s
     """The few rules that the issue states beside the matrix: a second person, what guests are shown,
     starting alone, one's own queue and one's own tokens."""
     is_person = player.actor.channel.value == "web"
-    if name in ("access.approve", "journeys.approve_override") and not is_person:
+    if name in SECOND_PERSON and not is_person:
         return NOT_ALLOWED
     is_hr_here = bool({("hr", ""), ("hr", DEPARTMENT)} & set(player.grants))
     if name == "journeys.start" and not is_hr_here and "console" not in held:

@@ -125,6 +125,15 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         lambda who, f: f"{who} approved access plan {f['plan']} as a second person",
     ),
     "access.apply_started": ("accepted", _began),
+    "access.cut_ordered": (
+        "failed",
+        lambda who, f: f"{who} ordered the kill switch (one of {f['people']}): {f['reason']}",
+    ),
+    "access.cut_approved": ("verified", lambda who, f: f"{who} approved the kill switch as a second person"),
+    "access.cut_fired": ("accepted", lambda who, f: f"{who} fired the kill switch, plan {f['plan']}"),
+    "access.cut_cancelled": ("accepted", lambda who, f: f"{who} called the kill switch off"),
+    "access.cut_stopped": ("failed", lambda who, f: f"{who} stopped the cut while it ran"),
+    "access.cut_reviewed": ("verified", lambda who, f: f"{who} reviewed the cut: {f['note']}"),
     "access.drifted": (
         "failed",
         lambda who, f: (

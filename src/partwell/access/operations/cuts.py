@@ -86,7 +86,7 @@ def approve_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
     wait for anybody.
     """
     cut, departures = _locked(cut)
-    for departure in departures:
+    for departure in _still_open(departures):
         authorise(actor, "access.approve_cut", departure)
     _check_second_person(cut, actor)
     if cut.state != CutState.WAITING:
@@ -181,9 +181,8 @@ def fire_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
     Their own sign-ins here end in the same moment. Raises `Conflict` when the cut is not ready.
     """
     cut, departures = _locked(cut)
-    for departure in departures:
-        if departure.is_open:
-            authorise(actor, "access.fire_cut", departure)
+    for departure in _still_open(departures):
+        authorise(actor, "access.fire_cut", departure)
     if cut.state != CutState.READY:
         raise Conflict("cut_not_ready", f"This cut is {cut.state} and cannot be fired.")
     _fire(cut, departures, actor, now)
@@ -219,6 +218,11 @@ def _locked(cut: Cut) -> tuple[Cut, list[Departure]]:
     departures = list(cut.departures.order_by("pk"))
     lock_all([departure.pk for departure in departures])
     return cut, departures
+
+
+def _still_open(departures: Sequence[Departure]) -> Sequence[Departure]:
+    """Those whom a cut can still be of; all of them where every one has ended, so that it is said so."""
+    return [departure for departure in departures if departure.is_open] or departures
 
 
 def _check_second_person(cut: Cut, actor: Actor) -> None:
