@@ -16,6 +16,7 @@ from partwell.departures.models import Departure, Participant
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations.starting import start
+from partwell.journeys.template.library import LIBRARY_DIR
 from partwell.people.actors import Actor, Channel, actor_for_user, console_actor, engine_actor
 from partwell.people.models import Client, Contact, Installation, Person, RoleGrant, User
 from tests.factories import LAST_DAY, NOW, make_person
@@ -67,6 +68,7 @@ def build() -> Stage:
     publish()
     publish(TWO_SIDES)
     publish(CLIENT_TEMPLATE)
+    publish((LIBRARY_DIR / "staff-urgent-cut.yaml").read_text("utf-8"))
     Installation.objects.create(company_name="Harbour & Vale", initialised_at=NOW)
     stage = Stage()
     for name, is_closed, is_restricted in (

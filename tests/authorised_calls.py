@@ -39,6 +39,7 @@ from partwell.journeys import queries, template_queries
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations import ending, moving, starting, steps
+from partwell.journeys.operations.shutting_out import shut_out
 from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
@@ -288,6 +289,9 @@ CALLS: dict[str, Call] = {
     "access.attest": lambda a, s, k: attest_account(account=_account(s), note=REASON, actor=a, now=NOW),
     "access.mark_impossible": lambda a, s, k: mark_impossible(
         account=_account(s), reason=REASON, actor=a, now=NOW
+    ),
+    "access.shut_out": lambda a, s, k: shut_out(
+        people=[make_person(f"Shut out {uuid4().hex[:8]}")], reason=REASON, actor=a, now=NOW
     ),
     "access.cut": lambda a, s, k: cuts.order_cut(
         departures=[_departure(s)], title="Now", reason=REASON, actor=a, now=NOW

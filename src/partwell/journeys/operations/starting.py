@@ -76,6 +76,19 @@ def draft_journey(
     departure = draft_departure(intake, template, now=now)
     _check_may_start_alone(actor, departure)
     _check_not_leaving(departure, actor)
+    return plan_draft(version, template, departure, actor=actor, now=now, may_create=may_create)
+
+
+def plan_draft(
+    version: TemplateVersion,
+    template: Template,
+    departure: Departure,
+    *,
+    actor: Actor,
+    now: datetime,
+    may_create: bool,
+) -> Draft:
+    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started."""
     journey = Journey(
         departure=departure,
         template=version,
@@ -98,6 +111,11 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     commit together, with one wake-up for the engine and its access timers.
     """
     draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
+    return store(draft, actor=actor, now=now)
+
+
+def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
+    """Write a planned journey, in the caller's transaction. Raises `Conflict` when they leave already."""
     departure = draft.departure
     try:
         with transaction.atomic():
@@ -278,7 +296,8 @@ def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant
         if owner.user is not None
     }
     if actor.user_id is not None:
-        found.add((actor.user_id, (Role.HR if actor.has_role(Role.HR) else Role.ACCOUNT_MANAGER).value))
+        mine = [role for role in (Role.HR, Role.IT_SECURITY) if actor.has_role(role)]
+        found.add((actor.user_id, (mine or [Role.ACCOUNT_MANAGER])[0].value))
     leaver = getattr(departure.person, "user", None) if departure.person else None
     if leaver is not None:
         found = {(user, capacity) for user, capacity in found if user != leaver.pk}
