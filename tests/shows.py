@@ -21,6 +21,7 @@ MARIT, TOMAS, LUCIA = "marit.lindqvist@firm.test", "tomas.weber@firm.test", "luc
 AMARA, INES, OTTO = "amara.osei@firm.test", "ines.duarte@firm.test", "otto.brandt@firm.test"
 JOON, EVA, NOOR = "joon-ho.baek@firm.test", "eva.novak@firm.test", "noor.haddad@firm.test"
 FRITZ, LENA = "fritz.keller@firm.test", "lena.ricci@firm.test"
+HANNE, PAVEL = "hanne.larsen@firm.test", "pavel.horak@firm.test"
 
 PEOPLE = f"""\
 email,name,manager_email,department,title,start_date,country,timezone,employment_type,aliases,username,employee_number
@@ -35,6 +36,8 @@ email,name,manager_email,department,title,start_date,country,timezone,employment
 {MARIT},Marit Lindqvist,{JOON},Platform,Engineer,2021-04-01,DE,Europe/Berlin,permanent,ml@fi.test,marit,E-1042
 {TOMAS},Tomas Weber,{JOON},Platform,Engineer,2022-04-01,DE,Europe/Berlin,permanent,,tomas,E-1043
 {LUCIA},Lucia Menon,{JOON},Platform,Engineer,2023-04-01,IN,Asia/Kolkata,permanent,,lucia,E-1044
+{HANNE},Hanne Larsen,{JOON},Platform,Engineer,2021-05-01,DE,Europe/Berlin,permanent,hl@fi.test,hanne,E-1045
+{PAVEL},Pavel Horak,{JOON},Platform,Engineer,2022-05-01,DE,Europe/Berlin,permanent,,pavel,E-1046
 """
 CLIENTS = f"""\
 client_ref,name,account_manager_email,contact_name,contact_email,tier,country
