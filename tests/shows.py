@@ -229,3 +229,15 @@ def complete_all(
         for step in steps:
             who = {**PLAYS, **plays}.get(step["role"], "")
             assert complete(console, journey, step, letter, who)["state"] == "done"
+
+
+def close(console: Console, journey: str, *, played_by: str) -> str:
+    """Close a journey, and see that nothing in it changes any more; the head of the record to keep."""
+    assert console.ask("journeys", "list")["items"][0]["late"] == 0
+    closed = console.ask("journeys", "close", journey, "--as", played_by)
+    assert (closed["id"], closed["state"]) == (journey, "closed")
+    assert closed["head"] in closed["statement"] and len(closed["head"].split(":")) == 3
+    assert console.refused("journeys", "move", journey, "--last-day", day(40))["code"] == "departure_ended"
+    assert console.ask("journeys", "list")["items"] == []
+    assert [row["state"] for row in console.ask("journeys", "list", "--all")["items"]] == ["closed"]
+    return str(closed["head"])

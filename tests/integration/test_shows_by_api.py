@@ -54,13 +54,6 @@ def harbour(tmp_path: Path) -> Iterator[Firm]:
         yield made
 
 
-@pytest.fixture
-def letter(tmp_path: Path) -> Path:
-    file = tmp_path / "letter.pdf"
-    file.write_bytes(LETTER)
-    return file
-
-
 def test_a_resignation_in_three_real_systems(
     harbour: Firm,
     letter: Path,

@@ -11,7 +11,7 @@ from tests.packs import verified_alone
 from tests.servers.samba import SambaServer
 from tests.servers.scim import ScimServer
 from tests.servers.slapd import SlapdServer
-from tests.shows import AMARA, EVA, INES, JOON, LENA, LETTER, NOOR, PAVEL, Accounts, day
+from tests.shows import AMARA, EVA, INES, JOON, LENA, NOOR, PAVEL, Accounts, day
 from tests.shows_by_api import (
     Firm,
     a_token_cannot_approve,
@@ -34,13 +34,6 @@ def harbour(tmp_path: Path) -> Iterator[Firm]:
     with firm(tmp_path) as made:
         fill_registers(made)
         yield made
-
-
-@pytest.fixture
-def letter(tmp_path: Path) -> Path:
-    file = tmp_path / "letter.pdf"
-    file.write_bytes(LETTER)
-    return file
 
 
 def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
