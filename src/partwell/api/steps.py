@@ -32,7 +32,7 @@ FILE: dict[str, Any] = {
     "responses": {
         200: {
             "description": "The file as it was attached",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
         }
     }
 }
