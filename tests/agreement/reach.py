@@ -50,7 +50,7 @@ def _follow(function: FunctionType) -> tuple[frozenset[str], tuple[FunctionType,
         texts |= {text for text in code.co_consts if isinstance(text, str)}
         names |= set(code.co_names)
     here = [function.__globals__[name] for name in names & function.__globals__.keys()]
-    here += [importlib.import_module(text) for text in texts if MODULE.fullmatch(text)]
+    here += [importlib.import_module(text) for text in texts | names if MODULE.fullmatch(text)]
     called: list[FunctionType] = []
     for thing in here:
         for found in _behind(thing, names):
