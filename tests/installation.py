@@ -66,7 +66,7 @@ def served(console: Console) -> Iterator[Installation]:
     port = free_port()
     up = console.start("up", "--port", str(port))
     try:
-        wait_until(lambda: answers("127.0.0.1", port), seconds=90, what="partwell up answering")
+        wait_until(lambda: answers("127.0.0.1", port), seconds=180, what="partwell up answering")
         yield Installation(console, f"http://localhost:{port}")
     finally:
         up.terminate()

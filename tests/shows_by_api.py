@@ -26,7 +26,7 @@ from tests.shows import (
 
 BY_HAND = ("task", "approval")
 # What a worker does in its own time: cutting three systems, reading them back, signing the record.
-WORK_SECONDS = 60
+WORK_SECONDS = 120
 
 
 @dataclass

@@ -50,7 +50,6 @@ def test_a_clients_contract_ends_with_systems_that_only_people_can_see(
 
     the_last_day_moves(harbour, journey)
     somebody_is_let_in_and_a_contact_invited(harbour, journey)
-    # With the last day, the link that proves a step came too: `close-client-record` asks for one.
     done = complete_all(harbour, journey, letter, hr=AMARA, line_manager=EVA)
     record = noor.get(f"/journeys/{journey}/steps/close-client-record")
     assert (record["state"], record["link"]) == ("done", "https://files.firm.test/record")
