@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from partwell.access import asking, endings, readings
 from tests.access_world import World, make_world
+from tests.console import Console
+from tests.shows import LETTER, own_console
 
 
 @pytest.fixture
@@ -23,3 +26,18 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "backoff", lambda attempts: timedelta(0))
     monkeypatch.setattr(readings, "backoff", lambda attempts: timedelta(0))
     monkeypatch.setattr(endings, "pause", lambda attempts: timedelta(0))
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    """A console at a new installation of its own."""
+    with own_console(tmp_path) as console:
+        yield console
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A file that a step takes as its evidence."""
+    file = tmp_path / "letter.pdf"
+    file.write_bytes(LETTER)
+    return file

@@ -17,6 +17,7 @@ from django.core.cache import cache
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from partwell.people.models import User
+from tests.signing_in import PASSWORD
 
 # Playwright's synchronous interface runs an event loop of its own, which Django takes for ours.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -32,7 +33,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PASSWORD = "correct horse battery staple"
 LOOKS = [(theme, size) for theme in ("light", "dark") for size in (DESKTOP, PHONE)]
 
 # Runs before any page script, so that nothing which the policy blocks goes unseen.

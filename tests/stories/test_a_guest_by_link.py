@@ -15,7 +15,8 @@ from partwell.journeys.operations.steps import complete_step
 from partwell.people.actors import console_actor
 from tests.factories import step_of
 from tests.guest_world import CANARIES, PRIVATE, World
-from tests.stories.conftest import PASSWORD, PHONE, Trouble
+from tests.signing_in import PASSWORD
+from tests.stories.conftest import PHONE, Trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,8 +20,8 @@ from partwell.people.roles import Role
 from tests import access_world
 from tests.access_world import ADA, World
 from tests.factories import make_person, publish, start_journey
+from tests.signing_in import code_now
 from tests.stories.conftest import Trouble
-from tests.stories.test_signing_in import code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RITA, OTTO = "rita@hv.example", "otto@hv.example"

@@ -7,21 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import BrowserContext, Page, expect
 
-from partwell import clock
 from partwell.people import setup_code
 from partwell.people.models import RoleGrant, User
-from tests.stories.conftest import PASSWORD, Trouble
+from tests.signing_in import PASSWORD, code_now
+from tests.stories.conftest import Trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AMARA = "amara@hv.example"
-
-
-def code_now(secret: str) -> str:
-    """The six digits that an authenticator app shows now."""
-    return format_hotp_value(hotp_value(secret, int(clock.now().timestamp()) // 30))
 
 
 def test_a_fresh_installation_is_set_up_with_the_code_from_the_console(

@@ -13,6 +13,7 @@ from partwell.connector_kit.contract import Outcome
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, visibility
 from partwell.people.actors import Actor
+from partwell.refusals import Invalid, NotFound
 
 NO_VERB = {
     AccessState.AMBIGUOUS: "choose_account",
@@ -24,6 +25,33 @@ NO_VERB = {
 def latest_plan(departure: Departure) -> Plan | None:
     """The newest plan of a departure, of whatever kind."""
     return Plan.objects.filter(departure=departure).order_by("-version").first()
+
+
+def get_system(name: str) -> System:
+    """The connected system of this name. Raises `NotFound`."""
+    system = System.objects.filter(name=name).first()
+    if system is None:
+        raise NotFound("system")
+    return system
+
+
+def get_account(departure: Departure, system: System, name: str, *, actor: Actor) -> AccountRecord:
+    """The leaver's account in a system by login or identifier; without a name, the only one there.
+
+    Raises as `departures.policies.authorise`, `NotFound`, and `Invalid` when several fit.
+    """
+    authorise(actor, "access.view", departure)
+    found = [
+        account
+        for account in accounts_in(departure, system)
+        if not name or name in (account.external_id, account.login)
+    ]
+    if not found:
+        raise NotFound("account")
+    if len(found) > 1:
+        names = ", ".join(account.external_id or account.login for account in found)
+        raise Invalid("which_account", f"Say which account: {names}.", field="account")
+    return found[0]
 
 
 def find_account(departure: Departure, *, system: str, external_id: str) -> AccountRecord | None:

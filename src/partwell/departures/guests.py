@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -204,6 +205,14 @@ def links_of(departure: Departure) -> list[GuestLink]:
     return list(departure.guest_links.all())
 
 
+def get_link(departure: Departure, link_id: UUID) -> GuestLink:
+    """One of the links of a departure. Raises `NotFound`."""
+    link = GuestLink.objects.select_related("departure").filter(departure=departure, pk=link_id).first()
+    if link is None:
+        raise NotFound("link")
+    return link
+
+
 def ends_at(link: GuestLink) -> datetime:
     """When the link and its session end; follows the end of access when that is moved."""
     if not link.is_work_address:
@@ -218,6 +227,23 @@ def link_state(link: GuestLink, *, now: datetime) -> str:
     if now >= ends_at(link) or link.departure.state == DepartureState.WITHDRAWN:
         return "expired"
     return "open" if link.opened_at else "waiting"
+
+
+def link_dict(link: GuestLink, *, now: datetime) -> dict[str, Any]:
+    """A link as the API and the command line show it, without what opens it."""
+    return {
+        "id": str(link.pk),
+        "email": link.email,
+        "name": link.name,
+        "capacity": link.capacity,
+        "steps": list(link.step_keys),
+        "is_work_address": link.is_work_address,
+        "state": link_state(link, now=now),
+        "invited_by": link.invited_by,
+        "invited_at": link.invited_at.isoformat(),
+        "opened_at": link.opened_at.isoformat() if link.opened_at else None,
+        "ends_at": ends_at(link).isoformat(),
+    }
 
 
 def check_alive(link: GuestLink, *, now: datetime) -> None:

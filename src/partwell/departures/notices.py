@@ -6,6 +6,9 @@ answer. So nobody learns from the answer that a need-to-know departure is under 
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from partwell.departures.models import Departure, Notice
@@ -13,6 +16,7 @@ from partwell.departures.policies import visibility
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.people.actors import Actor, Channel
 from partwell.people.roles import Role
+from partwell.refusals import NotFound
 
 
 def hidden_departures(actor: Actor) -> QuerySet[Departure]:
@@ -36,3 +40,29 @@ def visible_notices(actor: Actor) -> QuerySet[Notice]:
     )
     own = Q(person_id=actor.person_id) if actor.person_id is not None else Q(pk__in=[])
     return notices.exclude(about_hidden).exclude(own)
+
+
+def get_notice(actor: Actor, notice_id: UUID) -> Notice:
+    """A waiting notice that this actor settles. Raises `NotFound`."""
+    notice = visible_notices(actor).select_related("person", "client").filter(pk=notice_id).first()
+    if notice is None:
+        raise NotFound("notice")
+    return notice
+
+
+def notice_dict(notice: Notice) -> dict[str, Any]:
+    """A notice as the API and the command line show it, to those who settle it."""
+    return {
+        "id": str(notice.pk),
+        "subject": notice.subject_name,
+        "person": notice.person.email if notice.person else None,
+        "client": notice.client.client_ref if notice.client else None,
+        "template": notice.scenario,
+        "notice_date": notice.notice_date.isoformat(),
+        "last_working_day": notice.last_working_date.isoformat(),
+        "reason": notice.reason,
+        "given_by": notice.given_by,
+        "given_at": notice.given_at.isoformat(),
+        "state": notice.state,
+        "journey": str(notice.departure_id) if notice.departure_id else None,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise
@@ -11,7 +12,7 @@ from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
 from partwell.people.models import User
 from partwell.people.roles import ROLE_LABELS, Role
-from partwell.refusals import Conflict, Invalid
+from partwell.refusals import Conflict, Invalid, NotFound
 
 
 @operation("participants.add")
@@ -56,6 +57,30 @@ def remove_participant(*, participant: Participant, actor: Actor, now: datetime)
         )
     _record("participant.removed", participant, actor, now)
     participant.delete()
+
+
+def participants_of(departure: Departure) -> list[Participant]:
+    """Who takes part on the inside; the caller has asked whether it may be seen."""
+    return list(departure.participants.exclude(capacity=Role.DEPARTING).select_related("user"))
+
+
+def get_participant(departure: Departure, participant_id: int) -> Participant:
+    """One part that somebody has in the departure. Raises `NotFound`."""
+    found = departure.participants.select_related("user", "departure").filter(pk=participant_id).first()
+    if found is None:
+        raise NotFound("participant")
+    return found
+
+
+def participant_dict(part: Participant) -> dict[str, Any]:
+    """Who takes part and as what, as the API and the command line show it."""
+    return {
+        "id": part.pk,
+        "user": part.user.email,
+        "name": part.user.name,
+        "capacity": part.capacity,
+        "added_at": part.added_at.isoformat(),
+    }
 
 
 def _record(kind: str, part: Participant, actor: Actor, now: datetime) -> None:

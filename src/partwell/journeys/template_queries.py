@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Subquery
 from pydantic import ValidationError
@@ -30,6 +31,19 @@ class TemplateSummary:
     version: TemplateVersion
     template: Template
     journeys: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The template's row as the API and the command line show it."""
+        return {
+            "id": self.version.template_id,
+            "version": self.version.version,
+            "digest": self.version.digest,
+            "title": self.version.title,
+            "audience": self.version.audience,
+            "steps": len(self.template.steps),
+            "journeys": self.journeys,
+            "published_at": self.version.published_at.isoformat(),
+        }
 
 
 def list_templates(*, actor: Actor) -> list[TemplateSummary]:

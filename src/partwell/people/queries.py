@@ -78,6 +78,28 @@ def list_grants() -> list[RoleGrant]:
     return list(RoleGrant.objects.select_related("user").order_by("user__email", "role", "department"))
 
 
+def grant_dict(grant: RoleGrant) -> dict[str, Any]:
+    """A held role as the API and the command line show it."""
+    return {
+        "email": grant.user.email,
+        "name": grant.user.name,
+        "role": grant.role,
+        "department": grant.department,
+        "granted_at": grant.granted_at.isoformat(),
+        "granted_by": grant.granted_by,
+    }
+
+
+def settings_dict(here: Installation) -> dict[str, Any]:
+    """Whose installation this is, as the API and the command line show it."""
+    return {
+        "company": here.company_name,
+        "country": here.country,
+        "timezone": here.timezone,
+        "is_practice": here.is_practice,
+    }
+
+
 def people_by_address(email: str) -> QuerySet[Person]:
     """The person whose own address this is, whatever its case."""
     return Person.objects.annotate(own_address=Lower("email")).filter(own_address=email.strip().lower())

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from partwell import clock
 from partwell.access import operations, queries, questions
 from partwell.access.attention import needing_attention
-from partwell.access.models import System
 from partwell.access.summaries import alert_row
 from partwell.departures.models import Departure
 from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
@@ -160,7 +159,7 @@ def apply(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 def link(request: HttpRequest, departure_id: UUID, system: str) -> HttpResponse:
     """Say which of several matching accounts are theirs."""
     departure = check_may(request, "access.link", departure_id)
-    found = _system(system)
+    found = queries.get_system(system)
     chosen = request.POST.getlist("account")
     if not chosen and "none" not in request.POST:
         messages.error(request, f"Choose an account in {found.title}, or say that none is theirs.")
@@ -258,13 +257,6 @@ def _show(
         ),
     }
     return render(request, "access/plan.html", context, status=status)
-
-
-def _system(name: str) -> System:
-    found = System.objects.filter(name=name).first()
-    if found is None:
-        raise NotFound("system")
-    return found
 
 
 def _to_plan(departure: Departure, anchor: str = "") -> HttpResponseRedirect:

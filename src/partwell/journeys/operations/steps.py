@@ -72,7 +72,7 @@ def reassign_step(*, step: Step, to: User, actor: Actor, now: datetime) -> Step:
     """Give a pending step to somebody else, who thereby takes part in the departure."""
     step = lock_step(step, "steps.reassign", actor)
     _check_pending(step)
-    _check_can_own(step, to)
+    _check_can_own(step, to, field="to")
     before = step.owner_name
     _own(step, to, now)
     _record(step, "step.reassigned", actor, now, {"from": before, "to": str(to)})
@@ -158,7 +158,7 @@ def add_step(
         is_required=is_required,
         is_own=True,
     )
-    _check_can_own(step, owner)
+    _check_can_own(step, owner, field="owner")
     step.owner, step.owner_name = owner, str(owner)
     step.save(force_insert=True)
     _take_part(departure, owner, now)
@@ -214,13 +214,13 @@ def _check_pending(step: Step) -> None:
         raise Conflict("step_settled", f"“{step.title}” is {_words(step.state)} already.")
 
 
-def _check_can_own(step: Step, user: User) -> None:
+def _check_can_own(step: Step, user: User, *, field: str) -> None:
     departure = step.journey.departure
     if not user.is_active:
-        raise Invalid("owner_inactive", f"{user} cannot sign in any more. Choose somebody else.", field="to")
+        raise Invalid("owner_inactive", f"{user} cannot sign in any more. Choose somebody else.", field=field)
     if departure.person_id is not None and user.person_id == departure.person_id:
         raise Invalid(
-            "owner_leaves", f"{user} is the one who leaves, and sees nothing of the inside.", field="to"
+            "owner_leaves", f"{user} is the one who leaves, and sees nothing of the inside.", field=field
         )
     if step.role == Role.DEPARTING:
         raise Conflict("step_of_leaver", "This step is the leaving side's own; it cannot be handed on.")
