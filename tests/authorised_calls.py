@@ -30,7 +30,6 @@ from partwell.closure import queries as closure_queries
 from partwell.closure.audiences import Audience
 from partwell.departures import guests
 from partwell.departures.models import Departure, GuestLink, Notice, Participant
-from partwell.departures.participation import add_participant, remove_participant
 from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
@@ -38,6 +37,7 @@ from partwell.journeys import queries, template_queries
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations import ending, moving, starting, steps
+from partwell.journeys.operations.participating import add_participant, remove_participant
 from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
@@ -232,8 +232,8 @@ CALLS: dict[str, Call] = {
     ),
     "participants.add": lambda a, s, k: add_participant(
         departure=_departure(s),
-        user=User.objects.get(email="stranger@players.example"),
-        capacity="legal",
+        person="stranger@players.example",
+        part="legal",
         actor=a,
         now=NOW,
     ),

@@ -16,7 +16,18 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from partwell.api import access, clients, contracts, evidence, journeys, people, steps, systems, templates
+from partwell.api import (
+    access,
+    clients,
+    contracts,
+    evidence,
+    journeys,
+    participants,
+    people,
+    steps,
+    systems,
+    templates,
+)
 from partwell.api.answers import TooLarge, TooMany, problem, refused
 from partwell.api.authentication import BearerToken
 from partwell.api.bodies import StrictParser
@@ -49,7 +60,7 @@ def build() -> Api:
         auth=BearerToken(),
         parser=StrictParser(),
     )
-    for below_journeys in (journeys.router, steps.router, access.router):
+    for below_journeys in (journeys.router, participants.router, steps.router, access.router):
         api.add_router("/journeys", below_journeys)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)

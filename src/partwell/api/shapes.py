@@ -284,6 +284,19 @@ class AttachmentShape(Schema):
     sha256: str
 
 
+class ParticipantShape(Schema):
+    id: int
+    name: str
+    email: str
+    part: str
+    title: str
+    since: str
+    why: str
+    added_by: str | None = Field(description="Who let them in; null where it followed from the plan.")
+    pending_steps: int
+    can_sign_in: bool
+
+
 class SystemShape(Schema):
     name: str
     title: str
