@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, IntegerField, QuerySet, Subquery, Value
 from django.http import HttpRequest
 
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
+from partwell.journeys.guests import own_departures
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
 from partwell.people.models import Installation, User
@@ -58,17 +59,21 @@ class Shell:
 
     @cached_property
     def sections(self) -> list[dict[str, object]]:
-        """The side bar, with how much waits behind each link."""
+        """The side bar, with how much waits behind each link; one query for all of its figures."""
         if self._user is None:
             return []
         actor = actor_of(self._request)
-        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN)
-        open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE)
+        asked = User.objects.filter(pk=self._user.pk).values_list(
+            _count_of(Step.objects.filter(owner=self._user, state=StepState.OPEN)),
+            _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
+            Exists(own_departures(actor)) if actor.person_id else Value(False),
+        )
+        steps, departures, leaves = asked.get()
         counts = {
-            "web:my_steps": (_count(mine), "open steps of yours"),
-            "web:departures": (_count(open_departures), "departures in flight"),
+            "web:my_steps": (_in_words(steps), "open steps of yours"),
+            "web:departures": (_in_words(departures), "departures in flight"),
         }
-        return sections_for(actor, self._request.path, counts)
+        return sections_for(actor, self._request.path, counts, leaves=leaves)
 
     @cached_property
     def start_url(self) -> str:
@@ -82,10 +87,17 @@ class Shell:
         return url if leads else ""
 
 
-def _count(rows: QuerySet[Any]) -> str:
-    """How many there are, as far as a side bar needs to know; never counts more than it shows."""
-    found = rows.order_by()[: MOST_COUNTED + 1].count()
-    return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found or "")
+def _count_of(rows: QuerySet[Any]) -> Subquery:
+    """How many there are, for a query of several such figures; never counts more than a side bar shows."""
+    return Subquery(
+        rows.order_by().values("pk")[: MOST_COUNTED + 1],
+        output_field=IntegerField(),
+        template="(SELECT COUNT(*) FROM (%(subquery)s) AS counted)",
+    )
+
+
+def _in_words(count: int) -> str:
+    return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "")
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:
