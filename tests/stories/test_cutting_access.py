@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from partwell import clock
 from partwell.access import questions
 from partwell.access.models import Question
+from partwell.access.operations import verify_plan
 from partwell.connectors.fake.store import FakeStore
 from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
@@ -167,6 +168,57 @@ def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
     page.get_by_role("button", name="Attest it").press("Enter")
     row = page.get_by_role("row", name="Door the system itself")
     expect(row.locator("[data-state=attested]").first).to_be_visible()
+
+
+def test_what_failed_after_access_end_stands_on_the_first_page_until_it_is_solved(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("directory", sla_class="critical")
+    world.store.set_mode("directory", "denies")
+    world.end_access()
+
+    def enforce() -> None:
+        world.enforce()
+        world.run()
+
+    in_worker(enforce)
+    page = sign_in(RITA)
+    cards = page.locator(".pw-alert")
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("Not cut, though access has ended")
+    expect(cards).to_contain_text("suspending failed for ada in Directory")
+    expect(cards).to_contain_text("Way out: Look into the system")
+    axe(page, "today-not-cut")
+    cards.get_by_role("link", name="Open access").click()
+    axe(page, "access-not-cut")
+    page.get_by_role("link", name="Attest… ada in Directory").click()
+    page.get_by_label("How do you know?").fill("I deleted the account by hand at 17:02.")
+    page.get_by_role("button", name="Attest it").click()
+    row = page.get_by_role("row", name="Directory ada")
+    expect(row.locator("[data-state=attested]").first).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+    expect(cards).to_have_count(0)
+
+
+def test_an_account_that_came_back_is_one_card_that_names_what_came_back(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("directory")
+
+    def cut_and_lose() -> None:
+        world.cut()
+        world.store.edit("directory", "directory-0", is_active=True, groups={"staff": "Staff"})
+        verify_plan(departure=world.departure, actor=world.console, now=clock.now())
+
+    in_worker(cut_and_lose)
+    page = sign_in(RITA)
+    cards = page.locator(".pw-alert")
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("Account came back")
+    expect(cards).to_contain_text("Suspending: reading back shows: active")
+    expect(cards).to_contain_text("removing groups")
+    axe(page, "today-came-back")
 
 
 def test_the_first_page_of_access_lists_who_needs_it(

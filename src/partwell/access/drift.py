@@ -6,18 +6,16 @@ from datetime import datetime
 
 from django.db import transaction
 
+from partwell.access.alerts import drift_key, raise_alert
 from partwell.access.discovery import Answer, Found, new_ids
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
-from partwell.access.operations.enforcement import raise_alert
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
 from partwell.access.proposals import seal, store_answer
-from partwell.access.states import Link, PlanKind, PlanState, RunState
+from partwell.access.states import AlertKind, Link, PlanKind, PlanState, RunState
 from partwell.connector_kit.plan import drift_between
 from partwell.engine.operations import poke
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import engine_actor
-
-DRIFTED = "drifted"
 
 
 def find_drift(run: SystemRun, answer: Answer) -> str:
@@ -80,8 +78,8 @@ def make_delta(run: SystemRun, answer: Answer, *, reason: str, now: datetime) ->
         record_plan(delta, actor, now)
         raise_alert(
             departure,
-            kind=DRIFTED,
-            key=f"{delta.pk}:{run.system.name}",
+            kind=AlertKind.DRIFTED,
+            key=drift_key(delta, run.system.name),
             text=delta.reason,
             actor=actor,
             now=now,

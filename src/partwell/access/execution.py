@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db import transaction
 
 from partwell import clock
 from partwell.access import claims
+from partwell.access.alerts import WAY_OUT
 from partwell.access.connections import Session
 from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import (
@@ -32,7 +33,6 @@ MAX_REPEATS = 3
 # Until when an accepted change has to show, where the target names no time itself.
 SHOWS_WITHIN = timedelta(hours=1)
 TO_DO = (AccessState.PLANNED, AccessState.REQUESTED, AccessState.UNREACHABLE, AccessState.FAILED)
-WAY_OUT = "Look into the system, put right what it says, then apply again or attest it."
 
 
 def backoff(attempts: int) -> timedelta:
@@ -42,12 +42,16 @@ def backoff(attempts: int) -> timedelta:
 
 @dataclass
 class Carrying:
-    """One claimed run, with its open connection, and who acts as evidence names them."""
+    """One claimed run, with its open connection, and who acts as evidence names them.
+
+    `failed` are the ids of the accounts of which something failed in this pass.
+    """
 
     run: SystemRun
     token: str
     session: Session
     actor: str
+    failed: set[int] = field(default_factory=set)
 
     @property
     def capabilities(self) -> Any:
@@ -105,14 +109,8 @@ def _do(work: Carrying, change: Change) -> None:
         if change.state == AccessState.FAILED:
             Change.objects.filter(pk=change.pk).update(attempts=MAX_ATTEMPTS)
             return
-        move(
-            change,
-            AccessState.FAILED,
-            actor=work.actor,
-            now=clock.now(),
-            reason=f"Whether the deletion was done is unknown, and it is never asked for twice. {WAY_OUT}",
-            attempts=MAX_ATTEMPTS,
-        )
+        reason = f"Whether the deletion was done is unknown, and it is never asked for twice. {WAY_OUT}"
+        _move(work, change, AccessState.FAILED, reason=reason, attempts=MAX_ATTEMPTS)
         return
     if verb is Verb.DELETE and not _others_are_verified(change):
         return
@@ -239,7 +237,7 @@ def _put_off(work: Carrying, change: Change, error: ConnectorError, *, counts: b
     if change.state == state == AccessState.UNREACHABLE:
         Change.objects.filter(pk=change.pk).update(next_attempt_at=when, reason=reason)
     elif not (change.state == state == AccessState.FAILED):
-        move(change, state, actor=work.actor, now=now, reason=reason, next_attempt_at=when)
+        _move(work, change, state, reason=reason, next_attempt_at=when)
     if state is AccessState.UNREACHABLE:
         # Its other changes would meet the same silence: they stay planned, and wait with this one.
         raise _SystemGone
@@ -281,15 +279,8 @@ def _read_back(work: Carrying, change: Change) -> None:
             _wait_for_proof(work, change, proof.read, proof.retry_until)
             return
         if change.attempts >= MAX_REPEATS or verb not in REPEATABLE:
-            move(
-                change,
-                AccessState.FAILED,
-                actor=work.actor,
-                now=now,
-                reason=f"The target said that it is done, but reading back shows: {proof.read}. {WAY_OUT}",
-                next_attempt_at=None,
-                proof=kept,
-            )
+            reason = f"The target said that it is done, but reading back shows: {proof.read}. {WAY_OUT}"
+            _move(work, change, AccessState.FAILED, reason=reason, next_attempt_at=None, proof=kept)
             return
         write_intent(work, change)
         try:
@@ -299,8 +290,15 @@ def _read_back(work: Carrying, change: Change) -> None:
             return
 
 
+def _move(work: Carrying, change: Change, after: AccessState, *, reason: str, **fields: Any) -> None:
+    """Move a change as this run does, and note of which account something failed."""
+    move(change, after, actor=work.actor, now=clock.now(), reason=reason, **fields)
+    if after == AccessState.FAILED:
+        work.failed.add(change.account_id)
+
+
 def _ask_a_person(work: Carrying, change: Change, reason: str) -> None:
-    move(change, AccessState.MANUAL, actor=work.actor, now=clock.now(), reason=reason, proof=change.proof)
+    _move(work, change, AccessState.MANUAL, reason=reason, proof=change.proof)
 
 
 def _wait_for_proof(work: Carrying, change: Change, read: str, until: datetime | None) -> None:
@@ -312,14 +310,8 @@ def _wait_for_proof(work: Carrying, change: Change, read: str, until: datetime |
     if until is not None and reads == 1:
         give_up_at = until
     if now >= give_up_at:
-        move(
-            change,
-            AccessState.FAILED,
-            actor=work.actor,
-            now=now,
-            reason=f"Accepted, but it did not show until the stated time: {read}. {WAY_OUT}",
-            next_attempt_at=None,
-        )
+        reason = f"Accepted, but it did not show until the stated time: {read}. {WAY_OUT}"
+        _move(work, change, AccessState.FAILED, reason=reason, next_attempt_at=None)
         return
     change.proof = {"verdict": "pending", "read": read, "read_at": now.isoformat(), "reads": reads}
     change.next_attempt_at, change.give_up_at = min(now + backoff(reads), give_up_at), give_up_at

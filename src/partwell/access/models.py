@@ -130,7 +130,8 @@ class Change(models.Model):
     """One verb on one account. `is_current` is false once a later plan has replaced it.
 
     `verb` is empty where the whole account is a person's task. `expects` is what was seen when it was
-    planned; `snapshot` in the account is what a restore uses.
+    planned; `snapshot` in the account is what a restore uses. `came_back_at` is when something settled was
+    read and was no longer so; empty again once it is settled again.
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="changes")
@@ -149,6 +150,7 @@ class Change(models.Model):
     requested_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
+    came_back_at = models.DateTimeField(null=True, blank=True)
     receipt = models.JSONField(null=True, blank=True)
     proof = models.JSONField(null=True, blank=True)
 

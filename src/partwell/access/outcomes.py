@@ -9,7 +9,7 @@ from django.db import transaction
 
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
-from partwell.access.states import AccessState, check_move
+from partwell.access.states import SETTLED, AccessState, check_move
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.operations import departure_scope, record
 
@@ -45,6 +45,8 @@ def move(
     """
     with transaction.atomic():
         check_move(change.state, after)
+        if after in SETTLED:
+            fields["came_back_at"] = None
         before, change.state, change.reason = change.state, after, reason
         for name, value in fields.items():
             setattr(change, name, value)

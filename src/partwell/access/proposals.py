@@ -10,6 +10,7 @@ from typing import Any
 
 from django.forms.models import model_to_dict
 
+from partwell.access.alerts import forget_accounts
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
@@ -141,6 +142,7 @@ def store_answer(
         record.state, record.reason = AccessState.VERIFIED, "Read back: there is no such account any more."
         record.is_active, record.last_read_at = None, now
         record.save()
+    forget_accounts(plan.departure_id, [records[pk] for pk in answer.gone], now=now)
     refresh_states([change.account for change in changes if change.account.external_id])
     return changes
 

@@ -211,9 +211,9 @@ def has_pending_runs(departure: Departure) -> bool:
 
 
 def open_alerts(actor: Actor) -> QuerySet[Alert]:
-    """What people must be told, of the departures that exist for this actor."""
+    """What people must be told, of the departures whose access this actor may see."""
     return Alert.objects.filter(
-        visibility(actor, prefix="departure__"), resolved_at__isnull=True
+        visibility(actor, prefix="departure__", to="access.view"), resolved_at__isnull=True
     ).select_related("departure")
 
 

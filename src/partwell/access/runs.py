@@ -7,7 +7,7 @@ back before it asks again, and never asks twice for a deletion. Systems know not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,20 +18,16 @@ from django.db import connections, transaction
 
 from partwell import clock
 from partwell.access import claims, wake
+from partwell.access.alerts import raise_alert, resolve_alerts, review_accounts
 from partwell.access.connections import Session, identities_of, target_of
 from partwell.access.discovery import Answer, Found, Known, ask_with
 from partwell.access.drift import find_drift, make_delta
 from partwell.access.execution import Carrying, carry_out
 from partwell.access.models import AccountRecord, Alert, Change, Plan, SystemRun
-from partwell.access.operations.enforcement import (
-    enforce_access_end,
-    escalate,
-    raise_alert,
-    resolve_alerts,
-)
+from partwell.access.operations.enforcement import enforce_access_end, escalate
 from partwell.access.operations.plans import lock
 from partwell.access.proposals import known_accounts, seal, store_answer
-from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
+from partwell.access.states import AccessState, AlertKind, Authority, PlanKind, PlanState, RunState
 from partwell.connector_kit.contract import ConnectorError
 from partwell.engine.operations import poke
 from partwell.people.actors import engine_actor
@@ -115,7 +111,7 @@ def _go_on(run: SystemRun, token: str) -> None:
                 return
         carrying = Carrying(run, token, session, label(run.plan))
         carry_out(carrying)
-    _settle(run, token)
+    _settle(run, token, worse=carrying.failed)
 
 
 def label(plan: Plan) -> str:
@@ -150,7 +146,7 @@ def _take_answer(run: SystemRun, answer: Answer, token: str) -> bool:
         if answer.found is Found.UNREACHABLE:
             _alarm(run, answer, now)
             return True
-        resolve_alerts(departure, kind="unreachable", key=run.system.name, now=now)
+        resolve_alerts(departure, kind=AlertKind.UNREACHABLE, key=run.system.name, now=now)
         reason = find_drift(run, answer)
         if not reason and earlier == Found.UNREACHABLE and not answer.matched and not answer.ambiguous:
             store_answer(run.plan, run.system, answer, now=now)
@@ -167,7 +163,7 @@ def _alarm(run: SystemRun, answer: Answer, now: datetime) -> None:
     if answer.found is Found.AMBIGUOUS:
         raise_alert(
             departure,
-            kind="ambiguous",
+            kind=AlertKind.AMBIGUOUS,
             key=run.system.name,
             text=f"{run.system.title}: {answer.reason} Nothing is cut there until somebody has said so.",
             actor=actor,
@@ -176,14 +172,14 @@ def _alarm(run: SystemRun, answer: Answer, now: datetime) -> None:
     if answer.found is Found.UNREACHABLE and now >= departure.access_end_at:
         raise_alert(
             departure,
-            kind="unreachable",
+            kind=AlertKind.UNREACHABLE,
             key=run.system.name,
             text=f"Access has ended, but {run.system.title} cannot be reached: {answer.reason}",
             actor=actor,
             now=now,
         )
     elif answer.found is not Found.UNREACHABLE:
-        resolve_alerts(departure, kind="unreachable", key=run.system.name, now=now)
+        resolve_alerts(departure, kind=AlertKind.UNREACHABLE, key=run.system.name, now=now)
 
 
 def _wait_for_system(run: SystemRun, reason: str, token: str) -> None:
@@ -206,8 +202,11 @@ def _wait_for_system(run: SystemRun, reason: str, token: str) -> None:
         poke(run.plan.departure_id)
 
 
-def _settle(run: SystemRun, token: str) -> None:
-    """Let the run wait for the next moment at which something is due, or end."""
+def _settle(run: SystemRun, token: str, *, worse: Collection[int] = ()) -> None:
+    """Let the run wait for the next moment at which something is due, or end; and tell of what failed.
+
+    `worse` are the ids of the accounts of which something failed just now.
+    """
     now = clock.now()
     with transaction.atomic():
         lock(run.plan.departure)
@@ -231,6 +230,15 @@ def _settle(run: SystemRun, token: str) -> None:
             run.state, run.next_at, run.ended_at, run.reason = RunState.ENDED, None, now, ""
             run.save(update_fields=["state", "next_at", "ended_at", "reason"])
             _close_plan(run.plan, now)
+        if run.plan.kind != PlanKind.RESTORE:
+            accounts = AccountRecord.objects.filter(changes__plan=run.plan, system=run.system).distinct()
+            review_accounts(
+                run.plan.departure_id,
+                accounts.select_related("system"),
+                by=label(run.plan),
+                now=now,
+                worse=worse,
+            )
         poke(run.plan.departure_id)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from partwell.access.alerts import forget_accounts, resolve_alerts, review_accounts
 from partwell.access.discovery import Answer, Found, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
 from partwell.access.proposals import refresh_states, seal, store_answer
-from partwell.access.states import AccessState, Link, PlanKind, PlanState, check_move
+from partwell.access.states import AccessState, AlertKind, Link, PlanKind, PlanState, check_move
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import poke
@@ -48,6 +49,9 @@ def link_accounts(
         account.link = Link.OURS if external_id in external_ids else Link.NOT_OURS
         account.state, account.reason = AccessState.PLANNED, ""
         account.save()
+    resolve_alerts(departure, kind=AlertKind.AMBIGUOUS, key=system.name, now=now)
+    set_aside = [account for account in unclear.values() if account.link == Link.NOT_OURS]
+    forget_accounts(departure.pk, set_aside, now=now)
     latest = departure.access_plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.PROPOSED:
         plan = latest
@@ -122,9 +126,9 @@ def _say(
     left = _left_to_a_person(account, state)
     for change in left:
         check_move(change.state, state)
-        change.state, change.reason = state, text.strip()
+        change.state, change.reason, change.came_back_at = state, text.strip(), None
         change.proof = {"said_by": actor.label, "said_at": now.isoformat(), "evidence": evidence}
-        change.save(update_fields=["state", "reason", "proof"])
+        change.save(update_fields=["state", "reason", "proof", "came_back_at"])
     if left:
         refresh_states([account])
     elif account.state in (AccessState.UNREACHABLE, AccessState.MANUAL):
@@ -145,6 +149,7 @@ def _say(
             "evidence": evidence,
         },
     )
+    review_accounts(departure.pk, [account], by=actor.label, now=now)
     poke(departure.pk)
     return account
 
