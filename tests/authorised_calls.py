@@ -264,7 +264,7 @@ CALLS: dict[str, Call] = {
         now=NOW,
     ),
     # Access
-    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a),
+    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a, now=NOW),
     "access.plan": lambda a, s, k: make_plan(departure=_departure(s), actor=a, now=NOW),
     "access.approve": lambda a, s, k: approve_plan(plan=_plan(s), checksum="c" * 64, actor=a, now=NOW),
     "access.apply": lambda a, s, k: apply_plan(

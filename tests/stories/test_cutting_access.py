@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,43 @@ def test_an_account_that_came_back_is_one_card_that_names_what_came_back(
     expect(cards).to_contain_text("Suspending: reading back shows: active")
     expect(cards).to_contain_text("removing groups")
     axe(page, "today-came-back")
+
+
+def test_the_time_to_revoke_is_counted_and_what_is_late_says_so(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    for name in ("directory", "wiki"):
+        world.add_system(name, sla_class="critical" if name == "directory" else "normal")
+    world.add_system("vault", sla_class="high")
+    world.store.set_mode("vault", "denies")
+    world.departure.access_end_at = clock.now() - timedelta(minutes=22)
+    world.departure.save()
+
+    def cut() -> None:
+        plan = world.plan()
+        world.run()
+        world.approve(plan)
+        world.apply(plan)
+        world.run()
+
+    in_worker(cut)
+    page = sign_in(RITA)
+    expect(page.get_by_role("img", name="Time to revoke, one dot per departure")).to_be_visible()
+    figure = page.get_by_role("region", name="Time to revoke")
+    expect(figure).to_contain_text("0 of 1 within 15 minutes")
+    axe(page, "today-time-to-revoke")
+    page.goto(address(world))
+    late = page.get_by_role("row", name="Directory ada")
+    expect(late).to_contain_text("late")
+    expect(page.get_by_role("row", name="Critical")).to_contain_text("1 late, by")
+    expect(page.get_by_role("row", name="High")).to_contain_text("left")
+    expect(page.get_by_role("row", name="Wiki ada")).to_contain_text("after access end")
+    axe(page, "access-time-to-revoke")
+    page.get_by_role("link", name="All records").click()
+    figure = page.get_by_role("region", name="Time to revoke")
+    expect(figure.get_by_role("listitem").filter(has_text="Critical")).to_contain_text("1 late, by")
+    expect(figure.get_by_role("listitem").filter(has_text="High")).to_contain_text("1 not proven yet")
+    axe(page, "evidence-time-to-revoke")
 
 
 def test_the_first_page_of_access_lists_who_needs_it(

@@ -56,6 +56,8 @@ class AccountRecord(models.Model):
 
     An empty `external_id` stands for a system that could not be asked, or that only a person can.
     `snapshot` is the state before our first write; it stays until the account has been restored.
+    `revoked_at` is when all access here was proven gone. A later plan that finds it so leaves it as it is; it
+    is empty again once access was found there or given back.
     """
 
     departure = models.ForeignKey(
@@ -76,6 +78,7 @@ class AccountRecord(models.Model):
     snapshot = models.JSONField(null=True, blank=True)
     snapshot_taken_at = models.DateTimeField(null=True, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["system__name", "login", "pk"]

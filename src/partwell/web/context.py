@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,17 @@ from partwell.web.session import actor_of
 MOST_COUNTED = 99
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """Whose installation this is, and the figures of the side bar; `leaves`: my departure has a page."""
+
+    company: str | None = ""
+    is_practice: bool | None = False
+    steps: int = 0
+    departures: int = 0
+    leaves: bool = False
+
+
 class Shell:
     """The frame around a page. Each part is worked out when a template first asks for it, and only then:
     an entrance page or a fragment costs nothing."""
@@ -34,18 +46,31 @@ class Shell:
         return user if isinstance(user, User) and user.is_authenticated else None
 
     @cached_property
-    def _installation(self) -> Installation | None:
-        return Installation.objects.first()
+    def _frame(self) -> _Frame:
+        """One query for all that the frame says, whoever looks."""
+        here = Installation.objects.filter(pk=Installation.ONLY)
+        if self._user is None:
+            found = here.values_list("company_name", "is_practice").first()
+            return _Frame(*found) if found else _Frame()
+        actor = actor_of(self._request)
+        asked = User.objects.filter(pk=self._user.pk).values_list(
+            Subquery(here.values("company_name")),
+            Subquery(here.values("is_practice")),
+            _count_of(Step.objects.filter(owner=self._user, state=StepState.OPEN)),
+            _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
+            Exists(own_departures(actor)) if actor.person_id else Value(False),
+        )
+        return _Frame(*asked.get())
 
     @property
     def company(self) -> str:
         """Whose installation this is; empty before the first run."""
-        return self._installation.company_name if self._installation else ""
+        return self._frame.company or ""
 
     @property
     def is_practice(self) -> bool:
         """Whether everything here is invented, for trying things out."""
-        return bool(self._installation and self._installation.is_practice)
+        return bool(self._frame.is_practice)
 
     @cached_property
     def me(self) -> dict[str, str] | None:
@@ -59,21 +84,15 @@ class Shell:
 
     @cached_property
     def sections(self) -> list[dict[str, object]]:
-        """The side bar, with how much waits behind each link; one query for all of its figures."""
+        """The side bar, with how much waits behind each link."""
         if self._user is None:
             return []
-        actor = actor_of(self._request)
-        asked = User.objects.filter(pk=self._user.pk).values_list(
-            _count_of(Step.objects.filter(owner=self._user, state=StepState.OPEN)),
-            _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
-            Exists(own_departures(actor)) if actor.person_id else Value(False),
-        )
-        steps, departures, leaves = asked.get()
         counts = {
-            "web:my_steps": (_in_words(steps), "open steps of yours"),
-            "web:departures": (_in_words(departures), "departures in flight"),
+            "web:my_steps": (_in_words(self._frame.steps), "open steps of yours"),
+            "web:departures": (_in_words(self._frame.departures), "departures in flight"),
         }
-        return sections_for(actor, self._request.path, counts, leaves=leaves)
+        actor = actor_of(self._request)
+        return sections_for(actor, self._request.path, counts, leaves=self._frame.leaves)
 
     @cached_property
     def start_url(self) -> str:

@@ -12,7 +12,7 @@ from partwell.access import wake
 from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
-from partwell.access.models import Change, Plan, System, SystemRun
+from partwell.access.models import AccountRecord, Change, Plan, System, SystemRun
 from partwell.access.proposals import checksum_of, known_accounts, seal, store_answer
 from partwell.access.queries import effects_to_restore
 from partwell.access.states import AccessState, AlertKind, Authority, PlanKind, PlanState, RunState
@@ -274,6 +274,7 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     plan.approved_at, plan.approved_by = now, actor.label
     Change.objects.filter(account__in={c.account_id for c in done}).update(is_current=False)
     forget_accounts(departure.pk, {c.account for c in done}, now=now)
+    AccountRecord.objects.filter(pk__in={c.account_id for c in done}).update(revoked_at=None)
     Change.objects.bulk_create(_restoring(plan, change) for change in done)
     plan.answers = {
         name: {"found": Found.FOUND.value, "reason": ""}

@@ -132,8 +132,10 @@ def _take(change: Change, proof: Proof, now: datetime) -> None:
     if change.state in (AccessState.REQUESTED, AccessState.ACCEPTED):
         return
     if proof.verdict is Verdict.CONFIRMED:
+        if change.state != AccessState.VERIFIED:
+            change.verified_at = now
         after = AccessState.VERIFIED
-        change.verified_at, change.came_back_at, change.reason = now, None, ""
+        change.came_back_at, change.reason = None, ""
     elif proof.verdict is Verdict.FAILED and change.state in (AccessState.VERIFIED, AccessState.ATTESTED):
         after = AccessState.FAILED
         change.came_back_at = now
