@@ -138,6 +138,9 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
     expect(failed.locator("[data-state=failed]").first).to_be_visible()
     expect(failed.locator(".pw-pips[data-n='3']")).to_have_count(0)
     expect(otto.get_by_text("reading back shows: sign-in is open")).to_be_visible()
+    happened = otto.get_by_role("region", name="As it happened")
+    expect(happened).to_contain_text("for ada in Payroll")
+    expect(happened).not_to_contain_text("payroll-0")
     axe(otto, "access-cut")
 
     world.store.set_mode("crm", "ok")

@@ -59,7 +59,9 @@ def move(
             at=now,
             fields={
                 "system": change.account.system.name,
+                "system_title": change.account.system.title,
                 "account": change.account.external_id,
+                "login": change.account.login,
                 "verb": change.verb,
                 "restores": change.authority == "restore",
                 "authority": change.authority,

@@ -147,12 +147,12 @@ def _take_answer(run: SystemRun, answer: Answer, token: str) -> bool:
             _alarm(run, answer, now)
             return True
         resolve_alerts(departure, kind=AlertKind.UNREACHABLE, key=run.system.name, now=now)
-        reason = find_drift(run, answer)
-        if not reason and earlier == Found.UNREACHABLE and not answer.matched and not answer.ambiguous:
+        drift = find_drift(run, answer)
+        if drift is None and earlier == Found.UNREACHABLE and not answer.matched and not answer.ambiguous:
             store_answer(run.plan, run.system, answer, now=now)
             run.plan.save(update_fields=["answers"])
-    if reason:
-        make_delta(run, answer, reason=reason, now=now)
+    if drift is not None:
+        make_delta(run, answer, drift=drift, now=now)
         _close_plan(run.plan, now)
         return False
     return True

@@ -73,7 +73,9 @@ def link_accounts(
         at=now,
         fields={
             "system": system.name,
+            "system_title": system.title,
             "ours": sorted(external_ids),
+            "logins": [unclear[pk].login for pk in sorted(external_ids)],
             "not_ours": sorted(set(unclear) - set(external_ids)),
         },
     )
@@ -143,7 +145,9 @@ def _say(
         at=now,
         fields={
             "system": account.system.name,
+            "system_title": account.system.title,
             "account": account.external_id,
+            "login": account.login,
             "verbs": [change.verb for change in left],
             "note": text.strip(),
             "evidence": evidence,

@@ -101,6 +101,7 @@ def _store_reads(*, departure: Departure, results: list[ReadBack], actor: Actor,
             {
                 "system": change.account.system.name,
                 "account": change.account.external_id,
+                "login": change.account.login,
                 "verb": change.verb,
                 "before": before,
                 "after": change.state,
