@@ -31,7 +31,6 @@ from partwell.closure import queries as closure_queries
 from partwell.closure.audiences import Audience
 from partwell.departures import guests
 from partwell.departures.models import Departure, GuestLink, Notice, Participant
-from partwell.departures.participation import add_participant, remove_participant
 from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
@@ -39,6 +38,7 @@ from partwell.journeys import queries, template_queries
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations import ending, moving, starting, steps
+from partwell.journeys.operations.participating import add_participant, remove_participant
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
@@ -242,8 +242,8 @@ CALLS: dict[str, Call] = {
     ),
     "participants.add": lambda a, s, k: add_participant(
         departure=_departure(s),
-        user=User.objects.get(email="stranger@players.example"),
-        capacity="legal",
+        person="stranger@players.example",
+        part="legal",
         actor=a,
         now=NOW,
     ),
@@ -274,7 +274,7 @@ CALLS: dict[str, Call] = {
         now=NOW,
     ),
     # Access
-    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a),
+    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a, now=NOW),
     "access.plan": lambda a, s, k: make_plan(departure=_departure(s), actor=a, now=NOW),
     "access.approve": lambda a, s, k: approve_plan(plan=_plan(s), checksum="c" * 64, actor=a, now=NOW),
     "access.apply": lambda a, s, k: apply_plan(

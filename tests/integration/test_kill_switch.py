@@ -218,7 +218,7 @@ def fired(world: World) -> Iterator[Cut]:
 def test_another_person_reviews_it_within_a_day_or_people_are_told(world: World, fired: Cut) -> None:
     assert fired.review_due_at == fired.fired_at + cuts.REVIEW_WITHIN
     cuts.warn_about_missing_review(str(fired.pk), fired.review_due_at)
-    assert Alert.objects.get().kind == cuts.NOT_REVIEWED
+    assert Alert.objects.get().kind == "cut_not_reviewed"
     with pytest.raises(NotAllowed):
         cuts.review_cut(cut=fired, note="Right", actor=world.requester, now=clock.now())
     cuts.review_cut(cut=fired, note="It was right.", actor=world.approver, now=clock.now())

@@ -9,16 +9,16 @@ from django.db import transaction
 
 from partwell import clock
 from partwell.access import claims
+from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.connections import target_of
 from partwell.access.discovery import Answer, Found
 from partwell.access.drift import find_drift, make_delta
 from partwell.access.endings import close_plans
 from partwell.access.models import Alert, Plan, SystemRun
-from partwell.access.operations.enforcement import raise_alert, resolve_alerts
 from partwell.access.operations.plans import lock_all
 from partwell.access.proposals import KILL_SWITCH, STANDING_RULE, seal, store_answers
 from partwell.access.rows import write_rows
-from partwell.access.states import PlanKind, PlanState
+from partwell.access.states import AlertKind, PlanKind, PlanState
 from partwell.engine.operations import poke
 from partwell.people.actors import engine_actor
 
@@ -45,13 +45,13 @@ def take_answers(answers: Sequence[tuple[SystemRun, Answer]], token: str) -> lis
             if run.pk in opened or answer.found is Found.UNREACHABLE:
                 continue
             earlier = _earlier(run)
-            if reason := find_drift(run, answer):
-                drifted.append((run, answer, reason))
+            if drift := find_drift(run, answer):
+                drifted.append((run, answer, drift))
             elif earlier == Found.UNREACHABLE and not answer.matched and not answer.ambiguous:
                 store_answers([(run.plan, answer)], run.system, now=now)
                 run.plan.save(update_fields=["answers"])
-    for run, answer, reason in drifted:
-        make_delta(run, answer, reason=reason, now=now)
+    for run, answer, drift in drifted:
+        make_delta(run, answer, drift=drift, now=now)
     close_plans([run.plan for run, _, _ in drifted], now)
     stopped = {run.pk for run, _, _ in drifted}
     return [run for run, _ in answers if run.pk not in stopped]
@@ -101,7 +101,7 @@ def _open_alerts(answers: Sequence[tuple[SystemRun, Answer]]) -> set[object]:
         return set()
     alerts = Alert.objects.filter(
         departure_id__in=[run.plan.departure_id for run, _ in answers],
-        kind="unreachable",
+        kind=AlertKind.UNREACHABLE,
         key=answers[0][0].system.name,
         resolved_at__isnull=True,
     )
@@ -113,7 +113,7 @@ def _alarm(run: SystemRun, answer: Answer, alerted: set[object], now: datetime, 
     if answer.found is Found.AMBIGUOUS and opens:
         raise_alert(
             departure,
-            kind="ambiguous",
+            kind=AlertKind.AMBIGUOUS,
             key=run.system.name,
             text=f"{run.system.title}: {answer.reason} Nothing is cut there until somebody has said so.",
             actor=actor,
@@ -123,11 +123,11 @@ def _alarm(run: SystemRun, answer: Answer, alerted: set[object], now: datetime, 
         if now >= departure.access_end_at:
             raise_alert(
                 departure,
-                kind="unreachable",
+                kind=AlertKind.UNREACHABLE,
                 key=run.system.name,
                 text=f"Access has ended, but {run.system.title} cannot be reached: {answer.reason}",
                 actor=actor,
                 now=now,
             )
     elif departure.pk in alerted:
-        resolve_alerts(departure, kind="unreachable", key=run.system.name, now=now)
+        resolve_alerts(departure, kind=AlertKind.UNREACHABLE, key=run.system.name, now=now)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from partwell import clock
 from partwell.access import claims
+from partwell.access.alerts import WAY_OUT
 from partwell.access.connections import Session
 from partwell.access.models import Change, SystemRun
 from partwell.access.outcomes import Move, move_many, receipt_as_dict, snapshot_of
@@ -27,7 +28,6 @@ from partwell.connector_kit.contract import ConnectorError, ErrorKind, Receipt, 
 MAX_ATTEMPTS = 6
 # Until when an accepted change has to show, where the target names no time itself.
 SHOWS_WITHIN = timedelta(hours=1)
-WAY_OUT = "Look into the system, put right what it says, then apply again or attest it."
 
 
 def backoff(attempts: int) -> timedelta:
@@ -40,6 +40,7 @@ class Carrying:
     """Claimed runs of one system, by plan, with the open connection and who acts, as evidence names them.
 
     `silent` are accounts that the target did not answer for: their other changes wait with that one.
+    `failed` are those of which something failed in this pass.
     """
 
     runs: dict[int, SystemRun]
@@ -47,6 +48,7 @@ class Carrying:
     session: Session
     actors: dict[int, str]
     silent: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
 
     @property
     def capabilities(self) -> Any:
@@ -55,6 +57,11 @@ class Carrying:
     def actor(self, change: Change) -> str:
         """Who acts when this change is carried out."""
         return self.actors[change.plan_id]
+
+    def move(self, moves: Sequence[Move], *, now: datetime) -> None:
+        """`move_many`, noting of which accounts something failed."""
+        move_many(moves, now=now)
+        self.failed |= {each.change.account_id for each in moves if each.after is AccessState.FAILED}
 
     def hold(self, changes: Sequence[Change]) -> list[Change]:
         """Renew the claims for one round of calls; the changes that are still ours to carry out."""
@@ -100,7 +107,7 @@ def ask(work: Carrying, changes: Sequence[Change]) -> list[Change]:
 def write_intents(work: Carrying, changes: Sequence[Change]) -> list[Change]:
     """Write, in the caller's transaction, that these are about to be asked for; those that are still ours."""
     changes, now = work.hold(changes), clock.now()
-    move_many(
+    work.move(
         [
             Move(
                 change,
@@ -136,7 +143,7 @@ def _call_for(change: Change) -> Any:
 def write_outcomes(work: Carrying, answered: Sequence[tuple[Change, Receipt]]) -> None:
     """Commit what the target said yes to."""
     now = clock.now()
-    move_many(
+    work.move(
         [
             Move(
                 change,
@@ -182,7 +189,7 @@ def put_off(work: Carrying, failed: Sequence[tuple[Change, ConnectorError]], *, 
             fields = {"next_attempt_at": when}
             moves.append(Move(change, AccessState.UNREACHABLE, work.actor(change), error.message, fields))
     write_rows(later, ["next_attempt_at", "reason"])
-    move_many(moves, now=now)
+    work.move(moves, now=now)
 
 
 def check_system_answers(work: Carrying, answers: Sequence[object]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from partwell import clock
 from partwell.access import claims, wake
+from partwell.access.alerts import review_many
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
 from partwell.access.proposals import seal_all
@@ -55,8 +57,18 @@ def wait_for_system(runs: Sequence[SystemRun], reason: str, *, now: datetime, to
         _come_back(runs)
 
 
-def settle(runs: Sequence[SystemRun], token: str) -> None:
-    """Let runs of one system wait for the next moment at which something is due, or end."""
+def settle(
+    runs: Sequence[SystemRun],
+    token: str,
+    *,
+    by: Mapping[UUID, str] | None = None,
+    worse: Collection[int] = (),
+) -> None:
+    """Let runs of one system wait for the next moment at which something is due, or end; and tell of what
+    failed.
+
+    `by` says who acts in each departure, `worse` of which accounts something failed just now.
+    """
     if not runs:
         return
     now = clock.now()
@@ -85,6 +97,17 @@ def settle(runs: Sequence[SystemRun], token: str) -> None:
         write_rows(list(runs), ["state", "next_at", "ended_at", "reason"])
         close_plans([run.plan for run in runs if run.state == RunState.ENDED], now)
         _come_back([run for run in runs if run.state == RunState.WAITING])
+        cutting = {run.plan_id: run.plan for run in runs if run.plan.kind != PlanKind.RESTORE}
+        accounts = AccountRecord.objects.filter(
+            changes__plan__in=cutting, system=runs[0].system if runs else None
+        )
+        by = by or {}
+        review_many(
+            accounts.select_related("system").distinct(),
+            by={plan.departure_id: by.get(plan.departure_id, plan.made_by) for plan in cutting.values()},
+            now=now,
+            worse=worse,
+        )
         for run in runs:
             # Of a group, each journey looks at itself once, when its plan is over.
             if run.plan.cut_id is None:

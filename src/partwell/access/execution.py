@@ -12,9 +12,9 @@ from typing import Any
 
 from partwell import clock
 from partwell.access import readings
+from partwell.access.alerts import WAY_OUT
 from partwell.access.asking import (
     MAX_ATTEMPTS,
-    WAY_OUT,
     Carrying,
     SystemGone,
     ask,
@@ -23,7 +23,7 @@ from partwell.access.asking import (
     put_off,
 )
 from partwell.access.models import AccountRecord, Change, SystemRun
-from partwell.access.outcomes import Move, keep_snapshots, move_many
+from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
 from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
@@ -104,7 +104,7 @@ def _leave_what_must_not_be_repeated(work: Carrying, changes: Sequence[Change]) 
     for change in failed:
         change.attempts = MAX_ATTEMPTS
     write_rows(failed, ["attempts"])
-    move_many(
+    work.move(
         [
             Move(
                 change,

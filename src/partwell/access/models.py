@@ -58,6 +58,8 @@ class AccountRecord(models.Model):
 
     An empty `external_id` stands for a system that could not be asked, or that only a person can.
     `snapshot` is the state before our first write; it stays until the account has been restored.
+    `revoked_at` is when all access here was proven gone. A later plan that finds it so leaves it as it is; it
+    is empty again once access was found there or given back.
     """
 
     departure = models.ForeignKey(
@@ -78,6 +80,7 @@ class AccountRecord(models.Model):
     snapshot = models.JSONField(null=True, blank=True)
     snapshot_taken_at = models.DateTimeField(null=True, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["system__name", "login", "pk"]
@@ -163,7 +166,8 @@ class Change(models.Model):
     """One verb on one account. `is_current` is false once a later plan has replaced it.
 
     `verb` is empty where the whole account is a person's task. `expects` is what was seen when it was
-    planned; `snapshot` in the account is what a restore uses.
+    planned; `snapshot` in the account is what a restore uses. `came_back_at` is when something settled was
+    read and was no longer so; empty again once it is settled again.
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="changes")
@@ -182,6 +186,7 @@ class Change(models.Model):
     requested_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
+    came_back_at = models.DateTimeField(null=True, blank=True)
     receipt = models.JSONField(null=True, blank=True)
     proof = models.JSONField(null=True, blank=True)
 

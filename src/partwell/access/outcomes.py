@@ -15,7 +15,7 @@ from django.db import transaction
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
 from partwell.access.rows import write_rows
-from partwell.access.states import AccessState, check_move
+from partwell.access.states import SETTLED, AccessState, check_move
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.models import Event
 from partwell.evidence.operations import build, departure_scope, record_many
@@ -66,6 +66,8 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
         for each in moves:
             check_move(each.change.state, each.after)
             before, each.change.state, each.change.reason = each.change.state, each.after, each.reason
+            if each.after in SETTLED:
+                each.fields["came_back_at"] = None
             for name, value in each.fields.items():
                 setattr(each.change, name, value)
             names |= each.fields.keys()
@@ -84,7 +86,9 @@ def _event(move: Move, before: str, now: datetime) -> Event:
         at=now,
         fields={
             "system": change.account.system.name,
+            "system_title": change.account.system.title,
             "account": change.account.external_id,
+            "login": change.account.login,
             "verb": change.verb,
             "restores": change.authority == "restore",
             "authority": change.authority,

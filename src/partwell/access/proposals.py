@@ -15,13 +15,14 @@ from uuid import UUID
 
 from django.forms.models import model_to_dict
 
+from partwell.access.alerts import forget_accounts
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
-from partwell.connector_kit.contract import Account, Verb
+from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
@@ -226,6 +227,7 @@ class _Writing:
                 "Read back: there is no such account any more.",
             )
             record.is_active, record.last_read_at = None, self.now
+            record.revoked_at = record.revoked_at or self.now
             self.gone.append(record)
 
     def finish(self) -> list[Change]:
@@ -235,7 +237,10 @@ class _Writing:
         new = [record for record in self.read if record.pk is None]
         write_rows([record for record in self.read if record.pk is not None], READ_FIELDS)
         AccountRecord.objects.bulk_create(new)
-        write_rows(self.gone, ["state", "reason", "is_active", "last_read_at"])
+        write_rows(self.gone, ["state", "reason", "is_active", "last_read_at", "revoked_at"])
+        for departure in {record.departure_id for record in self.gone}:
+            gone = [record for record in self.gone if record.departure_id == departure]
+            forget_accounts(departure, gone, now=self.now)
         for change in self.changes:
             change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
@@ -315,17 +320,42 @@ class _Writing:
 
 
 def refresh_states(accounts: Iterable[AccountRecord]) -> None:
-    """Give each account the state of the weakest of its current changes."""
+    """Give each account the state of the weakest of its current changes, and the time at which all of it was
+    proven gone."""
     wanted = {account.pk: account for account in accounts}
-    states: dict[int, list[str]] = defaultdict(list)
-    rows = Change.objects.filter(account_id__in=wanted, is_current=True).values_list(
-        "account_id", "state", "reason"
-    )
-    reasons: dict[tuple[int, str], str] = {}
-    for account_id, state, reason in rows:
-        states[account_id].append(state)
-        reasons.setdefault((account_id, state), reason)
+    current: dict[int, list[Change]] = defaultdict(list)
+    for change in Change.objects.filter(account_id__in=wanted, is_current=True).select_related("account"):
+        current[change.account_id].append(change)
     for pk, account in wanted.items():
-        account.state = weakest(states[pk])
-        account.reason = reasons.get((pk, account.state), "")
-    write_rows(list(wanted.values()), ["state", "reason"])
+        changes = current[pk]
+        account.state = weakest(change.state for change in changes)
+        account.reason = next((change.reason for change in changes if change.state == account.state), "")
+        kept = changes[0].account.revoked_at if changes else account.revoked_at
+        account.revoked_at = _revoked_at(kept, account.state, changes)
+    write_rows(list(wanted.values()), ["state", "reason", "revoked_at"])
+
+
+def _revoked_at(kept: datetime | None, state: AccessState, changes: list[Change]) -> datetime | None:
+    """When all of an account was proven gone, given when that was `kept` to be before its changes moved."""
+    if any(change.authority == Authority.RESTORE for change in changes):
+        return kept
+    if any(_shows_access(change) for change in changes):
+        return None
+    if state != AccessState.VERIFIED:
+        return kept
+    moments = [change.verified_at for change in changes if change.verified_at is not None]
+    # What was found to be so already has been so since the time that is known.
+    new = [c.verified_at for c in changes if c.verified_at is not None and not _was_so_before(c)]
+    return max(moments if kept is None else new, default=kept)
+
+
+def _shows_access(change: Change) -> bool:
+    """Whether a reading found access where it was, or had to be, gone."""
+    return change.state == AccessState.FAILED and (change.proof or {}).get("verdict") == Verdict.FAILED
+
+
+def _was_so_before(change: Change) -> bool:
+    """Whether nothing had to be done in the system for it."""
+    if change.receipt is None:
+        return True
+    return change.receipt.get("outcome") == Outcome.ALREADY_DONE and change.attempts <= 1

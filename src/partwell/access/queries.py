@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
+from partwell.access.timing import Timing, by_class, timing_of
 from partwell.connector_kit.contract import Outcome
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, visibility
@@ -121,10 +123,11 @@ def effects_to_restore(departure: Departure) -> list[Change]:
     ]
 
 
-def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
+def plan_view(departure: Departure, *, actor: Actor, now: datetime) -> dict[str, Any]:
     """The latest plan with everything that is current, in at most eight queries.
 
-    A change that an earlier plan made and nothing replaced is in it too, with that plan's version.
+    A change that an earlier plan made and nothing replaced is in it too, with that plan's version. What is
+    late is so at `now`.
     """
     authorise(actor, "access.view", departure)
     plan = latest_plan(departure)
@@ -134,13 +137,16 @@ def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
         .select_related("account__system", "plan")
     )
     covered = {change.account_id for change in changes}
-    others = (
+    others = list(
         AccountRecord.objects.filter(departure=departure)
         .exclude(link=Link.NOT_OURS)
         .exclude(pk__in=covered)
         .select_related("system")
     )
-    rows = [_change_row(change) for change in changes] + [_account_row(account) for account in others]
+    accounts = {account.pk: account for account in [*others, *(change.account for change in changes)]}
+    timings = {pk: timing_of(account, departure, now=now) for pk, account in accounts.items()}
+    rows = [_change_row(change, timings[change.account_id]) for change in changes]
+    rows += [_account_row(account, timings[account.pk]) for account in others]
     rows.sort(key=lambda row: (row["system"], row["account"], row["position"]))
     counts = Counter(row["state"] for row in rows)
     runs = SystemRun.objects.filter(plan__departure=departure).order_by("pk").select_related("system", "plan")
@@ -171,16 +177,23 @@ def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
         "changes": rows,
         "counts": dict(counts),
         "is_settled": is_settled(departure),
+        "access_end_at": departure.access_end_at.isoformat(),
+        "time_to_revoke": [
+            found.as_dict()
+            for found in by_class(
+                timings[pk] for pk, account in accounts.items() if account.state != AccessState.AMBIGUOUS
+            )
+        ],
     }
 
 
-def _change_row(change: Change) -> dict[str, Any]:
+def _change_row(change: Change, timing: Timing) -> dict[str, Any]:
     account = change.account
     restores = change.authority == "restore"
     action = f"restore:{change.verb}" if restores else change.verb or "by_hand"
     name = account.login or account.external_id or account.system.title
     return {
-        **_of_account(account),
+        **_of_account(account, timing),
         "action": action,
         "call": f"{account.system.connector}: {action.replace('_', ' ')} {name} ({account.external_id})"
         if change.verb
@@ -201,9 +214,9 @@ def _change_row(change: Change) -> dict[str, Any]:
     }
 
 
-def _account_row(account: AccountRecord) -> dict[str, Any]:
+def _account_row(account: AccountRecord, timing: Timing) -> dict[str, Any]:
     return {
-        **_of_account(account),
+        **_of_account(account, timing),
         "action": NO_VERB.get(AccessState(account.state), "none"),
         "call": "",
         "position": 99,
@@ -212,7 +225,7 @@ def _account_row(account: AccountRecord) -> dict[str, Any]:
     }
 
 
-def _of_account(account: AccountRecord) -> dict[str, Any]:
+def _of_account(account: AccountRecord, timing: Timing) -> dict[str, Any]:
     return {
         "system": account.system.name,
         "title": account.system.title,
@@ -226,6 +239,7 @@ def _of_account(account: AccountRecord) -> dict[str, Any]:
         "open_sessions": account.open_sessions,
         "entitlements": [held["name"] for held in account.entitlements],
         "last_read_at": _iso(account.last_read_at),
+        **timing.as_dict(),
     }
 
 
@@ -239,9 +253,9 @@ def has_pending_runs(departure: Departure) -> bool:
 
 
 def open_alerts(actor: Actor) -> QuerySet[Alert]:
-    """What people must be told, of the departures that exist for this actor."""
+    """What people must be told, of the departures whose access this actor may see."""
     return Alert.objects.filter(
-        visibility(actor, prefix="departure__"), resolved_at__isnull=True
+        visibility(actor, prefix="departure__", to="access.view"), resolved_at__isnull=True
     ).select_related("departure")
 
 

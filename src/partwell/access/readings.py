@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from partwell import clock
+from partwell.access.alerts import WAY_OUT
 from partwell.access.asking import (
     SHOWS_WITHIN,
-    WAY_OUT,
     Carrying,
     ask,
     backoff,
@@ -18,7 +18,7 @@ from partwell.access.asking import (
     put_off,
 )
 from partwell.access.models import Change
-from partwell.access.outcomes import Move, move_many, note_readings, proof_as_dict
+from partwell.access.outcomes import Move, note_readings, proof_as_dict
 from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority
 from partwell.connector_kit.contract import ConnectorError, Proof, Verb, Verdict
@@ -51,7 +51,7 @@ def leave_what_is_done(work: Carrying, changes: Sequence[Change]) -> list[Change
             moves.append(Move(change, AccessState.VERIFIED, work.actor(change), fields=fields))
     done = {move.change.pk for move in moves}
     note_readings([(c, p) for c, p in read if isinstance(p, Proof) and c.pk in done], now=now)
-    move_many(moves, now=now)
+    work.move(moves, now=now)
     put_off(work, failed, counts=False)
     check_system_answers(work, [proof for _, proof in read])
     return [change for change in changes if change.pk not in settled]
@@ -96,7 +96,7 @@ def _judge(work: Carrying, read: Sequence[tuple[Change, Proof | ConnectorError]]
             why = f"The target said that it is done, but reading back shows: {proof.read}."
             fields = {"next_attempt_at": None, "proof": kept}
             moves.append(Move(change, AccessState.FAILED, work.actor(change), f"{why} {WAY_OUT}", fields))
-    move_many(moves, now=now)
+    work.move(moves, now=now)
     _ask_people(work, people)
     _wait_for_proofs(work, pending)
     check_system_answers(work, [proof for _, proof in read])
@@ -121,7 +121,7 @@ def _shows(change: Change, proof: Proof) -> bool:
 
 
 def _ask_people(work: Carrying, changes: Sequence[tuple[Change, str]]) -> None:
-    move_many(
+    work.move(
         [
             Move(change, AccessState.MANUAL, work.actor(change), why, {"proof": change.proof})
             for change, why in changes
@@ -149,4 +149,4 @@ def _wait_for_proofs(work: Carrying, pending: Sequence[tuple[Change, str, dateti
         change.reason = read
         later.append(change)
     write_rows(later, ["proof", "next_attempt_at", "give_up_at", "reason"])
-    move_many(moves, now=now)
+    work.move(moves, now=now)

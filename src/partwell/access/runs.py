@@ -129,10 +129,16 @@ def _go_on(runs: list[SystemRun], target: Target, token: str) -> bool:
             wait_for_system(waiting, reason, token=token, now=clock.now())
         unheard = {run.pk for run, _ in silent}
         going = [run for run in going if run.pk not in unheard]
+        actors = {run.plan_id: label(run.plan) for run in going}
+        work = Carrying({run.plan_id: run for run in going}, token, session, actors)
         if going:
-            actors = {run.plan_id: label(run.plan) for run in going}
-            carry_out(Carrying({run.plan_id: run for run in going}, token, session, actors))
-    settle(going, token)
+            carry_out(work)
+    settle(
+        going,
+        token,
+        by={run.plan.departure_id: actors[run.plan_id] for run in going},
+        worse=work.failed,
+    )
     return len(unheard) < len(runs)
 
 

@@ -180,6 +180,18 @@ class Link(StrEnum):
     NOT_OURS = "not ours"
 
 
+class AlertKind(StrEnum):
+    """What people must be told, until it is solved."""
+
+    NO_APPROVED_PLAN = "no_approved_plan"  # access ends soon, and nobody has approved a plan
+    AMBIGUOUS = "ambiguous"  # access has ended, and several accounts match
+    UNREACHABLE = "unreachable"  # access has ended, and a system cannot be asked
+    DRIFTED = "drifted"  # a system is not as it was when its plan was approved
+    CUT_FAILED = "cut_failed"  # access has ended, and a change failed
+    ACCESS_BACK = "access_back"  # what was settled is so no more
+    CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
+
+
 class SlaClass(StrEnum):
     """How soon access to a system has to be gone after access end."""
 

@@ -172,4 +172,4 @@ def _latest(departure: Departure) -> Plan:
 
 
 def _view(request: HttpRequest, departure: Departure, status: int = 200) -> HttpResponse:
-    return reply(queries.plan_view(departure, actor=actor_of(request)), status)
+    return reply(queries.plan_view(departure, actor=actor_of(request), now=clock.now()), status)

@@ -220,7 +220,7 @@ def _conclude(departure: Departure, actor: Actor, as_json: bool) -> None:
 
 
 def _show(departure: Departure, actor: Actor, as_json: bool) -> None:
-    view = queries.plan_view(departure, actor=actor)
+    view = queries.plan_view(departure, actor=actor, now=clock.now())
     answer(view, as_json=as_json, text=lambda: _text(view))
 
 
@@ -238,5 +238,8 @@ def _text(view: dict[str, Any]) -> str:
     parts = [head, table(rows, ["SYSTEM", "ACCOUNT", "ACTION", "STATE", "REASON"])]
     if unreachable:
         parts.append("Could not be asked, so what is there is unknown:\n" + "\n".join(unreachable))
+    if view["time_to_revoke"]:
+        kept = [(row["sla"], f"{row['minutes']} min", row["says"]) for row in view["time_to_revoke"]]
+        parts.append(table(kept, ["CLASS", "WITHIN", "TIME TO REVOKE"]))
     parts.append("All access is settled." if view["is_settled"] else "Not settled yet.")
     return "\n\n".join(parts)

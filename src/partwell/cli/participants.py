@@ -1,4 +1,4 @@
-"""`partwell participants …`: who takes part in a departure."""
+"""`partwell participants …`"""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
-from partwell.departures.participation import (
-    add_participant,
-    get_participant,
-    participant_dict,
-    participants_of,
-    remove_participant,
-)
-from partwell.people.queries import find_user
+from partwell.journeys.operations.participating import add_participant, remove_participant
+from partwell.journeys.participants import GIVEN_PARTS, Part, find_part, parts_of
+from partwell.refusals import Conflict, Invalid
 
-app = typer.Typer(help="Who takes part in a departure.", no_args_is_help=True)
+app = typer.Typer(help="Who takes part in a journey.", no_args_is_help=True)
+
+AnyPart = Annotated[str, typer.Option(help="Needed only where they have several parts.")]
+Someone = Annotated[str, typer.Option(help="Name, e-mail, alias or employee number.")]
 
 
 @app.command("list")
 @speaks
 def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -> None:
-    """List who takes part, and as what; the one who leaves is not among them."""
-    items = [participant_dict(part) for part in participants_of(find(journey_id, acting(as_email)))]
+    """List everybody who takes part, with why; a need-to-know journey exists for them alone."""
+    items = [part.as_dict() for part in parts_of(find(journey_id, acting(as_email)))]
     answer(
         listing(items),
         as_json=as_json,
         text=lambda: table(
-            [(i["id"], i["user"], i["name"], i["capacity"]) for i in items], ("ID", "Address", "Name", "As")
+            [(i["name"], i["email"], i["title"], i["since"][:10], i["why"]) for i in items],
+            ("Who", "Address", "Part", "Since", "Why"),
         ),
     )
 
@@ -40,36 +39,45 @@ def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -
 @speaks
 def add(
     journey_id: JourneyId,
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Somebody who can sign in.")],
-    capacity: Annotated[str, typer.Argument(metavar="ROLE", help="In the part of which role.")],
+    person: Someone,
+    part: Annotated[str, typer.Option(help=f"One of: {', '.join(GIVEN_PARTS)}.")],
     as_email: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let somebody in; on a need-to-know departure nobody else sees anything."""
+    """Let somebody take part in a journey. Who does so already stays."""
     actor = acting(as_email)
-    part = add_participant(
-        departure=find(journey_id, actor),
-        user=find_user(email, field="user"),
-        capacity=capacity,
-        actor=actor,
-        now=clock.now(),
-    )
-    answer(participant_dict(part), as_json=as_json, text=f"{part} takes part.")
+    departure = find(journey_id, actor)
+    participant = add_participant(departure=departure, person=person, part=part, actor=actor, now=clock.now())
+    data = find_part(departure, participant.pk).as_dict()
+    answer(data, as_json=as_json, text=f"{data['name']} takes part: {data['title']}.")
 
 
 @app.command()
 @speaks
 def remove(
     journey_id: JourneyId,
-    participant_id: Annotated[
-        int, typer.Argument(metavar="PARTICIPANT", help="As `partwell participants list` shows it.")
-    ],
+    email: Annotated[str, typer.Option(help="Their e-mail address, as in `participants list`.")],
+    part: AnyPart = "",
     as_email: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a part back; steps are given to somebody else first."""
+    """Take somebody out of a journey, or one of their parts back."""
     actor = acting(as_email)
-    part = get_participant(find(journey_id, actor), participant_id)
-    data, words = participant_dict(part), f"{part} takes no part any more."
-    remove_participant(participant=part, actor=actor, now=clock.now())
-    answer(data, as_json=as_json, text=words)
+    departure = find(journey_id, actor)
+    found = _one(parts_of(departure), email.strip().lower(), part)
+    data = found.as_dict()
+    remove_participant(participant=found.participant, actor=actor, now=clock.now())
+    answer(data, as_json=as_json, text=f"{data['name']} is taken out: {data['title']}.")
+
+
+def _one(parts: list[Part], email: str, wanted: str) -> Part:
+    theirs = [part for part in parts if part.participant.user.email.lower() == email]
+    if not theirs:
+        raise Invalid(
+            "takes_no_part", f"{email} takes no part here. `participants list` shows who does.", field="email"
+        )
+    chosen = [part for part in theirs if part.participant.capacity == wanted] if wanted else theirs
+    if len(chosen) == 1:
+        return chosen[0]
+    known = ", ".join(part.participant.capacity for part in theirs)
+    raise Conflict("part_unclear", f"{email} takes part as: {known}. Say which.", field="part")

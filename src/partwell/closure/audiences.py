@@ -60,8 +60,8 @@ def _both(fields: str, *, auditor: str = "") -> Shown:
 
 _DATES = "notice_date last_working_day access_end contract_end"
 _STEP = _both("step title", auditor="step title opened")
-_CHANGE = "system verb verbs restores authority before attempt"
-_CUT = _both("system account verb verbs restores", auditor=_CHANGE)
+_CHANGE = "system system_title verb verbs restores authority before attempt"
+_CUT = _both("system system_title account login verb verbs restores", auditor=_CHANGE)
 _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
@@ -95,8 +95,8 @@ EVENTS: dict[str, Shown] = {
     "access.cut_cancelled": _inside("cut"),
     "access.cut_stopped": _inside("cut plans"),
     "access.cut_reviewed": _inside("cut"),
-    "access.drifted": _inside("plan delta system"),
-    "access.account_linked": _inside("system"),
+    "access.drifted": _inside("plan delta system system_title"),
+    "access.account_linked": _inside("system system_title"),
     "access.alert_raised": _inside("alert"),
     "access.read_back": _inside(),
     "access.requested": _inside(_CHANGE),

@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
+from partwell.access.timing import time_to_revoke
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience, is_other_side
 from partwell.closure.operations import export_pack
 from partwell.closure.queries import departure_events, readable_events, verify_record
@@ -28,6 +29,7 @@ from partwell.evidence.verifier import Report
 from partwell.people.authorisation import check_office
 from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web.access_page import may
+from partwell.web.access_table import allowed_words
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
 from partwell.web.timeline import describe
@@ -192,6 +194,12 @@ def _departure(
         "form": form or ExportForm(departure=found),
         "may_export": may(actor, "evidence.export", found),
         "statement": closing_statement(found),
+        "classes": [
+            {"found": each, "allowed": allowed_words(each.sla), "words": each.in_words()}
+            for each in time_to_revoke(found, actor=actor, now=clock.now())
+        ]
+        if may(actor, "access.view", found)
+        else [],
         "crumbs": [
             {"title": "Journeys", "url": reverse("web:departures")},
             {"title": found.subject_name, "url": reverse("web:journey", args=[found.pk])},

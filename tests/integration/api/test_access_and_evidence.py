@@ -82,6 +82,9 @@ def test_access_is_planned_approved_by_a_person_cut_and_read_back(
     work(journey["id"])
     shown = it.post(f"{path}/verify").json()
     assert {change["state"] for change in shown["changes"]} == {"verified"}
+    assert {change["counted_as"] for change in shown["changes"]} == {"revoked"}
+    (normal,) = shown["time_to_revoke"]
+    assert (normal["sla"], normal["minutes"], normal["in_time"], normal["late"]) == ("normal", 1440, 1, 0)
     assert it.post(f"{path}/restore").status_code == 202
 
 

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db.models import Max
 
 from partwell.access import wake
+from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.claims import LIVE
 from partwell.access.models import Cut, Plan, System, SystemRun
-from partwell.access.operations.enforcement import raise_alert, resolve_alerts
 from partwell.access.operations.plans import lock_all
-from partwell.access.states import CutState, PlanKind, PlanState, RunState
+from partwell.access.states import AlertKind, CutState, PlanKind, PlanState, RunState
 from partwell.connector_kit.plan import checksum
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
@@ -32,7 +32,6 @@ from partwell.refusals import Conflict, Invalid, NotAllowed
 ALONE = 5
 LARGEST = 1000
 REVIEW_WITHIN = timedelta(hours=24)
-NOT_REVIEWED = "cut_not_reviewed"
 FIRE, REVIEW = "access.fire_cut", "access.review_cut"
 
 
@@ -153,7 +152,7 @@ def review_cut(*, cut: Cut, note: str, actor: Actor, now: datetime) -> Cut:
     cut.save(update_fields=["reviewed_by", "reviewed_at", "review_note"])
     cancel_timer(REVIEW, key=str(cut.pk))
     for departure in departures:
-        resolve_alerts(departure, kind=NOT_REVIEWED, key=str(cut.pk), now=now)
+        resolve_alerts(departure, kind=AlertKind.CUT_NOT_REVIEWED, key=str(cut.pk), now=now)
     _record(cut, departures, "access.cut_reviewed", actor, now, fields={"note": cut.review_note})
     return cut
 
@@ -202,7 +201,7 @@ def _raise_missing_review(cut: Cut, now: datetime) -> None:
     for departure in cut.departures.all():
         raise_alert(
             departure,
-            kind=NOT_REVIEWED,
+            kind=AlertKind.CUT_NOT_REVIEWED,
             key=str(cut.pk),
             text=(
                 f"{departure.subject_name} was shut out by {cut.ordered_by}, and nobody else has looked at "

@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Max
 
 from partwell.access import wake
+from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
-from partwell.access.models import Change, Plan, System, SystemRun
+from partwell.access.models import AccountRecord, Change, Plan, System, SystemRun
 from partwell.access.proposals import (
     STANDING_RULE,
     checksum_of,
@@ -22,7 +23,7 @@ from partwell.access.proposals import (
     store_answer,
 )
 from partwell.access.queries import effects_to_restore
-from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
+from partwell.access.states import AccessState, AlertKind, Authority, PlanKind, PlanState, RunState
 from partwell.connector_kit.contract import Reversibility, Verb
 from partwell.connector_kit.plan import position
 from partwell.departures.models import Departure
@@ -213,6 +214,12 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         at=now,
         fields={"plan": plan.version, "checksum": checksum},
     )
+    resolve_alerts(departure, kind=AlertKind.NO_APPROVED_PLAN, now=now)
+    if plan.kind == PlanKind.DELTA:
+        for name in plan.answers:
+            resolve_alerts(departure, kind=AlertKind.DRIFTED, key=drift_key(plan, name), now=now)
+    else:
+        resolve_alerts(departure, kind=AlertKind.DRIFTED, now=now)
     poke(departure.pk)
     return plan
 
@@ -288,6 +295,8 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     plan = new_plan(departure, kind=PlanKind.RESTORE, actor=actor, now=now)
     plan.approved_at, plan.approved_by = now, actor.label
     Change.objects.filter(account__in={c.account_id for c in done}).update(is_current=False)
+    forget_accounts(departure.pk, {c.account for c in done}, now=now)
+    AccountRecord.objects.filter(pk__in={c.account_id for c in done}).update(revoked_at=None)
     Change.objects.bulk_create(_restoring(plan, change) for change in done)
     plan.answers = {
         name: {"found": Found.FOUND.value, "reason": ""}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ninja import Schema
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 
 class SystemShape(Schema):
@@ -31,6 +31,29 @@ class AccessChange(Schema):
     action: str
     state: str
     reason: str
+    counted_as: str = Field(description="revoked (proven gone), said (a person's word) or open.")
+    due_at: str | None = Field(description="By when the system's class wants it gone.")
+    revoked_at: str | None = Field(description="When all of the account was proven gone.")
+    seconds_to_revoke: int | None = Field(description="From access end until then, never below 0.")
+    is_late: bool
+    late_by_seconds: int
+
+
+class ClassTime(Schema):
+    """Accounts in systems of one class against the time after access end that it allows."""
+
+    sla: str
+    minutes: int
+    due_at: str | None
+    accounts: int
+    revoked: int
+    in_time: int
+    late: int
+    said: int = Field(description="Attested or impossible: a person's word, not counted as revoked.")
+    open: int
+    longest_seconds: int | None
+    late_by_seconds: int
+    says: str
 
 
 class AccessShape(Schema):
@@ -45,6 +68,8 @@ class AccessShape(Schema):
     changes: list[AccessChange]
     counts: dict[str, int]
     is_settled: bool
+    access_end_at: str
+    time_to_revoke: list[ClassTime]
 
 
 class EventShape(Schema):

@@ -90,10 +90,15 @@ class JourneyShape(Schema):
 
 class ParticipantShape(Schema):
     id: int
-    user: str
     name: str
-    capacity: str = Field(description="A role, or `step_owner`.")
-    added_at: str
+    email: str
+    part: str
+    title: str
+    since: str
+    why: str
+    added_by: str | None = Field(description="Who let them in; null where it followed from the plan.")
+    pending_steps: int
+    can_sign_in: bool
 
 
 class GuestShape(Schema):

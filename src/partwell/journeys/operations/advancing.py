@@ -115,7 +115,7 @@ def _hand_on_duties(user: User, now: datetime) -> int:
             scope=departure_scope(step.journey_id),
             actor=f"Partwell ({user} has left)",
             at=now,
-            fields={"step": step.key, "from": str(user), "to": step.owner_name},
+            fields={"step": step.key, "title": step.title, "from": str(user), "to": step.owner_name},
         )
         count += 1
     return count

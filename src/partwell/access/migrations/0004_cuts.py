@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0001_initial'),
+        ('access', '0003_account_revoked_at'),
         ('departures', '0001_initial'),
     ]
 
