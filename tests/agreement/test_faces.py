@@ -6,6 +6,7 @@ where it names none, nothing of that face comes to it.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -17,15 +18,25 @@ from typer.main import get_command
 
 from partwell.api.application import build
 from partwell.cli.main import app, load_commands
-from partwell.people.authorisation import ACCESS_SCOPE, Row, load_matrix
+from partwell.people.authorisation import ACCESS_SCOPE, REGISTERED, Row, load_matrix
 from partwell.web.urls import urlpatterns
 from partwell.worker.register import register_all
-from tests.agreement.reach import reached_from
+from tests.agreement.reach import _follow, reached_from
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/faces.md").read_text(encoding="utf-8")
 FACES = ("web", "api", "cli")
 # Building the demo plays people, each as themselves; it is no face of its own.
 PLAYING = "demo "
+
+# An operation that is done as a part of another one alone, and of which.
+WITHIN = {"access.cut": "access.shut_out"}
+
+
+def _parts_of(name: str) -> frozenset[str]:
+    """The operations that another one comes to by itself."""
+    called = _follow(inspect.unwrap(REGISTERED[name]))[1]
+    return frozenset().union(*map(reached_from, called))
+
 
 # When a reason is one, by the matrix itself.
 IS_A_REASON: dict[str, Callable[[Row], bool]] = {
@@ -34,6 +45,7 @@ IS_A_REASON: dict[str, Callable[[Row], bool]] = {
     "engine": lambda row: row.allow <= {"engine", "console"},
     "first run": lambda row: row.name == "installation.initialise",
     "whole register": lambda row: row.name in ("people.view", "clients.view"),
+    "within": lambda row: row.name in WITHIN and row.name in _parts_of(WITHIN[row.name]),
     "no page": lambda row: "console" in row.allow,
 }
 # What the engine wakes up to do is done on the way by commands that settle something at once.

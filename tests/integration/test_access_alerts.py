@@ -239,7 +239,7 @@ def test_a_run_that_dies_after_the_failure_still_tells_of_it(
     world.end_access()
     world.enforce()
     with monkeypatch.context() as patched:
-        patched.setattr(runs, "_settle", die)
+        patched.setattr(runs, "settle", die)
         with pytest.raises(Killed):
             world.run(rounds=1)
     assert world.states("directory")["suspend"] == "failed"

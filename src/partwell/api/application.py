@@ -20,6 +20,7 @@ from partwell.api import (
     access,
     clients,
     contracts,
+    cuts,
     evidence,
     guests,
     journeys,
@@ -68,6 +69,7 @@ def build() -> Api:
         api.add_router("/journeys", below_journeys.router)
     api.add_router("/steps", steps.mine)
     api.add_router("/notices", notices.router)
+    api.add_router("/cuts", cuts.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

@@ -20,6 +20,7 @@ from partwell.departures.models import Departure
 from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
 from partwell.web import access_page
 from partwell.web.access_table import TITLES
+from partwell.web.cuts import cuts_to_show
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
@@ -71,6 +72,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         {
             "rows": rows,
             "quiet": quiet,
+            "cuts": cuts_to_show(actor),
             "alerts": [alert_row(alert) for alert in queries.open_alerts(actor)[:12]],
             "now": clock.now(),
         },

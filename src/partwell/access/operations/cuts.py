@@ -59,6 +59,10 @@ def order_cut(
         raise Invalid(
             "too_many", f"A cut is of 1 to {LARGEST} people; this is {len(departures)}.", field="who"
         )
+    if fire_at is not None and fire_at.tzinfo is None:
+        raise Invalid(
+            "zone_missing", "Say the time with its zone, as 2026-11-27T14:00+01:00.", field="fire_at"
+        )
     if fire_at is not None and fire_at <= now:
         raise Invalid("time_passed", "That time has passed. Cut now, or choose a later one.", field="fire_at")
     cut = Cut.objects.create(

@@ -72,6 +72,40 @@ class AccessShape(Schema):
     time_to_revoke: list[ClassTime]
 
 
+class CutShape(Schema):
+    """One order of the kill switch."""
+
+    id: str
+    title: str
+    reason: str
+    state: str = Field(description="waiting, ready, fired, stopped or cancelled.")
+    ordered_by: str
+    ordered_at: str
+    approved_by: str | None
+    fire_at: str | None
+    fired_at: str | None
+    review_due_at: str | None
+    reviewed_by: str | None
+    review_note: str
+
+
+class CutPerson(Schema):
+    id: str = Field(description="The journey's id.")
+    subject: str
+    accounts: int
+    verified: int
+    settled: int
+    failed: int
+    unreachable: int
+
+
+class CutView(CutShape):
+    """A cut with what became of everybody's accounts."""
+
+    people: list[CutPerson]
+    counts: dict[str, int]
+
+
 class EventShape(Schema):
     id: str
     kind: str

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from partwell import clock
 from partwell.access.models import Cut
-from partwell.access.operations import cuts
+from partwell.access.operations.cuts import order_cut
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import capacities
 from partwell.departures.states import DepartureState
@@ -18,6 +18,7 @@ from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.people.models import Client, Person
+from partwell.people.queries import find_client, find_person
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
@@ -51,7 +52,7 @@ def shut_out(
     departures += [_departure_of(actor, now, fire_at, client=client) for client in clients]
     names = ", ".join(departure.subject_name for departure in departures[:3])
     more = f" and {len(departures) - 3} more" if len(departures) > 3 else ""
-    return cuts.order_cut(
+    return order_cut(
         departures=departures,
         title=f"{names}{more}",
         reason=reason,
@@ -59,6 +60,16 @@ def shut_out(
         now=now,
         fire_at=fire_at,
     )
+
+
+def find_subjects(*, people: Sequence[str], clients: Sequence[str]) -> tuple[list[Person], list[Client]]:
+    """Those who are meant by these addresses, numbers, references or names, each once.
+
+    Raises `Invalid` for one that nobody has, `Conflict` for one that several have.
+    """
+    persons = {person.pk: person for person in map(find_person, people)}
+    firms = {client.pk: client for client in map(find_client, clients)}
+    return list(persons.values()), list(firms.values())
 
 
 def _departure_of(
