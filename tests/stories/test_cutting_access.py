@@ -19,8 +19,8 @@ from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
 from tests import access_world
 from tests.access_world import ADA, World
+from tests.browser import Trouble
 from tests.factories import make_person, publish, start_journey
-from tests.stories.conftest import Trouble
 from tests.stories.test_signing_in import code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from partwell import clock
 from partwell.people import setup_code
 from partwell.people.models import RoleGrant, User
-from tests.stories.conftest import PASSWORD, Trouble
+from tests.browser import Trouble
+from tests.stories.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AMARA = "amara@hv.example"
