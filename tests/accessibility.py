@@ -82,6 +82,33 @@ def small_targets(page: Page) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Walk:
+    """Where the Tab key led: how many stops, and what was wrong at one of them."""
+
+    stops: int
+    problems: list[str]
+
+
+def walk(page: Page, *, backward: bool = False) -> Walk:
+    """Press Tab from one end of the page to the other (WCAG 2.1.1, 2.1.2, 2.4.7, 2.4.11).
+
+    Wrong is a stop that is hidden behind something or does not show the focus, and what Tab does not reach.
+    """
+    key = "Shift+Tab" if backward else "Tab"
+    presses = _checks(page, f"beginWalk({str(backward).lower()})")
+    for _ in range(presses):
+        page.keyboard.press(key)
+    found = _checks(page, "endWalk()")
+    for _ in range(presses):  # a list that scrolls may be a stop of its own, which nobody could count before
+        if not found["missed"]:
+            break
+        page.keyboard.press(key)
+        found = _checks(page, "endWalk()")
+    missed = [f"{key} does not reach {name}" for name in found["missed"]]
+    return Walk(found["stops"], [*missed, *found["problems"]])
+
+
 def _checks(page: Page, call: str) -> Any:
     if page.evaluate("typeof window.pwChecks") == "undefined":
         page.evaluate(SCRIPT)

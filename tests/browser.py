@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.accessibility import DESKTOP, LOOKS, problems_of_page, put_on
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+Result = TypeVar("Result")
 SCREENS = Path("test-results/screens")
 FLAGS = [
     "--no-sandbox",
@@ -65,6 +67,20 @@ def watched_context(browser: Browser, address: str, trouble: Trouble) -> Browser
     context.on("console", lambda entry: trouble.seen.append(entry.text) if entry.type == "error" else None)
     context.on("weberror", lambda error: trouble.seen.append(str(error.error)))
     return context
+
+
+def beside_the_browser(work: Callable[[], Result]) -> Result:
+    """Do what a worker does where a worker does it: in a thread without the browser's event loop."""
+    from django.db import connections
+
+    def run() -> Result:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
 
 
 def keep_picture(page: Page, name: str) -> Path:
