@@ -88,7 +88,11 @@ window.pwChecks = (() => {
     const group = all(`input[type=radio][name="${CSS.escape(element.name)}"]`).filter((other) => other.form === element.form);
     return (group.find((other) => other.checked) ?? group[0]) === element;
   };
-  const tabbable = () => all("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]").filter(isTabbable);
+  const tabbable = () => {
+    const modal = document.querySelector("dialog:modal"); // what lies under it is out of reach, as it should be
+    return all("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")
+      .filter((element) => (!modal || modal.contains(element)) && isTabbable(element));
+  };
 
   const brush = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   /** Any colour that CSS can write, as red, green, blue and how far it covers, from 0 to 255 each. */
@@ -170,5 +174,24 @@ window.pwChecks = (() => {
     return found;
   };
 
-  return { sideways, smallTargets, targets: () => targets().length, beginWalk, endWalk };
+  const problemOfFocus = () => {
+    const here = document.activeElement;
+    const wrong = here && here !== document.body ? unseen(here) : "nothing has the focus";
+    return wrong && `${name(here)} ${wrong}`;
+  };
+
+  /* --- Paper ------------------------------------------------------------ */
+
+  const onPaper = (selector) => {
+    const pieces = all(selector);
+    const controls = all("button, .btn, [type=submit], aside nav, header, .pw-chips, .pw-skip");
+    return {
+      controls: controls.filter(isShown).map(name),
+      folded: all("details > :not(summary)").filter((part) => !isShown(part)).map(name),
+      split: pieces.filter((piece) => getComputedStyle(piece).breakInside !== "avoid").map(name),
+      pieces: pieces.map(name),
+    };
+  };
+
+  return { sideways, smallTargets, beginWalk, endWalk, problemOfFocus, onPaper };
 })();

@@ -7,6 +7,7 @@ standard, and where the keyboard's focus goes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +52,16 @@ def problems_of_page(page: Page) -> list[str]:
     return [*axe_violations(page), *sideways(page), *small_targets(page)]
 
 
-def axe_violations(page: Page) -> list[str]:
-    """Each element that breaks one of axe's rules."""
+def axe_violations(page: Page, *, only_colours: bool = False) -> list[str]:
+    """Each element that breaks one of axe's rules, or one of those two that judge colours."""
     from axe_playwright_python.base import AXE_SCRIPT
 
     if page.evaluate("typeof window.axe") == "undefined":
         page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if only_colours:
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+    found = page.evaluate("options => axe.run(options)", options)
     return [
         f"{rule['id']}: {_first_line(node['failureSummary'])} {node['html'][:200]}"
         for rule in found["violations"]
@@ -79,6 +83,19 @@ def sideways(page: Page) -> list[str]:
 def small_targets(page: Page) -> list[str]:
     """Targets under 24 by 24 CSS pixels without enough room around them (WCAG 2.2, 2.5.8)."""
     found: list[str] = _checks(page, "smallTargets()")
+    return found
+
+
+def problem_of_focus(page: Page) -> str:
+    """What is wrong with how the page shows where the focus is now, or nothing."""
+    found: str = _checks(page, "problemOfFocus()")
+    return found
+
+
+def on_paper(page: Page, pieces: str) -> dict[str, list[str]]:
+    """What a sheet of paper would show that it should not (`controls`), what it would keep folded away
+    (`folded`), how it would cut through one of the `pieces` (`split`), and all of these pieces."""
+    found: dict[str, list[str]] = _checks(page, f"onPaper({json.dumps(pieces)})")
     return found
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
@@ -25,7 +26,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from partwell import clock
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
-from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, code_of
+from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
 from partwell.demo.telling import Tale
 from partwell.departures.models import Departure
 from partwell.engine import schema
@@ -47,7 +48,7 @@ class KeptFirm:
 
     def __init__(self, folder: Path, aside: Path) -> None:
         """Build it in the empty test database, with `folder` for its data; keep copies in `aside`."""
-        self._folder, self._aside = folder, aside
+        self.folder, self._aside = folder, aside
         beside_the_browser(self._build)
         shutil.copytree(folder, aside / "data")
         with closing(sqlite3.connect(aside / "database")) as copy:
@@ -56,8 +57,8 @@ class KeptFirm:
 
     def put_back(self) -> None:
         """Replace whatever the test database and the data folder hold."""
-        shutil.rmtree(self._folder)
-        shutil.copytree(self._aside / "data", self._folder)
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._aside / "data", self.folder)
         with closing(sqlite3.connect(self._aside / "database")) as copy:
             copy.backup(_raw_connection())
 
@@ -99,8 +100,10 @@ class Stage:
     """Who has a browser open, and what addresses may name."""
 
     open_context: Callable[[], BrowserContext]
+    port: int
     things: dict[str, str] = field(default_factory=dict)
     _pages: dict[str, Page] = field(default_factory=dict)
+    _codes: dict[str, set[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         now, console = clock.now(), console_actor()
@@ -118,7 +121,7 @@ class Stage:
                 actor=console,
                 now=now,
             ),
-            "closed": invite_guest(departure=kestrel, email="joerg@kestrel.example", actor=console, now=now),
+            "spare": invite_guest(departure=kestrel, email="joerg@kestrel.example", actor=console, now=now),
         }
         forgetful = User.objects.get(email=address_of("Camille Roche"))
         self.things = {
@@ -143,8 +146,27 @@ class Stage:
                 page.get_by_role("button", name="Open my page").click()
                 expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
             elif who != NOBODY:
-                sign_in(page, who)
+                self.sign_in(page, who)
         return self._pages[who]
+
+    def sign_in(self, page: Page, name: str) -> None:
+        """Sign somebody of the firm in through the form."""
+        page.goto(reverse("account_login"))
+        page.get_by_label("E-mail").fill(address_of(name))
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        if name in WITH_SECOND_FACTOR:
+            page.get_by_label("Six digits").fill(self.code_of(name))
+            page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
+
+    def code_of(self, name: str) -> str:
+        """A code of this person's second factor that was not used yet: each counts once."""
+        early, now, late = yield_hotp_counters_from_time()
+        used = self._codes.setdefault(name, set())
+        counter = next(each for each in (now, late, early) if each not in used)
+        used.add(counter)
+        return format_hotp_value(hotp_value(seed_of(address_of(name)), counter))
 
 
 def departure_of(name: str) -> Departure:
@@ -158,15 +180,3 @@ def step_of(name: str, **wanted: object) -> Step:
     found = steps.first()
     assert found is not None, f"the demo has no step of {name} with {wanted}"
     return found
-
-
-def sign_in(page: Page, name: str) -> None:
-    """Sign somebody of the firm in through the form."""
-    page.goto(reverse("account_login"))
-    page.get_by_label("E-mail").fill(address_of(name))
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    if name in WITH_SECOND_FACTOR:
-        page.get_by_label("Six digits").fill(code_of(address_of(name)))
-        page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
