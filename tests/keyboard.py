@@ -72,11 +72,16 @@ class Keyboard:
         assert chosen.startswith(words), f"{label} says {chosen}"
 
     def enter_date(self, label: str, day: date) -> None:
-        """Reach a date by its label and type its parts, in the order in which the field shows them."""
+        """Reach a date by its label and type its parts. People see their order; here it is tried out, as it
+        follows the language in which the browser is installed."""
         field = self.page.get_by_label(label, exact=True)
         self.reach(field)
-        self.write(f"{day:%d%m%Y}")
-        assert field.input_value() == day.isoformat(), f"{label} says {field.input_value()}"
+        for order in ("%d%m%Y", "%m%d%Y"):
+            self.press("ArrowLeft", "ArrowLeft")
+            self.write(day.strftime(order))
+            if field.input_value() == day.isoformat():
+                return
+        raise AssertionError(f"{label} says {field.input_value()}")
 
     def attach(self, label: str, files: Sequence[Any]) -> None:
         """Reach a file field, open the dialog of the operating system with Enter, and choose there."""

@@ -36,6 +36,7 @@ POST = """([action, token, fields]) => {
   document.body.append(form);
   form.submit();
 }"""
+CODE = "Six digits, or a recovery code"
 TOKEN = """document.querySelector("[name=csrfmiddlewaretoken]")?.value
   ?? JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"]"""
 
@@ -127,8 +128,8 @@ def confirm_password(page: Page, stage: Stage) -> None:
 
 def confirm_code(page: Page, stage: Stage) -> None:
     """Prove the second factor once more, where it is asked for."""
-    if page.get_by_label("Six digits").count():
-        fill({"Six digits": stage.code_of("Priya Raman")}, "Confirm")(page, stage)
+    if page.get_by_label(CODE).count():
+        fill({CODE: stage.code_of("Priya Raman")}, "Confirm")(page, stage)
 
 
 def open_twice(page: Page, stage: Stage) -> None:

@@ -99,8 +99,8 @@ class Survey:
                 page.goto(path)
                 if visit.do and stage:
                     visit.do(page, stage)
-            found += self._arrived(page, visit)
-            found += self._look_at(page, visit)
+                found += self._arrived(page, visit)
+                found += self._look_at(page, visit)
         except Error as error:
             found.append(f"could not be shown: {error.message.splitlines()[0]}")
         finally:
