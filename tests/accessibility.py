@@ -33,6 +33,8 @@ class Look:
 
 
 LOOKS = [Look(theme, *size) for theme in ("light", "dark") for size in (DESKTOP, PHONE)]
+# The narrowest and the widest window that the pages are made for, and text at twice its size.
+WIDER_LOOKS = [Look("light", 320, 640), Look("light", 1920, 1080), Look("light", *DESKTOP, text=200)]
 
 
 def put_on(page: Page, look: Look) -> None:

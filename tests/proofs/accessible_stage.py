@@ -48,6 +48,7 @@ class KeptFirm:
 
     def __init__(self, folder: Path, aside: Path) -> None:
         """Build it in the empty test database, with `folder` for its data; keep copies in `aside`."""
+        assert connection.vendor == "sqlite", "the firm is kept as a file: run this proof on SQLite"
         self.folder, self._aside = folder, aside
         beside_the_browser(self._build)
         shutil.copytree(folder, aside / "data")

@@ -23,7 +23,17 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from playwright.sync_api import BrowserContext, Error, Page
 
 import partwell.web
-from tests.accessibility import LOOKS, axe_violations, on_paper, put_on, sideways, small_targets, walk
+from tests.accessibility import (
+    LOOKS,
+    WIDER_LOOKS,
+    Look,
+    axe_violations,
+    on_paper,
+    put_on,
+    sideways,
+    small_targets,
+    walk,
+)
 from tests.browser import Trouble, keep_picture
 from tests.proofs.accessible_no_pages import NO_PAGE
 from tests.proofs.accessible_pages import VISITS, AStep, Visit
@@ -69,9 +79,9 @@ class Survey:
 
     trouble: Trouble
     long: bool
+    addresses: set[str] = field(default_factory=set)
     visits: int = 0
     looks: int = 0
-    targets: int = 0
     stops: int = 0
     shown: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
@@ -79,8 +89,8 @@ class Survey:
     def says(self) -> str:
         """The figure."""
         return (
-            f"proof 22: {self.visits} pages in {self.looks} looks, {self.stops} stops of the keyboard, "
-            f"{len(self.problems)} violations"
+            f"proof 22: {self.visits} pages at {len(self.addresses)} addresses in {self.looks} looks, "
+            f"{self.stops} stops of the keyboard, {len(self.problems)} violations"
         )
 
     def go(self, page: Page, visit: Visit, path: str, stage: Stage | None) -> None:
@@ -106,9 +116,12 @@ class Survey:
         finally:
             template_rendered.disconnect(note)
         # A page that says no is answered with its status, which the browser reports as an error.
-        refused = re.compile(rf"status of {visit.status} \(") if visit.status >= 400 else None
-        found += [words for words in self.trouble.seen if not (refused and refused.search(words))]
+        refusal = f"status of {visit.status} ("
+        if visit.status >= 400 and not any(refusal in words for words in self.trouble.seen):
+            found.append(f"was not answered with {visit.status}")
+        found += [words for words in self.trouble.seen if visit.status < 400 or refusal not in words]
         self.trouble.seen.clear()
+        self.addresses.add(visit.page or visit.path)
         self.shown |= templates
         self.visits += 1
         self.problems += [f"{visit}: {problem}" for problem in found]
@@ -127,8 +140,7 @@ class Survey:
             # Of what the theme changes, axe judges the colours alone.
             only_colours = look.theme == "dark" and not self.long
             here = [*axe_violations(page, only_colours=only_colours), *sideways(page), *small_targets(page)]
-            backward = look.theme == "dark"
-            if look in (LOOKS[0], LOOKS[-1]):
+            for backward in self._ways(look):
                 walked = walk(page, backward=backward)
                 here += walked.problems
                 self.stops += walked.stops
@@ -136,7 +148,17 @@ class Survey:
                 keep_picture(page, f"{visit}-{look}")
             found += [f"{look}: {problem}" for problem in here]
             self.looks += 1
+        for look in WIDER_LOOKS if self.long else ():
+            put_on(page, look)
+            found += [f"{look}: {problem}" for problem in sideways(page)]
+            self.looks += 1
         return found
+
+    def _ways(self, look: Look) -> tuple[bool, ...]:
+        """Which ways to walk through the page in this look: forward, and backward."""
+        if self.long:
+            return False, True
+        return {LOOKS[0]: (False,), LOOKS[-1]: (True,)}.get(look, ())
 
 
 def _is_at(path: str, name: str) -> bool:
