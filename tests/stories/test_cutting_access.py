@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
@@ -21,9 +19,9 @@ from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
 from tests import access_world
 from tests.access_world import ADA, World
+from tests.browser import Trouble, beside_the_browser
 from tests.factories import make_person, publish, start_journey
 from tests.signing_in import code_now
-from tests.stories.conftest import Trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RITA, OTTO = "rita@hv.example", "otto@hv.example"
@@ -50,19 +48,6 @@ def grant(user: User, role: Role) -> None:
     RoleGrant.objects.create(user=user, role=role, granted_at=clock.now(), granted_by="tests")
 
 
-def in_worker(work: Callable[[], object]) -> None:
-    """Do what a worker does where a worker does it: in a thread without the browser's event loop."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result()
-
-
 def answer_questions() -> None:
     """Play the worker: answer everything that pages have asked."""
 
@@ -70,7 +55,7 @@ def answer_questions() -> None:
         for pk in Question.objects.filter(state="open").values_list("pk", flat=True):
             questions.answer(str(pk))
 
-    in_worker(answer_all)
+    beside_the_browser(answer_all)
 
 
 def address(world: World) -> str:
@@ -130,7 +115,7 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
     otto.get_by_role("button", name="Cut access now in 3 systems").click()
     expect(otto.get_by_role("heading", name="0 of 3 accounts are proven closed")).to_be_visible()
     axe(otto, "access-begun")
-    in_worker(world.run)
+    beside_the_browser(world.run)
     expect(otto.get_by_role("heading", name="2 of 3 accounts are proven closed")).to_be_visible()
     expect(otto.get_by_text("One needs you.").first).to_be_visible()
     failed = otto.get_by_role("row", name="Crm ada")
@@ -145,7 +130,7 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
 
     world.store.set_mode("crm", "ok")
     otto.get_by_role("button", name="Try again what failed").click()
-    in_worker(world.run)
+    beside_the_browser(world.run)
     expect(otto.get_by_role("heading", name="3 of 3 accounts are proven closed")).to_be_visible()
     otto.get_by_role("link", name="Restore…").click()
     expect(otto.get_by_role("row", name="Directory").filter(has_text="End sessions")).to_contain_text("No")
@@ -158,7 +143,7 @@ def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
 ) -> None:
     world.add_system("crm", accounts=2)
     world.add_system("door", connector="manual-nothing", accounts=0, settings={})
-    in_worker(world.plan)
+    beside_the_browser(world.plan)
     page = sign_in(RITA)
     page.goto(address(world))
     axe(page, "access-unclear")
@@ -185,7 +170,7 @@ def test_what_failed_after_access_end_stands_on_the_first_page_until_it_is_solve
         world.enforce()
         world.run()
 
-    in_worker(enforce)
+    beside_the_browser(enforce)
     page = sign_in(RITA)
     cards = page.locator(".pw-alert")
     expect(cards).to_have_count(1)
@@ -215,7 +200,7 @@ def test_an_account_that_came_back_is_one_card_that_names_what_came_back(
         world.store.edit("directory", "directory-0", is_active=True, groups={"staff": "Staff"})
         verify_plan(departure=world.departure, actor=world.console, now=clock.now())
 
-    in_worker(cut_and_lose)
+    beside_the_browser(cut_and_lose)
     page = sign_in(RITA)
     cards = page.locator(".pw-alert")
     expect(cards).to_have_count(1)
@@ -242,7 +227,7 @@ def test_the_time_to_revoke_is_counted_and_what_is_late_says_so(
         world.apply(plan)
         world.run()
 
-    in_worker(cut)
+    beside_the_browser(cut)
     page = sign_in(RITA)
     expect(page.get_by_role("img", name="Time to revoke, one dot per departure")).to_be_visible()
     figure = page.get_by_role("region", name="Time to revoke")
@@ -266,7 +251,7 @@ def test_the_first_page_of_access_lists_who_needs_it(
     world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
 ) -> None:
     world.add_system("crm")
-    in_worker(world.plan)
+    beside_the_browser(world.plan)
     page = sign_in(OTTO)
     page.goto("/access/")
     row = page.get_by_role("row", name="Marit Lindqvist")

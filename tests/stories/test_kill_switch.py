@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
@@ -17,8 +15,8 @@ from partwell.access.runs import run_cut
 from partwell.connectors.fake.store import FakeStore
 from partwell.journeys.template_operations import sync_library
 from partwell.people.models import Installation, Person, RoleGrant, User
-from tests.stories.conftest import PASSWORD, Trouble
-from tests.stories.test_signing_in import code_now
+from tests.browser import Trouble, beside_the_browser
+from tests.signing_in import PASSWORD, code_now
 
 BO = "bo.lind@firm.example"
 
@@ -64,15 +62,11 @@ def work() -> None:
     """Play the worker."""
 
     def run() -> None:
-        try:
-            for cut in Cut.objects.filter(state="fired"):
-                for system in System.objects.all():
-                    run_cut(str(cut.pk), str(system.pk))
-        finally:
-            connections.close_all()
+        for cut in Cut.objects.filter(state="fired"):
+            for system in System.objects.all():
+                run_cut(str(cut.pk), str(system.pk))
 
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result()
+    beside_the_browser(run)
 
 
 def test_somebody_is_shut_out_in_two_clicks_and_another_person_reviews_it(

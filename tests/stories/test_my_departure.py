@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from partwell import clock
 from partwell.people.operations import ensure_user
 from tests.guest_world import World
-from tests.stories.conftest import PASSWORD
+from tests.signing_in import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
