@@ -127,7 +127,7 @@ class Stage:
         }
         forgetful = User.objects.get(email=address_of("Camille Roche"))
         cut = shut_out(
-            people=[Person.objects.get(email=NEWCOMER)],
+            people=[Person.objects.filter(user=None, left_on_date=None, departures=None).first()],
             reason="Prepared for the meeting of tomorrow.",
             fire_at=now + timedelta(days=1),
             actor=console,
