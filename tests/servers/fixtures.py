@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.mariadb import MariaDbServer, mariadb
 from tests.servers.plugin import require
 from tests.servers.postgresql import PostgresqlServer, postgresql
 from tests.servers.samba import SambaServer, samba_ad
@@ -62,4 +63,12 @@ def newest_postgresql_server(request: pytest.FixtureRequest) -> Iterator[Postgre
     require(request, "postgresql")
     require(request, "postgresql-18")
     with postgresql(newest=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbServer]:
+    """MariaDB, with TLS."""
+    require(request, "mariadb")
+    with mariadb() as server:
         yield server
