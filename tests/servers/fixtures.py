@@ -57,6 +57,14 @@ def postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServ
         yield server
 
 
+@pytest.fixture
+def standby_postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """PostgreSQL as a standby that waits for its primary."""
+    require(request, "postgresql")
+    with postgresql(is_standby=True) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def newest_postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
     """PostgreSQL 18, without TLS."""

@@ -116,8 +116,8 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql(*, newest: bool = False) -> Iterator[PostgresqlServer]:
-    """A fresh server, with Partwell's own role as the how-to makes it.
+def postgresql(*, newest: bool = False, is_standby: bool = False) -> Iterator[PostgresqlServer]:
+    """A fresh server, with Partwell's own role as the how-to makes it; a standby has its superuser alone.
 
     Its folder lies open in the system's own for temporary files: the server runs as a user who may not enter
     those of the tests.
@@ -126,7 +126,9 @@ def postgresql(*, newest: bool = False) -> Iterator[PostgresqlServer]:
     try:
         user = postgres.as_postgres(folder)
         programs = _newest_programs(folder) if newest else postgres.binaries()
-        with _running(folder, user, programs, has_tls=not newest) as server:
+        with _running(folder, user, programs, has_tls=not newest, is_standby=is_standby) as server:
+            if not is_standby:
+                _make_service_role(server)
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +146,9 @@ def _newest_programs(folder: Path) -> Path:
 
 
 @contextmanager
-def _running(folder: Path, user: list[str], programs: Path, *, has_tls: bool) -> Iterator[PostgresqlServer]:
+def _running(
+    folder: Path, user: list[str], programs: Path, *, has_tls: bool, is_standby: bool
+) -> Iterator[PostgresqlServer]:
     ca, certificate, key = make_certificates(folder, names=["localhost"], addresses=["127.0.0.1"])
     password_file = folder / "password"
     password_file.write_text(BOSS_PASSWORD)
@@ -155,6 +159,8 @@ def _running(folder: Path, user: list[str], programs: Path, *, has_tls: bool) ->
     init = [*user, str(programs / "initdb"), "-D", str(data), "-U", BOSS, "-A", "scram-sha-256", "-N"]
     subprocess.run([*init, f"--pwfile={password_file}"], check=True, stdout=subprocess.DEVNULL)
     (data / "pg_hba.conf").write_text(_HBA)
+    if is_standby:
+        (data / "standby.signal").touch()  # it waits for a primary, and takes no writes
     port = free_port()
     settings = {
         "port": port,
@@ -174,7 +180,6 @@ def _running(folder: Path, user: list[str], programs: Path, *, has_tls: bool) ->
         postgres.wait_until_ready(process, programs, port, log)
         version = int((data / "PG_VERSION").read_text())
         server = PostgresqlServer(port, ca if has_tls else None, log, version)
-        _make_service_role(server)
         yield server
     finally:
         postgres.stop(process, folder)

@@ -15,8 +15,7 @@ from partwell.connector_kit.contract import ConnectorError, ErrorKind, Identity,
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.mysql.rotation import prove
 from partwell.connectors.mysql.session import SignIn, failure, run_signed_in
-from partwell.connectors.mysql.tests.test_mariadb import refused
-from partwell.connectors.mysql.tests.world import LOOPBACK, Person, connect
+from partwell.connectors.mysql.tests.world import LOOPBACK, Person, connect, refused
 from tests.servers.mariadb import DATABASE, SERVICE, SERVICE_PASSWORD, MariaDbServer
 from tests.servers.running import free_port
 

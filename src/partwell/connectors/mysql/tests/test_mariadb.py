@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pymysql
 import pytest
 
-from partwell.connector_kit.contract import ConnectorError, ErrorKind, Identity, Outcome, Verb, Verdict
+from partwell.connector_kit.contract import ErrorKind, Identity, Outcome, Verb, Verdict
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
-from partwell.connectors.mysql.session import failure
-from partwell.connectors.mysql.tests.world import LOOPBACK, PASSWORD, Person, connect, is_alive
-from tests.servers.mariadb import BOSS, DATABASE, SERVICE, MariaDbServer
+from partwell.connectors.mysql.tests.world import LOOPBACK, PASSWORD, Person, connect, is_alive, refused
+from tests.servers.mariadb import DATABASE, SERVICE, MariaDbServer
 from tests.servers.running import wait_until
 
 pytestmark = pytest.mark.server("mariadb")
@@ -27,13 +25,6 @@ def server(mariadb_server: MariaDbServer) -> MariaDbServer:
 @pytest.fixture
 def person(server: MariaDbServer) -> Person:
     return Person(server)
-
-
-@contextmanager
-def refused(kind: ErrorKind) -> Iterator[pytest.ExceptionInfo[ConnectorError]]:
-    with pytest.raises(ConnectorError) as refusal:
-        yield refusal
-    assert refusal.value.kind is kind, refusal.value
 
 
 class TestContract(ConnectorContract):
@@ -324,230 +315,3 @@ async def test_an_account_that_the_server_ignores_is_told_and_stops_nothing(serv
     proof = await connector.verify(account.external_id, Verb.SUSPEND)
     assert proof.verdict is Verdict.CONFIRMED
     assert "desk.firm.test ignored by the server" in proof.read
-
-
-# -- restoring --------------------------------------------------------------------------------------------
-
-
-async def test_the_snapshot_brings_back_the_lock_of_each_host_and_all_rights(server):
-    person = Person(server, hosts=("%", "127.0.0.1"))
-    server.ask("ALTER USER %s@'%%' ACCOUNT LOCK", person.name)
-    server.ask(f"GRANT {person.role} TO %s@'%%' WITH ADMIN OPTION", person.name)
-    server.ask(f"SET DEFAULT ROLE {person.role} FOR %s@'%%'", person.name)
-    before = server.grants_of(person.name)
-    assert len(before) == 4
-    connector = connect(server)
-    account = await person.account(connector)
-    snapshot = await connector.snapshot(account.external_id)
-    await connector.suspend(account.external_id)
-    await connector.remove_entitlements(account.external_id)
-
-    for verb in (Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS):
-        assert (await connector.restore(account.external_id, verb, snapshot)).outcome is Outcome.DONE
-
-    assert server.grants_of(person.name) == before
-    assert server.try_sign_in(person.name, PASSWORD)
-    locked = (
-        "SELECT JSON_VALUE(Priv, '$.account_locked') FROM mysql.global_priv WHERE User = %s AND Host = '%%'"
-    )
-    assert server.ask(locked, person.name) == [("1",)]
-    for verb in (Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS):
-        assert (await connector.restore(account.external_id, verb, snapshot)).outcome is Outcome.ALREADY_DONE
-
-
-async def test_no_verifier_of_a_password_is_in_the_snapshot(server, person):
-    verifier = server.ask(
-        "SELECT JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv WHERE User = %s",
-        person.name,
-    )[0][0]
-    connector = connect(server)
-    assert len(verifier) == 41
-    assert verifier not in repr(await connector.snapshot(person.name))
-    assert verifier not in repr(await connector.read(person.name))
-
-
-async def test_rights_that_partwell_may_not_give_are_named_and_the_others_come_back(server, person):
-    server.ask("GRANT DELETE ON shop.* TO %s@'%%'", person.name)
-    server.ask("GRANT INDEX ON shop.orders TO %s@'%%'", person.name)
-    connector = connect(server)
-    snapshot = await connector.snapshot(person.name)
-    await connector.remove_entitlements(person.name)
-    with refused(ErrorKind.DENIED) as refusal:
-        await connector.restore(person.name, Verb.REMOVE_ENTITLEMENTS, snapshot)
-    assert "DELETE" in refusal.value.message
-    assert "INDEX" in refusal.value.message
-    assert f"GRANT `{person.role}` TO `{person.name}`@`%`" in server.grants_of(person.name)
-
-
-async def test_a_host_that_is_gone_is_named(server):
-    person = Person(server, hosts=("127.0.0.1", "%"))
-    connector = connect(server)
-    snapshot = await connector.snapshot(person.name)
-    await connector.remove_entitlements(person.name)
-    server.ask("DROP USER %s@'127.0.0.1'", person.name)
-    with refused(ErrorKind.NOT_FOUND) as refusal:
-        await connector.restore(person.name, Verb.REMOVE_ENTITLEMENTS, snapshot)
-    assert "the account for 127.0.0.1 (it no longer exists)" in refusal.value.message
-
-
-async def test_ended_sessions_do_not_come_back(server, person):
-    connector = connect(server)
-    snapshot = await connector.snapshot(person.name)
-    with refused(ErrorKind.UNSUPPORTED):
-        await connector.restore(person.name, Verb.REVOKE_SESSIONS, snapshot)
-
-
-# -- leaving alone ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("why", ["listed", "replica", "last with a role", "own", "the server's"])
-async def test_a_protected_account_is_shown_as_such_and_never_touched(server, person, why):
-    settings: dict = {}
-    name = {"own": SERVICE, "the server's": "mariadb.sys"}.get(why, person.name)
-    if why == "listed":
-        settings = {"protected": [name.upper()]}
-    elif why == "last with a role":
-        server.ask(f"REVOKE {person.role} FROM {BOSS}@'127.0.0.1'")
-        settings = {"admin_groups": [person.role]}
-    elif why == "replica":
-        server.ask("GRANT REPLICATION SLAVE ON *.* TO %s@'%%'", name)
-    connector = connect(server, **settings)
-    account = await connector.read(name)
-    assert account.is_protected
-    # What was so before is so still, and is said without a write; all else is refused.
-    writes = [connector.remove_entitlements, connector.delete]
-    writes += [connector.block_sign_in, connector.suspend] if account.is_active else []
-    for write in writes:
-        with refused(ErrorKind.CONFLICT):
-            await write(name)
-    with refused(ErrorKind.CONFLICT):
-        await connector.rotate(name, old="", keep=lambda secret: None)
-    if name == person.name:
-        with person.sign_in() as session:
-            with refused(ErrorKind.CONFLICT):
-                await connector.revoke_sessions(name)
-            assert is_alive(session)
-
-
-async def test_the_last_administrator_is_protected_and_one_of_several_is_not(server, person):
-    """Partwell's own account is none, whatever it may do."""
-    server.ask("GRANT ALL ON *.* TO %s@'%%' WITH GRANT OPTION", person.name)
-    connector = connect(server)
-    assert not (await connector.read(person.name)).is_protected
-    assert not (await connector.read(BOSS)).is_protected
-    locked = ["root@localhost", "root@127.0.0.1", "root@'::1'", f"{person.name}@'%'"]
-    server.ask(f"ALTER USER {', '.join(locked)} ACCOUNT LOCK")
-    try:
-        assert (await connector.read(BOSS)).is_protected
-        with refused(ErrorKind.CONFLICT):
-            await connector.suspend(BOSS)
-    finally:
-        server.ask(f"ALTER USER {', '.join(locked)} ACCOUNT UNLOCK")
-
-
-async def test_an_account_is_dropped_from_every_host_when_nothing_is_left(server):
-    person = Person(server, hosts=("%", "127.0.0.1"))
-    connector = connect(server)
-    with person.sign_in():
-        with refused(ErrorKind.CONFLICT) as refusal:
-            await connector.delete(person.name)
-        assert "Sessions" in refusal.value.message
-        await connector.revoke_sessions(person.name)
-    assert (await connector.delete(person.name)).outcome is Outcome.DONE
-    assert (await connector.verify(person.name, Verb.DELETE)).verdict is Verdict.CONFIRMED
-    assert server.ask("SELECT Host FROM mysql.global_priv WHERE User = %s", person.name) == []
-    assert (await connector.delete(person.name)).outcome is Outcome.ALREADY_DONE
-
-
-# -- rotating ---------------------------------------------------------------------------------------------
-
-
-async def test_the_new_password_is_kept_before_the_old_one_stops_working(server):
-    person = Person(server, hosts=("%", "127.0.0.1"))
-    kept: list[str] = []
-
-    def keep(secret):
-        assert server.try_sign_in(person.name, PASSWORD)
-        kept.append(secret["password"])
-
-    rotation = await connect(server).rotate(person.name, old=PASSWORD, keep=keep)
-
-    assert rotation.proof.verdict is Verdict.CONFIRMED, rotation.proof
-    assert "with the old password was refused" in rotation.proof.probe
-    assert server.try_sign_in(person.name, kept[0])
-    assert not server.try_sign_in(person.name, PASSWORD)
-    assert kept[0] not in repr(rotation)
-    verifiers = server.ask(
-        "SELECT JSON_VALUE(Priv, '$.authentication_string'), JSON_LENGTH(Priv, '$.auth_or') "
-        "FROM mysql.global_priv WHERE User = %s",
-        person.name,
-    )
-    assert len(verifiers) == 2
-    assert len(set(verifiers)) == 1  # the same from both hosts, and no second one beside it
-
-
-async def test_neither_password_reaches_the_servers_log(server, person):
-    """MariaDB writes IDENTIFIED BY into its log as it was sent; so it is sent a verifier."""
-    kept: list[str] = []
-    server.ask("SET GLOBAL general_log = 1")
-    try:
-        await connect(server).rotate(
-            person.name, old=PASSWORD, keep=lambda secret: kept.append(secret["password"])
-        )
-    finally:
-        server.ask("SET GLOBAL general_log = 0")
-    log = "\n".join(
-        str(row[0]) for row in server.ask("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log")
-    )
-    assert f"ALTER USER `{person.name}`@`%` IDENTIFIED VIA mysql_native_password USING '*" in log
-    assert kept[0] not in log
-    assert PASSWORD not in log
-
-
-@pytest.mark.parametrize(
-    "fault", [OSError("vault says hunter2"), ConnectorError(ErrorKind.THROTTLED, "later")]
-)
-async def test_when_the_new_password_cannot_be_put_away_all_is_as_it_was(server, person, fault):
-    seen: list[str] = []
-
-    def keep(secret):
-        seen.append(secret["password"])
-        raise fault
-
-    verifier = "SELECT Priv FROM mysql.global_priv WHERE User = %s"
-    before = server.ask(verifier, person.name)[0][0]
-    with pytest.raises(ConnectorError) as refusal:
-        await connect(server).rotate(person.name, old=PASSWORD, keep=keep)
-    assert server.try_sign_in(person.name, PASSWORD)
-    assert not server.try_sign_in(person.name, seen[0])
-    assert before.split('"authentication_string":')[1][:43] in server.ask(verifier, person.name)[0][0]
-    assert "hunter2" not in refusal.value.message
-
-
-async def test_without_the_old_password_a_made_up_one_is_tried(server, person):
-    rotation = await connect(server).rotate(person.name, old="", keep=lambda secret: None)
-    assert rotation.proof.verdict is Verdict.CONFIRMED
-    assert "made-up" in rotation.proof.probe
-
-
-async def test_an_account_that_cannot_be_tried_from_here_is_not_called_proven(server):
-    person = Person(server, hosts=("10.1.%",))
-    rotation = await connect(server).rotate(person.name, old=PASSWORD, keep=lambda secret: None)
-    assert rotation.proof.verdict is Verdict.UNVERIFIABLE
-
-
-async def test_an_account_without_a_native_password_is_left_to_a_person(server, person):
-    server.ask("ALTER USER %s@'%%' IDENTIFIED VIA unix_socket", person.name)
-    with refused(ErrorKind.UNSUPPORTED) as refusal:
-        await connect(server).rotate(person.name, old="", keep=lambda secret: pytest.fail("kept too soon"))
-    assert "unix_socket" in refusal.value.message
-    dry = connect(server, transport=Transport(LOOPBACK, read_only=True))
-    with refused(ErrorKind.UNSUPPORTED):
-        await dry.rotate(person.name, old="", keep=lambda secret: pytest.fail("kept in a dry run"))
-
-
-def test_a_statement_that_the_server_cannot_read_is_not_repeated():
-    """Its words hold a part of the statement, and so may hold a verifier."""
-    error = failure(pymysql.ProgrammingError(1064, "syntax error near '*6FE2B845E049 secret'"))
-    assert error.kind is ErrorKind.INVALID
-    assert "secret" not in error.message

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pymysql
+import pytest
 
 from partwell.connector_kit.addresses import AllowList
-from partwell.connector_kit.contract import Account, Connection, Identity
+from partwell.connector_kit.contract import Account, Connection, ConnectorError, ErrorKind, Identity
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.mysql.connector import CONNECTOR, MysqlConnector
@@ -79,3 +82,11 @@ def is_alive(session: pymysql.Connection) -> bool:
     except pymysql.MySQLError:
         return False
     return True
+
+
+@contextmanager
+def refused(kind: ErrorKind) -> Iterator[pytest.ExceptionInfo[ConnectorError]]:
+    """What is done within is refused, and for this kind of reason."""
+    with pytest.raises(ConnectorError) as refusal:
+        yield refusal
+    assert refusal.value.kind is kind, refusal.value

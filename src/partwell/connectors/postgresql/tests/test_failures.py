@@ -22,8 +22,7 @@ from partwell.connector_kit.transport import Pinned, Transport
 from partwell.connectors.postgresql import session as module
 from partwell.connectors.postgresql.rotation import prove
 from partwell.connectors.postgresql.session import SignIn, failure
-from partwell.connectors.postgresql.tests.test_server import refused
-from partwell.connectors.postgresql.tests.world import LOOPBACK, Person, connect
+from partwell.connectors.postgresql.tests.world import LOOPBACK, Person, connect, refused
 from tests.servers.postgresql import BOSS, SERVICE, SERVICE_PASSWORD, PostgresqlServer
 from tests.servers.running import free_port
 
@@ -120,6 +119,15 @@ async def test_libpq_is_led_nowhere_else_by_its_environment(monkeypatch):
     assert found["hostaddr"] == "10.0.0.1,10.0.0.2"
     assert found["host"] == "db.firm.test,db.firm.test"
     assert (found["gssencmode"], found["sslcertmode"], found["options"]) == ("disable", "disable", "")
+
+
+@pytest.mark.server("postgresql")
+async def test_a_standby_is_refused_because_it_shows_what_was(standby_postgresql_server):
+    connector = connect(standby_postgresql_server, user=BOSS, password="env:BOSS")
+    error = await failure_of(connector.discover(ANA))
+    assert error.kind is ErrorKind.RETRYABLE
+    assert "is a standby" in error.message
+    assert not (await connector.test()).ok
 
 
 # -- TLS --------------------------------------------------------------------------------------------------

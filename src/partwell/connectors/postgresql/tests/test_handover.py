@@ -16,8 +16,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.connector_kit.transport import Transport
-from partwell.connectors.postgresql.tests.test_server import refused
-from partwell.connectors.postgresql.tests.world import LOOPBACK, PASSWORD, Person, connect
+from partwell.connectors.postgresql.tests.world import LOOPBACK, PASSWORD, Person, connect, refused
 from tests.servers.postgresql import ACCESS_ADMIN, SERVICE, TRUSTING, PostgresqlServer
 
 pytestmark = [pytest.mark.server("postgresql"), pytest.mark.server("postgresql-18")]

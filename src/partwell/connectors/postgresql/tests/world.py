@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import psycopg
+import pytest
 
 from partwell.connector_kit.addresses import AllowList
-from partwell.connector_kit.contract import Account, Connection, Identity
+from partwell.connector_kit.contract import Account, Connection, ConnectorError, ErrorKind, Identity
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.postgresql.connector import CONNECTOR, PostgresqlConnector
-from tests.servers.postgresql import SERVICE, SERVICE_PASSWORD, PostgresqlServer
+from tests.servers.postgresql import BOSS_PASSWORD, SERVICE, SERVICE_PASSWORD, PostgresqlServer
 
 PASSWORD = "correct horse"
 LOOPBACK = AllowList.parse(["127.0.0.0/8", "::1"])
@@ -29,7 +32,7 @@ def connect(
         Connection(
             name="database",
             settings={"url": server.url, **door, "user": SERVICE, "password": "env:PG", **settings},
-            secrets=ReferencedSecrets({"PG": SERVICE_PASSWORD}),
+            secrets=ReferencedSecrets({"PG": SERVICE_PASSWORD, "BOSS": BOSS_PASSWORD}),
             transport=transport or Transport(LOOPBACK),
             now=lambda: datetime.now(UTC),
         )
@@ -65,3 +68,11 @@ def is_alive(session: psycopg.Connection) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+@contextmanager
+def refused(kind: ErrorKind) -> Iterator[pytest.ExceptionInfo[ConnectorError]]:
+    """What is done within is refused, and for this kind of reason."""
+    with pytest.raises(ConnectorError) as refusal:
+        yield refusal
+    assert refusal.value.kind is kind, refusal.value
