@@ -13,6 +13,7 @@ from partwell.connector_kit.contract import (
     ConnectorError,
     ErrorKind,
     Identity,
+    JobState,
     TransferKind,
     TransferRequest,
     Verb,
@@ -292,15 +293,18 @@ async def test_a_dangerous_function_in_a_database_of_a_leaver_is_not_run(postgre
     database = f"{person.name}_trap"
     postgresql_server.run("CREATE DATABASE {} OWNER {}", database, person.name)
     with person.sign_in(database=database) as session:
-        session.execute(
-            "CREATE FUNCTION public.pg_describe_object(oid, oid, bigint) RETURNS text AS "
-            "$$ BEGIN RAISE EXCEPTION 'trapped'; END $$ LANGUAGE plpgsql"
-        )
+        # A function whose arguments fit better is taken over the server's own, wherever it is found.
+        for number in ("smallint", "integer", "bigint"):
+            session.execute(
+                f"CREATE FUNCTION public.pg_has_role({number}, text) RETURNS boolean AS "
+                "$$ BEGIN RAISE EXCEPTION 'trapped'; END $$ LANGUAGE plpgsql"
+            )
         session.execute("CREATE TABLE public.pg_shdepend ()")
     connector = connect(postgresql_server)
     account = await person.account(connector)
-    assert len(await connector.holdings(account.external_id)) == 3
-    await connector.transfer(account.external_id, TransferRequest(TransferKind.OBJECTS, successor.name))
+    assert len(await connector.holdings(account.external_id)) == 5
+    job = await connector.transfer(account.external_id, TransferRequest(TransferKind.OBJECTS, successor.name))
+    assert job.state is JobState.DONE
 
 
 # -- answers, without a server ----------------------------------------------------------------------------

@@ -262,6 +262,18 @@ async def test_without_the_password_a_suspended_role_cannot_be_told_from_a_live_
     assert "No sign-in was tried" in proof.read
 
 
+async def test_a_membership_that_was_granted_by_several_is_taken_away_from_each(server, person):
+    """From 16 on each grant stands by itself, and one that is left is a membership still."""
+    server.run("GRANT {} TO {}", person.group, person.name, as_role=ACCESS_ADMIN)
+    server.run("GRANT {} TO {} WITH ADMIN OPTION", person.group, SERVICE)
+    server.run("GRANT {} TO {}", person.group, person.name, as_role=SERVICE)
+    connector = connect(server)
+    account = await person.account(connector)
+    receipt = await connector.remove_entitlements(account.external_id)
+    assert receipt.summary.startswith("2 " if server.version >= 16 else "1 ")
+    assert server.groups_of(person.name) == set()
+
+
 async def test_direct_grants_are_told_and_not_passed_over(server, person):
     table = f"{person.name}_table"
     server.run("CREATE TABLE {} ()", table)
