@@ -290,7 +290,8 @@ class View:
 
     async def why_protected(self, role: Role) -> str:
         """Why a role is never touched, in words; empty when it may be."""
-        if reason := self._why_protected_by_itself(role):
+        reason = self._why_protected_by_itself(role)
+        if reason or not self.rules.admin_groups or not role.can_log_in:
             return reason
         groups = await self.session.rows(
             """SELECT r.oid::bigint AS oid, r.rolname FROM pg_roles r
@@ -299,7 +300,7 @@ class View:
         )
         for group in groups:
             others = await self.session.row(_OTHERS_IN, {"group": group["oid"], "role": role.oid})
-            if role.can_log_in and others is None:
+            if others is None:
                 return f"it is the last active member of {group['rolname']}"
         return ""
 

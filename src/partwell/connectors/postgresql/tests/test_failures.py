@@ -113,13 +113,26 @@ async def test_an_identifier_that_no_server_gives_never_reaches_one(postgresql_s
         await connect(postgresql_server).read(text)
 
 
-async def test_libpq_is_led_nowhere_else_by_its_environment(monkeypatch):
-    """The addresses that were checked are dialled, and nothing of the home folder or environment is used."""
-    door = connect(PostgresqlServer(5432, None, None, 15, host="db.firm.test"))._door  # type: ignore[arg-type]
-    found = door.parameters(Pinned("db.firm.test", 5432, ("10.0.0.1", "10.0.0.2")), "me", "secret")
+@pytest.mark.server("postgresql")
+async def test_libpq_is_led_nowhere_else_by_its_environment(postgresql_server, monkeypatch):
+    """The addresses that were checked are dialled, with the security that the settings say."""
+    for name, value in {
+        "PGHOSTADDR": "127.0.0.9",
+        "PGSSLMODE": "disable",
+        "PGSSLROOTCERT": "/nowhere",
+        "PGOPTIONS": "-c search_path=elsewhere",
+        "PGTARGETSESSIONATTRS": "standby",
+    }.items():
+        monkeypatch.setenv(name, value)
+    connector = connect(postgresql_server)
+    async with connector._looking() as view:
+        row = await view.session.row("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert row == {"ssl": True}
+    found = connector._door.parameters(Pinned("db.firm.test", 5432, ("10.0.0.1", "10.0.0.2")), "me", "secret")
     assert found["hostaddr"] == "10.0.0.1,10.0.0.2"
     assert found["host"] == "db.firm.test,db.firm.test"
-    assert (found["gssencmode"], found["sslcertmode"], found["options"]) == ("disable", "disable", "")
+    # Kerberos would ask elsewhere, and a client certificate in the home folder is not ours to use.
+    assert (found["gssencmode"], found["sslcertmode"]) == ("disable", "disable")
 
 
 @pytest.mark.server("postgresql")
@@ -248,6 +261,21 @@ async def test_missing_rights_are_told_with_the_way_to_get_them(postgresql_serve
     )
     assert error.kind is ErrorKind.DENIED
     assert (await failure_of(connector.delete(account.external_id))).kind is ErrorKind.DENIED
+
+
+@pytest.mark.server("postgresql")
+async def test_a_membership_in_a_superusers_role_is_left_to_a_superuser_and_named(postgresql_server):
+    server = postgresql_server
+    person = Person(server)
+    server.run("CREATE ROLE {} SUPERUSER", f"{person.name}_dba")
+    server.run("GRANT {} TO {}", f"{person.name}_dba", person.name)
+    connector = connect(server)
+    account = await person.account(connector)
+    error = await failure_of(connector.remove_entitlements(account.external_id))
+    assert error.kind is ErrorKind.DENIED
+    assert f"Still there: {person.name}_dba" in error.message
+    assert server.groups_of(person.name) == {f"{person.name}_dba"}
+    assert (await connector.verify(account.external_id, Verb.REMOVE_ENTITLEMENTS)).verdict is Verdict.FAILED
 
 
 @pytest.mark.server("postgresql-18")
