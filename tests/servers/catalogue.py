@@ -60,7 +60,7 @@ SERVERS = (
     Server(
         "samba-ad",
         programs=("samba", "samba-tool"),
-        # Provisioning sets access lists on its folders, which takes a module that only a package of its own has.
+        # Provisioning sets access lists on its folders, which takes a module of a package of its own.
         files=("/usr/share/samba/setup/provision.ldif", "/usr/lib/*/samba/vfs/acl_xattr.so"),
         packages=("samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"),
         needs_root=True,

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
-from partwell.journeys.models import Step
+from partwell.journeys.queries import steps_of_mine
 from partwell.journeys.states import StepState
 from partwell.people.models import Installation, User
 from partwell.people.roles import ROLE_LABELS
@@ -62,7 +62,7 @@ class Shell:
         if self._user is None:
             return []
         actor = actor_of(self._request)
-        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN)
+        mine = steps_of_mine(actor).filter(state=StepState.OPEN)
         open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE)
         counts = {
             "web:my_steps": (_count(mine), "open steps of yours"),
