@@ -15,9 +15,11 @@ _TOKENS = re.compile(rb'(csrfmiddlewaretoken" value="|X-CSRFToken": ")[A-Za-z0-9
 
 
 def ask(browser: Client, reader: Reader, path: str, *, method: str = "get") -> HttpResponse:
-    """The answer to one call, as a browser or, below /api/, as a program."""
+    """The answer to one call, as a browser, or htmx in it, or, below /api/, as a program."""
     is_api = path.startswith("/api/")
     headers = {"Authorization": f"Bearer {reader.secret}"} if is_api and reader.secret else {}
+    if method == "htmx":
+        method, headers = "get", {"HX-Request": "true"}
     return getattr(browser, method)(path, headers=headers)
 
 

@@ -25,7 +25,7 @@ from tests.authorisation_stage import INSIDE, OWN, Scene, Stage
 from tests.reading.canaries import PREFIX
 
 API = "api/v1/"
-PLANTED_STEPS = ("collect", "shared", "pay")
+PLANTED_STEPS = (OWN, "collect", INSIDE, "own-1")
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>|\{(\w+)\}|\(\?P<(\w+)>[^()]*\)")
 
 # What is asked beside the plain address, by the name of the page.
@@ -106,6 +106,8 @@ class Addresses:
         leavers = [scene.departure.person_id for scene in self._scenes if scene.is_restricted]
         people = Person.objects.exclude(pk__in=leavers).order_by("pk").values_list("pk", flat=True)
         keys = Step.objects.order_by("key").values_list("key", flat=True)
+        notices = [str(pk) for pk in Notice.objects.order_by("given_at", "pk").values_list("pk", flat=True)]
+        hidden = {str(pk) for pk in Notice.objects.filter(person__in=leavers).values_list("pk", flat=True)}
         self._office: dict[str, list[str]] = {
             "name": [system.name for system in System.objects.all()],
             "person_id": [str(pk) for pk in (*leavers, *people)],
@@ -113,8 +115,8 @@ class Addresses:
             "contract_id": [str(pk) for pk in Contract.objects.values_list("pk", flat=True)],
             "template_id": sorted(set(TemplateVersion.objects.values_list("template_id", flat=True))),
             "token_id": [str(ApiToken.objects.values_list("pk", flat=True)[0])],
-            "notice_id": [str(pk) for pk in Notice.objects.order_by("pk").values_list("pk", flat=True)],
-            "key": list(dict.fromkeys([OWN, INSIDE, *PLANTED_STEPS, *keys])),
+            "notice_id": sorted(notices, key=lambda pk: pk not in hidden),
+            "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.
             "token": ["no-such-token"],
             "uidb36": ["1"],
@@ -128,7 +130,7 @@ class Addresses:
                 audience = query.removeprefix("audience=") if query.startswith("audience=") else ""
                 yield Address(door, f"{address.path}?{query}", address.scene, audience)
         if door.name == "departure_start":
-            for pk in self._office["notice_id"]:
+            for pk in itertools.islice(self._office["notice_id"], self._most):
                 yield Address(door, f"/{door.route}?notice={pk}")
 
     def _filled(self, door: Door, scenes: set[str] | None) -> Iterator[Address]:
@@ -148,13 +150,12 @@ def _of_departure(door: Door, scene: Scene) -> Iterator[str]:
     pk = scene.departure.pk
     base = {"departure_id": str(pk), "journey_id": str(pk)}
     steps = Step.objects.filter(journey_id=pk)
-    first = [OWN, INSIDE, "own-1", *PLANTED_STEPS]
     if "file_id" in door.arguments:
         for file in Attachment.objects.filter(step__in=steps).select_related("step").order_by("pk"):
             yield _written(door, {**base, "key": file.step.key, "file_id": str(file.file_id)})
     elif "key" in door.arguments:
         keys = sorted(steps.values_list("key", flat=True))
-        for key in sorted(keys, key=lambda key: key not in first):
+        for key in sorted(keys, key=lambda key: key not in PLANTED_STEPS):
             yield _written(door, {**base, "key": key})
     elif "link_id" in door.arguments:
         for link in GuestLink.objects.filter(departure=pk).order_by("pk"):

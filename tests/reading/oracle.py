@@ -25,7 +25,7 @@ PACKS: dict[str, frozenset[str]] = {
         }
     ),
     "auditor": frozenset(
-        {"step's title", "own step's title", "helper's step's title", "added step's title"}
+        {"step's title", "own step's title", "helper's step's title"}
         | {"participant's name", "participant's address"}
     ),
 }

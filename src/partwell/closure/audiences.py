@@ -147,10 +147,17 @@ def shows_event(
 
 
 def shows_field(
-    audience: Audience, kind: str, name: str, hidden: frozenset[str], *, by_outsider: bool = False
+    audience: Audience,
+    kind: str,
+    name: str,
+    hidden: frozenset[str],
+    *,
+    withheld: frozenset[str] = frozenset(),
 ) -> bool:
     """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read.
-    `by_outsider`: the one who leaves did it, or a guest.
+
+    `withheld`: listed fields that an auditor does not read in this very event after all, because a name of
+    the leaving side or free text stands in them here.
     """
     if audience is Audience.INTERNAL:
         return not is_hidden(kind, name, hidden)
@@ -159,7 +166,7 @@ def shows_field(
     shown = EVENTS.get(kind, _inside())
     if is_other_side(audience):
         return name in (shown.other_side or ())
-    return (name == "actor" and not by_outsider) or name in shown.auditor
+    return name not in withheld and (name == "actor" or name in shown.auditor)
 
 
 def is_hidden(kind: str, name: str, hidden: frozenset[str]) -> bool:

@@ -84,13 +84,16 @@ def gather(
     steps = Step.objects.filter(journey_id=departure.pk, visibility=Visibility.EVERYBODY)
     for_all = frozenset(str(each) for row in steps.values_list("pk", "key") for each in row)
     outside = own_addresses(departure)
+    own_steps = set(Step.objects.filter(journey_id=departure.pk, is_own=True).values_list("key", flat=True))
     shown = []
     for event in own:
         said = {name: value["value"] for name, value in event.fields.items() if "value" in value}
         if shows_event(audience, event.kind, said, for_all):
             shown.append(event)
-            by_outsider = _is_outsider(str(said.get("actor", "")), outside)
-            content.events.append(_pack_event(event, audience, hidden, by_outsider=by_outsider))
+            withheld = {"title"} if said.get("step") in own_steps else set()
+            if _is_outsider(str(said.get("actor", "")), outside):
+                withheld.add("actor")
+            content.events.append(_pack_event(event, audience, hidden, frozenset(withheld)))
     content.events_left_out = len(own) - len(shown)
     _gather_proofs(content, shown)
     _gather_files(content)
@@ -103,13 +106,13 @@ def _is_outsider(actor: str, addresses: set[str]) -> bool:
 
 
 def _pack_event(
-    event: Event, audience: Audience, hidden: frozenset[str], *, by_outsider: bool
+    event: Event, audience: Audience, hidden: frozenset[str], withheld: frozenset[str]
 ) -> dict[str, Any]:
     fields = {}
     for name, stored in event.fields.items():
         if "value" not in stored:
             fields[name] = {"digest": digest_of(stored), "state": "erased"}
-        elif shows_field(audience, event.kind, name, hidden, by_outsider=by_outsider):
+        elif shows_field(audience, event.kind, name, hidden, withheld=withheld):
             fields[name] = {"salt": stored["salt"], "value": stored["value"]}
         else:
             fields[name] = {"digest": digest_of(stored), "state": "left out"}
