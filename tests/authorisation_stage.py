@@ -43,13 +43,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Player:
-    """An actor, and by hand what they are: granted roles with their department, a part in every departure,
-    the departure that is their own, the one that their link is for."""
+    """An actor, and by hand what they are: granted roles with their department, a part in every departure
+    (or in one alone), the departure that is their own, the one that their link is for."""
 
     name: str
     actor: Actor
     grants: tuple[tuple[str, str], ...] = ()
     part: str = ""
+    only_in: str = ""
     owns_step: bool = False
     leaves: str = ""
     linked_to: str = ""
@@ -84,7 +85,8 @@ def build() -> Stage:
 
 
 def _staff_scene(name: str, *, is_closed: bool, is_restricted: bool) -> Scene:
-    leaver = make_person(f"Leaver {name.title()}", department=DEPARTMENT)
+    manager = make_person(f"Manager {name.title()}", department=DEPARTMENT)
+    leaver = make_person(f"Leaver {name.title()}", department=DEPARTMENT, manager=manager)
     User.objects.create_user(leaver.email, name=leaver.name, person=leaver)
     intake = Intake(
         person=leaver,

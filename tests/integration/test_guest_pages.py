@@ -320,6 +320,15 @@ def test_inviting_from_the_inside_shows_the_link_once(world: World, client: Clie
     assert client.get(where).status_code == 404
 
 
+def test_a_guests_private_address_is_read_by_those_alone_who_invite(world: World, client: Client) -> None:
+    world.invite()
+    where = f"/departures/{world.departure.pk}/guests/"
+    for user, status in ((world.hr, 200), (world.it, 200), (world.finance, 403)):
+        client.force_login(user)
+        answer = client.get(where)
+        assert (answer.status_code, PRIVATE in answer.content.decode()) == (status, status == 200)
+
+
 def test_the_token_is_kept_nowhere_in_the_database(world: World) -> None:
     token = world.invite().token
     dump = "".join(serializers.serialize("json", model.objects.all()) for model in apps.get_models())

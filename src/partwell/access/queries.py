@@ -69,6 +69,12 @@ def accounts_in(departure: Departure, system: System) -> list[AccountRecord]:
     return list(accounts.exclude(link=Link.NOT_OURS))
 
 
+def accounts_on_record(system: System, *, actor: Actor) -> QuerySet[AccountRecord]:
+    """The accounts in one system that are in the access plans this actor may read."""
+    mine = visibility(actor, prefix="departure__", to="access.view")
+    return system.accounts.filter(mine).exclude(external_id="")
+
+
 def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
     """Accounts that are not settled, and systems that did not answer or that a person has to look into."""
     return (
@@ -253,7 +259,7 @@ def has_pending_runs(departure: Departure) -> bool:
 
 
 def open_alerts(actor: Actor) -> QuerySet[Alert]:
-    """What people must be told, of the departures whose access this actor may see."""
+    """What people must be told, of the departures whose access this actor may read about."""
     return Alert.objects.filter(
         visibility(actor, prefix="departure__", to="access.view"), resolved_at__isnull=True
     ).select_related("departure")

@@ -40,7 +40,8 @@ def list_guests(
     request: HttpRequest, journey_id: UUID, cursor: Cursor = None, limit: Limit = 50
 ) -> HttpResponse:
     """All links of a departure, latest first, without what opens them."""
-    links = links_of(get_departure(actor_of(request), journey_id))
+    actor = actor_of(request)
+    links = links_of(get_departure(actor, journey_id), actor=actor)
     page, after = page_of(links, key=lambda link: str(link.pk), cursor=cursor, limit=limit)
     return listing([link_dict(link, now=clock.now()) for link in page], after)
 

@@ -15,6 +15,7 @@ from partwell.departures.models import Departure, GuestLink
 from partwell.departures.states import GuestCapacity
 from partwell.journeys.addresses import guest_page
 from partwell.journeys.guests import invite_guest, revoke_guest
+from partwell.people.actors import Actor
 from partwell.refusals import NotFound
 
 app = typer.Typer(help="People without an account, who come in by a link.", no_args_is_help=True)
@@ -54,7 +55,8 @@ def invite(
 @speaks
 def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -> None:
     """List the links of a journey, latest first, without what opens them."""
-    items = [link_dict(link, now=clock.now()) for link in links_of(find(journey_id, acting(as_email)))]
+    actor = acting(as_email)
+    items = [link_dict(link, now=clock.now()) for link in links_of(find(journey_id, actor), actor=actor)]
     answer(
         listing(items),
         as_json=as_json,
@@ -75,14 +77,15 @@ def revoke(
 ) -> None:
     """Take a link back; the session opened from it ends too."""
     actor, now = acting(as_email), clock.now()
-    found = revoke_guest(link=_link(find(journey_id, actor), link), actor=actor, now=now)
+    found = revoke_guest(link=_link(find(journey_id, actor), link, actor), actor=actor, now=now)
     answer(
         link_dict(found, now=now), as_json=as_json, text=f"The link for {found.email} opens nothing any more."
     )
 
 
-def _link(departure: Departure, text: str) -> GuestLink:
-    found = [link for link in links_of(departure) if str(link.pk).startswith(text.strip().lower())]
+def _link(departure: Departure, text: str, actor: Actor) -> GuestLink:
+    wanted = text.strip().lower()
+    found = [link for link in links_of(departure, actor=actor) if str(link.pk).startswith(wanted)]
     if len(found) != 1 or len(text.strip()) < 4:
         raise NotFound("link")
     return found[0]

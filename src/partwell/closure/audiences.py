@@ -42,8 +42,9 @@ class Shown:
     """Which fields of a kind of event leave the house. `other_side` is None where the event itself does not.
 
     The one who leaves and the client read of their own dates, steps and accounts, never who on our side did
-    what, what anybody wrote, or what went wrong on the way. Auditors read who did what and when, because
-    separation of duties is what they ask about; they read neither free text nor whose accounts those were.
+    what, what anybody wrote, or what went wrong on the way. Auditors read which of us did what and when,
+    because separation of duties is what they ask about; they read neither free text nor whose accounts those
+    were, and of the leaving side and its guests no name either.
     """
 
     other_side: frozenset[str] | None
@@ -151,8 +152,19 @@ def shows_event(
     return not kind.startswith("guest.") or said.get("capacity") == "departing"
 
 
-def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]) -> bool:
-    """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read."""
+def shows_field(
+    audience: Audience,
+    kind: str,
+    name: str,
+    hidden: frozenset[str],
+    *,
+    withheld: frozenset[str] = frozenset(),
+) -> bool:
+    """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read.
+
+    `withheld`: listed fields that an auditor does not read in this very event after all, because a name of
+    the leaving side or free text stands in them here.
+    """
     if audience is Audience.INTERNAL:
         return not is_hidden(kind, name, hidden)
     if name in _WHAT_AND_WHEN:
@@ -160,7 +172,7 @@ def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]
     shown = EVENTS.get(kind, _inside())
     if is_other_side(audience):
         return name in (shown.other_side or ())
-    return name == "actor" or name in shown.auditor
+    return name not in withheld and (name == "actor" or name in shown.auditor)
 
 
 def is_hidden(kind: str, name: str, hidden: frozenset[str]) -> bool:

@@ -27,7 +27,7 @@ from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor, Channel
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import check_allowed, operation
 from partwell.refusals import Conflict, Invalid, NotFound, Refusal
 
 TOKEN_BYTES = 32
@@ -35,6 +35,8 @@ GOOD_FOR = timedelta(days=14)
 BEFORE_ACCESS_END = timedelta(hours=1)
 """How long before access end a link to a work address dies, and every session opened from it."""
 NEW_LINKS_PER_DAY = 5
+GUEST_MARK = " (guest, by link)"
+"""How the record's word for a guest ends."""
 
 
 class LinkGone(Refusal):
@@ -197,11 +199,16 @@ def guest_actor(link: GuestLink) -> Actor:
 
 def guest_label(link: GuestLink) -> str:
     """Who the guest is, as the record says it."""
-    return f"{link.name or link.email} (guest, by link)"
+    return f"{link.name or link.email}{GUEST_MARK}"
 
 
-def links_of(departure: Departure) -> list[GuestLink]:
-    """All links of a departure, latest first; the caller has asked whether they may be seen."""
+def links_of(departure: Departure, *, actor: Actor) -> list[GuestLink]:
+    """All links of a departure, latest first, for those who invite: a guest's address is a private one.
+
+    Raises `NotFound` where the departure does not exist for the actor, `NotAllowed` for everybody else.
+    """
+    held = authorise(actor, "journeys.view", departure)
+    check_allowed(actor, "guests.invite", held)
     return list(departure.guest_links.all())
 
 

@@ -27,13 +27,19 @@ def hidden_departures(actor: Actor) -> QuerySet[Departure]:
 
 
 def visible_notices(actor: Actor) -> QuerySet[Notice]:
-    """Notices that this actor settles: HR's, but not those about somebody whose departure is hidden
-    from them; those wait for the participants of that departure."""
-    if actor.channel not in (Channel.CONSOLE, Channel.ENGINE) and not actor.has_role(Role.HR):
-        return Notice.objects.none()
+    """Notices that this actor settles: those of the departments whose journeys they may start as HR, but
+    not those about somebody whose departure is hidden from them; those wait for the participants of that
+    departure."""
     notices = Notice.objects.filter(state=NoticeState.WAITING)
     if actor.channel in (Channel.CONSOLE, Channel.ENGINE):
         return notices
+    departments = [grant.department for grant in actor.grants if grant.role is Role.HR]
+    if not departments:
+        return notices.none()
+    if "" not in departments:
+        notices = notices.filter(
+            Q(person__department__in=departments) | Q(client__account_manager__department__in=departments)
+        )
     hidden = hidden_departures(actor)
     about_hidden = Q(Exists(hidden.filter(person_id=OuterRef("person_id")))) | Q(
         Exists(hidden.filter(client_id=OuterRef("client_id")))

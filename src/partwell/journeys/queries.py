@@ -206,10 +206,16 @@ def my_steps(actor: Actor, *, limit: int = 100, after: StepPlace | None = None) 
     come `after` a place in that order."""
     if actor.user_id is None:
         return []
+    mine = steps_of_mine(actor)
+    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit, after)
+
+
+def steps_of_mine(actor: Actor) -> QuerySet[Step]:
+    """Pending steps that the actor owns in running journeys, never those of their own departure."""
     mine = _live_steps().filter(owner_id=actor.user_id)
     if actor.person_id is not None:
         mine = mine.exclude(journey__departure__person_id=actor.person_id)
-    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit, after)
+    return mine
 
 
 def claimable_steps(actor: Actor, *, limit: int = 50, after: StepPlace | None = None) -> list[Step]:

@@ -26,9 +26,10 @@ def list_mail(
     return list(found[:limit])
 
 
-def count_mail() -> dict[str, int]:
-    """How many mails there are in each state."""
-    counted = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
+def count_mail(*, without: Iterable[str] = ()) -> dict[str, int]:
+    """How many mails there are in each state, without those of some scopes."""
+    mails = Message.objects.exclude(scope__in=list(without)).order_by()
+    counted = dict(mails.values_list("state").annotate(Count("pk")))
     return {state.value: counted.get(state.value, 0) for state in MailState}
 
 

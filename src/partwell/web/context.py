@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
 from partwell.journeys.guests import own_departures
-from partwell.journeys.models import Step
+from partwell.journeys.queries import steps_of_mine
 from partwell.journeys.states import StepState
 from partwell.people.models import Installation, User
 from partwell.people.roles import ROLE_LABELS
@@ -56,7 +56,7 @@ class Shell:
         asked = User.objects.filter(pk=self._user.pk).values_list(
             Subquery(here.values("company_name")),
             Subquery(here.values("is_practice")),
-            _count_of(Step.objects.filter(owner=self._user, state=StepState.OPEN)),
+            _count_of(steps_of_mine(actor).filter(state=StepState.OPEN)),
             _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
             Exists(own_departures(actor)) if actor.person_id else Value(False),
         )

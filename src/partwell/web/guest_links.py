@@ -68,7 +68,7 @@ def guest_panel(departure: Departure, actor: Actor, *, now: datetime) -> dict[st
     """
     return {
         "departure": departure,
-        "guest_links": [_row(link, now=now) for link in links_of(departure)],
+        "guest_links": [_row(link, now=now) for link in links_of(departure, actor=actor)],
         "can_invite": _may(actor, "guests.invite", departure),
         "can_revoke": _may(actor, "guests.revoke", departure),
     }

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from partwell import clock
-from partwell.departures.guests import links_of
 from partwell.departures.models import Departure
 from partwell.departures.policies import capacities
 from partwell.journeys import queries
@@ -74,7 +73,6 @@ def participants(request: HttpRequest, departure_id: UUID) -> HttpResponse:
         "parts": parts,
         "inside": len(inside),
         "others": roles_that_see(departure),
-        "has_guests": bool(links_of(departure)),
         "holders": _holders(departure) if _may(actor, "participants.add", departure) else [],
         "may_add": _may(actor, "participants.add", departure),
         "may_remove": _may(actor, "participants.remove", departure),

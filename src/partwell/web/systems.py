@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
-from partwell.access import operations, questions, systems
+from partwell.access import operations, queries, questions, systems
 from partwell.access.connections import target_of
 from partwell.access.models import System
 from partwell.access.queries import get_system
@@ -95,7 +95,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_GET
 def system(request: HttpRequest, name: str) -> HttpResponse:
     """One system: its settings by reference, what it can do, and what it cannot."""
-    check_office(actor_of(request), "systems.view")
+    actor = actor_of(request)
+    check_office(actor, "systems.view")
     found = get_system(name)
     registered = registry.find(found.connector)
     capabilities = target_of(found).capabilities
@@ -106,7 +107,7 @@ def system(request: HttpRequest, name: str) -> HttpResponse:
         "manifest": registered.manifest if registered else None,
         "settings": _settings(found),
         "capabilities": _capabilities(found, capabilities),
-        "accounts": found.accounts.exclude(external_id="").count(),
+        "accounts": queries.accounts_on_record(found, actor=actor).count(),
         "allowed": allowed_words(found.sla_class),
         "is_testing": found.pk in waiting,
         "question": found.questions.exclude(state=QuestionState.OPEN).first(),

@@ -18,6 +18,7 @@ from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.people.models import Client, Person
+from partwell.people.operations import tie_account
 from partwell.people.queries import find_client, find_person
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, Invalid, NotAllowed
@@ -94,6 +95,8 @@ def _departure_of(
     if running is not None:
         _take_part(running, actor, now)
         return running
+    if person is not None:
+        tie_account(person)
     version = known_template(STAFF if person is not None else CLIENT)
     template = load_version(version)
     moment = fire_at or now

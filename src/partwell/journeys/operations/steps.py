@@ -19,7 +19,7 @@ from partwell.journeys.policies import check_can_complete, check_can_settle, che
 from partwell.journeys.states import PENDING, STEP_TRANSITIONS, StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind, Visibility
 from partwell.people.actors import Actor
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import STEP_OWNER, operation
 from partwell.people.models import User
 from partwell.people.queries import role_holders
 from partwell.people.roles import Role
@@ -69,12 +69,15 @@ def skip_step(*, step: Step, reason: str, actor: Actor, now: datetime) -> Step:
 
 @operation("steps.reassign")
 def reassign_step(*, step: Step, to: User, actor: Actor, now: datetime) -> Step:
-    """Give a pending step to somebody else, who thereby takes part in the departure."""
+    """Give a pending step to somebody else, who thereby takes part in the departure. Whoever had it and owns
+    no other step there takes no part as an owner any more."""
     step = lock_step(step, "steps.reassign", actor)
     _check_pending(step)
     _check_can_own(step, to, field="to")
-    before = step.owner_name
+    former, before = step.owner, step.owner_name
     _own(step, to, now)
+    if former is not None and not step.journey.steps.filter(owner=former).exists():
+        Participant.objects.filter(departure_id=step.journey_id, user=former, capacity=STEP_OWNER).delete()
     _record(step, "step.reassigned", actor, now, {"from": before, "to": str(to)})
     messages.tell_assigned(step, to=to, actor=actor, now=now)
     return step
@@ -234,7 +237,7 @@ def _own(step: Step, user: User, now: datetime) -> None:
 
 def _take_part(departure: Departure, user: User, now: datetime) -> None:
     Participant.objects.get_or_create(
-        departure=departure, user=user, capacity="step_owner", defaults={"added_at": now}
+        departure=departure, user=user, capacity=STEP_OWNER, defaults={"added_at": now}
     )
 
 
