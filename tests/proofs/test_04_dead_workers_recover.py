@@ -12,7 +12,7 @@ from django.db import connection
 
 from partwell.engine import operations
 from partwell.engine.borrowed import client_for
-from partwell.worker.run import PLACE_LOST
+from partwell.engine.lifeline import START_AGAIN
 from tests.proofs.engine_processes import FLAKY, WORK, Processes, ask, open_runs, processes, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +84,7 @@ def test_a_stopped_workers_work_is_taken_over_and_its_late_result_does_not_count
         f"proof 4 ({connection.vendor}): SIGSTOP, {TASKS} of {TASKS} tasks done elsewhere in {seconds:.1f} s;"
         f" {sum(a != b for a, b in zip(after, before, strict=True))} late results counted"
     )
-    assert first.exitcode == PLACE_LOST
+    assert first.exitcode == START_AGAIN
     assert after == before
     assert {status for _, status, _, _ in after} == {"SUCCESS"}
 
