@@ -58,7 +58,8 @@ class Callers:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def acknowledged(self) -> list[Call]:
         with self._lock:

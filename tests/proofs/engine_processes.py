@@ -32,6 +32,8 @@ from partwell.engine.borrowed import client_for
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
 from partwell.worker.run import run_worker
+from tests.installation import until
+from tests.proofs.databases import use_database
 
 WORK = "proof.work"
 ASKED = "proof.asked"
@@ -118,16 +120,6 @@ def processes(folder: Path) -> Iterator[Processes]:
             process.join()
 
 
-def until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:
-    """Wait for something that other processes bring about; the seconds that it took."""
-    started = time.monotonic()
-    while not is_so():
-        if time.monotonic() - started > seconds:
-            raise AssertionError(f"after {seconds:.0f} s still not so: {what}")
-        time.sleep(0.05)
-    return time.monotonic() - started
-
-
 def ask(task: str) -> None:
     """Commit one row together with the work that it stands for."""
     with transaction.atomic():
@@ -144,12 +136,6 @@ def committed() -> set[str]:
 def open_runs() -> int:
     """Runs that wait, or that somebody is supposed to be doing."""
     return len(client_for(connection.vendor).list_workflows(status=OPEN, load_input=False))
-
-
-def use_database(settings: Mapping[str, Any]) -> None:
-    """Have Django's connections of this process, from the next one on, lead there."""
-    connection.close()
-    connection.settings_dict.update(settings)
 
 
 def _work(database: Mapping[str, Any], ledger: Ledger, task_seconds: float) -> None:

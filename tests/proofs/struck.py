@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,19 +21,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from partwell.config.database import database_settings
 from partwell.engine import registry
 from partwell.engine.operations import ADVANCE
 from partwell.worker.register import register_all
 from partwell.worker.run import run_worker
-from tests.postgres import Server, server
-from tests.proofs.engine_processes import WORK, Ledger, ask, forks, use_database
+from tests.proofs.databases import Database, own_database, use_database
+from tests.proofs.engine_processes import WORK, Ledger, ask, forks
 
 LOOK_EVERY_SECONDS = 0.05
+LONGEST_OUTAGE_SECONDS = 3.0
+WORKERS = ("worker-1", "worker-2")
 
 
 class Process(Protocol):
@@ -48,85 +47,6 @@ class Process(Protocol):
 
     def exit_code(self) -> int | None:
         """None as long as it runs."""
-
-
-class Database(Protocol):
-    """The installation's database, and how it is struck."""
-
-    url: str
-
-    def strike(self, dice: random.Random) -> None:
-        """Kill it while others use it; return when it answers again."""
-
-    def end_sessions(self, dice: random.Random) -> None:
-        """Break connections that processes hold."""
-
-    def check(self) -> None:
-        """Fail when the database itself says that it is damaged."""
-
-
-class SqliteFile:
-    """A file has nothing to kill: it is struck with all the processes that have it open."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "partwell.sqlite3"
-        self.url = f"sqlite:///{self._path}".replace("////", "///")
-
-    def strike(self, dice: random.Random) -> None:
-        self.check()
-
-    def end_sessions(self, dice: random.Random) -> None:
-        raise NotImplementedError("a file has no sessions")
-
-    def check(self) -> None:
-        file = sqlite3.connect(self._path)
-        try:
-            assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            assert file.execute("PRAGMA foreign_key_check").fetchall() == []
-        finally:
-            file.close()
-
-
-class PostgresServer:
-    """A durable server; how long it stays away, and how it dies, is part of the experiment."""
-
-    LONGEST_OUTAGE_SECONDS = 3.0
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self.url = server.url
-
-    def strike(self, dice: random.Random) -> None:
-        if dice.random() < 0.3:
-            self._server.kill_a_session()
-        else:
-            dice.choice([self._server.kill, self._server.stop_at_once])()
-            time.sleep(dice.uniform(0, self.LONGEST_OUTAGE_SECONDS))
-            self._server.start()
-        self._until_it_answers()
-
-    def end_sessions(self, dice: random.Random) -> None:
-        share = dice.choice([0.2, 0.5, 1.0])
-        with psycopg.connect(self.url, autocommit=True) as asking:
-            asking.execute("select setseed(%s)", [dice.random()])
-            asking.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where backend_type = 'client backend' and pid <> pg_backend_pid() and random() <= %s",
-                [share],
-            )
-
-    def check(self) -> None:
-        self._until_it_answers()
-
-    def _until_it_answers(self) -> None:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                psycopg.connect(self.url).close()
-                return
-            except psycopg.OperationalError:
-                assert time.monotonic() < deadline, "PostgreSQL does not recover"
-                time.sleep(LOOK_EVERY_SECONDS)
 
 
 class Fork:
@@ -188,14 +108,14 @@ class Service:
     ended_with: Counter[int] = field(default_factory=Counter)
 
 
-class Installation:
+class Target:
     """Database, web, two workers and a console."""
 
     def __init__(self, folder: Path, database: Database, seed: int) -> None:
         self.folder = folder
         self.database = database
         self.ledger = Ledger(str(folder / "ledger"))
-        self.django = database_settings(database.url, folder)
+        self._django = dict(connection.settings_dict)
         self._environment = os.environ | {
             "PARTWELL_DATA_DIR": str(folder),
             "PARTWELL_DATABASE_URL": database.url,
@@ -210,41 +130,48 @@ class Installation:
         self.services: dict[str, Service] = {}
 
     def start(self) -> None:
-        starts = {"worker-1": self._worker, "worker-2": self._worker, "web": self._web}
-        starts["console"] = self._console
+        starts: dict[str, Callable[[], Process]] = {
+            **dict.fromkeys(WORKERS, self._worker),
+            "web": self._web,
+            "console": self._console,
+        }
         self.services = {name: Service(start, start()) for name, start in starts.items()}
         self._keeper.start()
 
-    def strike(self, name: str) -> None:
-        with self._lock:
-            if self.services[name].process.exit_code() is None:
-                self.services[name].process.strike(self._dice)
+    def strike(self, kind: str) -> None:
+        """SIGKILL a process of that name, or the database, or a part of it, or everything at once."""
+        if kind == "everything":
+            with self._lock:
+                self._kill_all()
+                self.database.crash(self._dice, outage_seconds=0.0)
+        elif kind == "database":
+            outage = self._dice.uniform(0.0, LONGEST_OUTAGE_SECONDS)
+            self.database.crash(self._dice, outage_seconds=outage)
+        elif kind == "database process":
+            self.database.kill_a_process()
+        elif kind == "connections":
+            self.database.break_connections(self._dice)
+        else:
+            name = self._dice.choice(WORKERS) if kind == "worker" else kind
+            with self._lock:
+                if self.services[name].process.exit_code() is None:
+                    self.services[name].process.strike(self._dice)
 
     def end(self, name: str) -> None:
         """Kill it, and do not start it again."""
         with self._lock:
             self.services.pop(name).process.kill()
 
-    def strike_database(self) -> None:
-        self.database.strike(self._dice)
-
-    def end_sessions(self) -> None:
-        self.database.end_sessions(self._dice)
-
-    def strike_everything(self) -> None:
-        """A power cut: no process is left when the database comes back."""
-        with self._lock:
-            self._kill_all()
-            self.database.strike(self._dice)
-
     def stop(self) -> None:
+        """Kill what runs; it may be called again."""
         self._stop.set()
-        self._keeper.join()
+        if self._keeper.is_alive():
+            self._keeper.join()
         self._kill_all()
 
-    def exits(self, *names: str) -> set[int]:
-        """With what these processes have ended by themselves, not by us."""
-        return {code for name in names for code in self.services[name].ended_with} - {-signal.SIGKILL}
+    def workers_ended_with(self) -> set[int]:
+        """The exit codes of workers that ended by themselves, not by us."""
+        return {code for name in WORKERS for code in self.services[name].ended_with} - {-signal.SIGKILL}
 
     def _kill_all(self) -> None:
         for service in self.services.values():
@@ -260,37 +187,24 @@ class Installation:
                         service.process = service.start()
 
     def _worker(self) -> Fork:
-        return Fork(_work, self.django, self.folder, self.ledger)
+        return Fork(_work, self._django, self.folder, self.ledger)
 
     def _console(self) -> Fork:
-        return Fork(_ask, self.django, self.folder, self.ledger, self._dice.randrange(1 << 30))
+        return Fork(_ask, self._django, self.folder, self.ledger, self._dice.randrange(1 << 30))
 
     def _web(self) -> Web:
         return Web(self.port, self._environment, self.folder / "web.log")
 
 
 @contextmanager
-def installation(folder: Path, *, seed: int) -> Iterator[Installation]:
-    """An installation whose database is empty, and to which Django in this process leads as well."""
-    with _database(folder) as database:
-        made = Installation(folder, database, seed)
-        before = dict(connection.settings_dict)
-        use_database(made.django)
+def target(folder: Path, *, seed: int) -> Iterator[Target]:
+    """What is struck, not yet started; nothing of it is left after the block."""
+    with own_database(folder) as database:
+        made = Target(folder, database, seed)
         try:
             yield made
         finally:
-            if made._keeper.is_alive():
-                made.stop()
-            use_database(before)
-
-
-@contextmanager
-def _database(folder: Path) -> Iterator[Database]:
-    if connection.vendor == "sqlite":
-        yield SqliteFile(folder)
-        return
-    with server(durable=True) as started:
-        yield PostgresServer(started)
+            made.stop()
 
 
 def _enter(database: Mapping[str, Any], folder: Path, log: str) -> None:

@@ -5,7 +5,9 @@ Short: 30 kills of web, worker, console or database. Long: 1,000.
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
@@ -15,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import Error, connection
 from django.db.models import Count
+from sqlalchemy.exc import SQLAlchemyError
 
 from partwell import clock
 from partwell.api.models import KeptAnswer
 from partwell.departures.models import Departure
+from partwell.engine.borrowed import client_for
 from partwell.engine.lifeline import START_AGAIN
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
@@ -30,9 +34,11 @@ from partwell.people.models import Person
 from partwell.people.roles import Role
 from partwell.people.token_operations import create_token
 from tests.factories import make_holder, publish
+from tests.installation import Installation, until
 from tests.proofs.callers import Call, Callers
-from tests.proofs.engine_processes import Ledger, committed, open_runs, until
-from tests.proofs.struck import Installation, installation
+from tests.proofs.databases import own_database
+from tests.proofs.engine_processes import Ledger, committed, open_runs
+from tests.proofs.struck import Target, target
 
 SHORT, LONG = 30, 1_000
 PEOPLE_FOR_EACH_KILL = 60
@@ -40,8 +46,25 @@ SETTLES_WITHIN_SECONDS = 90
 # What is killed, and how often in a hundred kills.
 KINDS = {
     "sqlite": {"worker": 50, "web": 20, "console": 15, "everything": 15},
-    "postgresql": {"worker": 30, "web": 15, "console": 10, "database": 25, "sessions": 10, "everything": 10},
+    "postgresql": {
+        "worker": 30,
+        "web": 15,
+        "console": 10,
+        "everything": 10,
+        "database": 20,
+        "database process": 5,
+        "connections": 10,
+    },
 }
+# With `up`, each of these in every round. What is killed is found by a word in its command.
+UP_KINDS = {
+    "sqlite": ["worker", "web", "everything"],
+    "postgresql": ["worker", "web", "database", "connections", "database for long", "everything"],
+}
+UP_LONG_ROUNDS = 10
+WORDS = {"worker": "partwell.worker", "web": "granian"}
+# Seconds that the database is away. The longer one is past every pause that grows with the failures.
+OUTAGES = {"database": 0.0, "database for long": 12.0}
 # The web server takes seconds to start. These wait for it, or hardly a request would ever be in flight.
 NEED_WEB = {"web", "everything", "database"}
 
@@ -52,8 +75,8 @@ def test_what_was_acknowledged_is_done_once_and_whole_whoever_is_killed(
     kills = LONG if long else SHORT
     seed = random.randrange(1_000_000)
     figure(f"proof 1 ({connection.vendor}): seed {seed}")
-    with django_db_blocker.unblock(), installation(tmp_path, seed=seed) as struck:
-        callers = prepare(struck, people=kills * PEOPLE_FOR_EACH_KILL, seed=seed)
+    with django_db_blocker.unblock(), target(tmp_path, seed=seed) as struck:
+        callers = prepare(struck.port, people=kills * PEOPLE_FOR_EACH_KILL, seed=seed)
         struck.start()
         callers.start()
         until(lambda: bool(callers.acknowledged()), seconds=60, what="the first journey is acknowledged")
@@ -67,14 +90,92 @@ def test_what_was_acknowledged_is_done_once_and_whole_whoever_is_killed(
         record = verify_database(now=clock.now())
         figure(found.text(moments))
         assert not callers.refused
-        assert struck.exits("worker-1", "worker-2") <= {START_AGAIN}
+        assert struck.workers_ended_with() <= {START_AGAIN}
         assert (found.lost, found.half, found.doubled, found.stuck) == (0, 0, 0, 0)
         assert not found.refused_but_done
         assert record.is_whole, record.as_text()
         assert len(found.acknowledged) > kills
 
 
-def prepare(struck: Installation, *, people: int, seed: int) -> Callers:
+def test_an_installation_that_was_started_with_up_comes_back_by_itself(
+    tmp_path: Path, long: bool, figure: Callable[[str], None], django_db_blocker: Any
+) -> None:
+    """Nobody helps: the supervisor starts what was killed, and what lost its database finds it again.
+
+    Only when everything was killed, supervisor included, is `up` started again, as a system does at boot.
+    """
+    kinds = UP_KINDS[connection.vendor] * (UP_LONG_ROUNDS if long else 1)
+    seed = random.randrange(1_000_000)
+    dice = random.Random(seed)
+    took: list[tuple[str, float]] = []
+    with django_db_blocker.unblock(), own_database(tmp_path) as database:
+        running = Installation(tmp_path, database_url=database.url)
+        callers = prepare(running.port, people=20_000, seed=seed)
+        try:
+            running.start()
+            callers.start()
+            until(lambda: bool(advanced(callers, since=0.0)), seconds=60, what="a first journey is looked at")
+            supervisor = running.up
+            for kind in kinds:
+                if kind == "everything":
+                    running.kill()
+                    database.crash(dice, outage_seconds=0.0)
+                    running.start()
+                    supervisor = running.up
+                elif kind in OUTAGES:
+                    database.crash(dice, outage_seconds=OUTAGES[kind])
+                elif kind == "connections":
+                    database.break_connections(dice)
+                else:
+                    os.kill(running.pid_of(WORDS[kind]), signal.SIGKILL)
+                struck_at = time.time()
+                seconds = until(
+                    lambda at=struck_at: bool(advanced(callers, since=at)),  # type: ignore[misc]
+                    seconds=60,
+                    what=f"after {kind}, a journey is acknowledged and looked at",
+                )
+                took.append((kind, seconds))
+            callers.stop()
+            until(lambda: advanced(callers, since=0.0) >= all_of(callers), seconds=60, what="all is done")
+            until(lambda: open_runs() == 0, seconds=30, what="no run is left open")
+            assert supervisor is not None and supervisor.poll() is None
+        finally:
+            callers.stop()
+            running.kill()
+        database.check()
+        departures = {str(key) for key in Departure.objects.values_list("pk", flat=True)}
+    longest = {kind: max(seconds for each, seconds in took if each == kind) for kind, _ in took}
+    figure(
+        f"proof 1 ({connection.vendor}, seed {seed}), partwell up: {len(took)} kills,"
+        f" {len(all_of(callers))} journeys acknowledged, {len(all_of(callers) - departures)} lost, 0 stuck;"
+        f" work flowed again within {', '.join(f'{longest[kind]:.1f} s ({kind})' for kind in longest)}"
+    )
+    assert all_of(callers) <= departures
+    assert not callers.refused
+
+
+def all_of(callers: Callers) -> set[str]:
+    return {call.departure for call in callers.acknowledged()}
+
+
+def advanced(callers: Callers, *, since: float) -> set[str]:
+    """The journeys that were asked for after this moment, and that a worker has looked at."""
+    try:
+        runs = client_for(connection.vendor).list_workflows(
+            queue_name="journeys", status="SUCCESS", load_input=False, load_output=False
+        )
+    except (Error, SQLAlchemyError):
+        connection.close()  # broken as well
+        return set()
+    looked_at = {run.queue_partition_key for run in runs}
+    return {
+        call.departure
+        for call in callers.acknowledged()
+        if call.sent_at >= since and call.departure in looked_at
+    }
+
+
+def prepare(port: int, *, people: int, seed: int) -> Callers:
     """Tables, a template, people who may leave, and who asks."""
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     publish(now=clock.now())
@@ -90,12 +191,10 @@ def prepare(struck: Installation, *, people: int, seed: int) -> Callers:
     ]
     last_day = (clock.now() + timedelta(days=30)).date().isoformat()
     connection.close()
-    return Callers(struck.port, "small", last_day, emails, tokens, seed)
+    return Callers(port, "small", last_day, emails, tokens, seed)
 
 
-def strike(
-    struck: Installation, callers: Callers, kills: int, dice: random.Random
-) -> list[tuple[str, float]]:
+def strike(struck: Target, callers: Callers, kills: int, dice: random.Random) -> list[tuple[str, float]]:
     """Kill again and again; what was killed, and when: of the database, the moment when it was back."""
     kinds = KINDS[connection.vendor]
     moments: list[tuple[str, float]] = []
@@ -105,19 +204,12 @@ def strike(
             last = max((at for kind, at in moments if kind in NEED_WEB), default=0.0)
             until(partial(callers.is_answered_since, last), seconds=60, what="the web server is back")
         time.sleep(dice.uniform(0.1, 0.8))  # the moment of the next kill is part of the experiment
-        if kind == "everything":
-            struck.strike_everything()
-        elif kind == "database":
-            struck.strike_database()
-        elif kind == "sessions":
-            struck.end_sessions()
-        else:
-            struck.strike(dice.choice(["worker-1", "worker-2"]) if kind == "worker" else kind)
+        struck.strike(kind)
         moments.append((kind, time.time()))
     return moments
 
 
-def wait_until_settled(struck: Installation, callers: Callers) -> set[str]:
+def wait_until_settled(struck: Target, callers: Callers) -> set[str]:
     """What is done when nothing is left to do, or when it is too late for that."""
 
     def is_settled() -> bool:

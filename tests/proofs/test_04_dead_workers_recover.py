@@ -13,7 +13,8 @@ from django.db import connection
 from partwell.engine import operations
 from partwell.engine.borrowed import client_for
 from partwell.engine.lifeline import START_AGAIN
-from tests.proofs.engine_processes import FLAKY, WORK, Processes, ask, open_runs, processes, until
+from tests.installation import until
+from tests.proofs.engine_processes import FLAKY, WORK, Processes, ask, open_runs, processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
