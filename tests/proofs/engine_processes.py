@@ -37,8 +37,9 @@ from tests.proofs.databases import use_database
 
 WORK = "proof.work"
 ASKED = "proof.asked"
-# The one task that fails when it is first tried.
+# The one task that fails when it is first tried, and the one whose connection breaks under it.
 FLAKY = "flaky"
+CUT_OFF = "cut-off"
 OPEN = ["ENQUEUED", "PENDING", "DELAYED"]
 
 forks = multiprocessing.get_context("forkserver")
@@ -145,6 +146,10 @@ def _work(database: Mapping[str, Any], ledger: Ledger, task_seconds: float) -> N
         ledger.note("begin", task)
         if task == FLAKY and len(ledger.lines("begin")) == 1:
             raise ConnectionError("the directory is down")
+        if task == CUT_OFF and len(ledger.lines("begin")) == 1:
+            connection.ensure_connection()
+            connection.connection.close()
+            Timer.objects.count()
         time.sleep(task_seconds)
         ledger.note("done", task)
 
