@@ -52,13 +52,19 @@ class Installation:
             timeout=60,
         )
 
-    def start(self) -> float:
+    def launch(self) -> subprocess.Popen[str]:
+        """`partwell up`; it may take a while until it answers."""
         self.up = subprocess.Popen(
             [*PARTWELL, "up", "--port", str(self.port)],
             env=self.environment,
             stderr=(self.folder / "stderr").open("a"),
             text=True,
         )
+        return self.up
+
+    def start(self) -> float:
+        """`partwell up`; the seconds until it answers."""
+        self.launch()
         return until(lambda: self.get("/healthz")[0] == 200, seconds=START, what="/healthz answers")
 
     def get(self, path: str) -> tuple[int, dict[str, str]]:

@@ -56,12 +56,11 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers; after a crash that includes its recovery."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
-        self._run()
         while not self._answers():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{(self._folder / 'log').read_text()[-4000:]}")
             if self._has_ended():
-                # While it was down, somebody's outgoing connection may have had its port for a moment.
+                # Again, when somebody's outgoing connection had its port for a moment while it was down.
                 self._run()
             time.sleep(0.05)
 

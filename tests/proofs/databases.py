@@ -24,17 +24,17 @@ class Database(Protocol):
 
     url: str
 
-    def crash(self, dice: random.Random, *, outage_seconds: float) -> None:
-        """Kill it, start it again when it has been away for so long, and return when it answers."""
+    def kill(self, dice: random.Random) -> None:
+        """Kill it; on SQLite there is nothing left to do once all processes have been killed."""
+
+    def start(self) -> None:
+        """Start it again, and return when it answers and is undamaged, as far as it can tell itself."""
 
     def kill_a_process(self) -> None:
         """Kill one process of it that serves a connection; return when it answers again."""
 
     def break_connections(self, dice: random.Random) -> None:
         """Break some of the connections that there are."""
-
-    def check(self) -> None:
-        """Fail when it is damaged, as far as it can tell itself."""
 
 
 class SqliteFile:
@@ -44,22 +44,22 @@ class SqliteFile:
         self._path = folder.resolve() / "partwell.sqlite3"
         self.url = f"sqlite://{self._path}"
 
-    def crash(self, dice: random.Random, *, outage_seconds: float) -> None:
-        self.check()
+    def kill(self, dice: random.Random) -> None:
+        pass
 
-    def kill_a_process(self) -> None:
-        raise NotImplementedError("a file has no process")
-
-    def break_connections(self, dice: random.Random) -> None:
-        raise NotImplementedError("a file has no connections")
-
-    def check(self) -> None:
+    def start(self) -> None:
         file = sqlite3.connect(self._path)
         try:
             assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert file.execute("PRAGMA foreign_key_check").fetchall() == []
         finally:
             file.close()
+
+    def kill_a_process(self) -> None:
+        raise NotImplementedError("a file has no process")
+
+    def break_connections(self, dice: random.Random) -> None:
+        raise NotImplementedError("a file has no connections")
 
 
 class PostgresServer:
@@ -69,15 +69,16 @@ class PostgresServer:
         self._server = started
         self.url = started.url
 
-    def crash(self, dice: random.Random, *, outage_seconds: float) -> None:
+    def kill(self, dice: random.Random) -> None:
         dice.choice([self._server.kill, self._server.stop_at_once])()
-        time.sleep(outage_seconds)
+
+    def start(self) -> None:
         self._server.start()
-        self.check()
+        self._wait_until_it_answers()
 
     def kill_a_process(self) -> None:
         self._server.kill_a_session()
-        self.check()
+        self._wait_until_it_answers()
 
     def break_connections(self, dice: random.Random) -> None:
         with psycopg.connect(self.url, autocommit=True) as asking:
@@ -88,7 +89,7 @@ class PostgresServer:
                 [dice.choice([0.2, 0.5, 1.0])],
             )
 
-    def check(self) -> None:
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + RECOVERS_WITHIN_SECONDS
         while True:
             try:

@@ -143,10 +143,12 @@ class Target:
         if kind == "everything":
             with self._lock:
                 self._kill_all()
-                self.database.crash(self._dice, outage_seconds=0.0)
+                self.database.kill(self._dice)
+                self.database.start()
         elif kind == "database":
-            outage = self._dice.uniform(0.0, LONGEST_OUTAGE_SECONDS)
-            self.database.crash(self._dice, outage_seconds=outage)
+            self.database.kill(self._dice)
+            time.sleep(self._dice.uniform(0.0, LONGEST_OUTAGE_SECONDS))
+            self.database.start()
         elif kind == "database process":
             self.database.kill_a_process()
         elif kind == "connections":

@@ -42,7 +42,8 @@ from tests.proofs.struck import Target, target
 
 SHORT, LONG = 30, 1_000
 PEOPLE_FOR_EACH_KILL = 60
-SETTLES_WITHIN_SECONDS = 90
+# Generous: a start is all CPU, and the machine may be busy. The figures say how long it took.
+WITHIN_SECONDS = 240
 # What is killed, and how often in a hundred kills.
 KINDS = {
     "sqlite": {"worker": 50, "web": 20, "console": 15, "everything": 15},
@@ -64,7 +65,7 @@ UP_KINDS = {
 UP_LONG_ROUNDS = 10
 WORDS = {"worker": "partwell.worker", "web": "granian"}
 # Seconds that the database is away. The longer one is past every pause that grows with the failures.
-OUTAGES = {"database": 0.0, "database for long": 12.0}
+OUTAGES = {"database": 2.0, "database for long": 12.0}
 # The web server takes seconds to start. These wait for it, or hardly a request would ever be in flight.
 NEED_WEB = {"web", "everything", "database"}
 
@@ -79,14 +80,18 @@ def test_what_was_acknowledged_is_done_once_and_whole_whoever_is_killed(
         callers = prepare(struck.port, people=kills * PEOPLE_FOR_EACH_KILL, seed=seed)
         struck.start()
         callers.start()
-        until(lambda: bool(callers.acknowledged()), seconds=60, what="the first journey is acknowledged")
+        until(
+            lambda: bool(callers.acknowledged()),
+            seconds=WITHIN_SECONDS,
+            what="the first journey is acknowledged",
+        )
         moments = strike(struck, callers, kills, random.Random(seed))
         callers.stop()
         struck.end("console")
         done = wait_until_settled(struck, callers)
         found = Found(callers, struck.ledger, done)
         struck.stop()
-        struck.database.check()
+        struck.database.start()
         record = verify_database(now=clock.now())
         figure(found.text(moments))
         assert not callers.refused
@@ -102,7 +107,7 @@ def test_an_installation_that_was_started_with_up_comes_back_by_itself(
 ) -> None:
     """Nobody helps: the supervisor starts what was killed, and what lost its database finds it again.
 
-    Only when everything was killed, supervisor included, is `up` started again, as a system does at boot.
+    Only when everything was killed, supervisor included, is `up` started again, as at boot.
     """
     kinds = UP_KINDS[connection.vendor] * (UP_LONG_ROUNDS if long else 1)
     seed = random.randrange(1_000_000)
@@ -114,16 +119,23 @@ def test_an_installation_that_was_started_with_up_comes_back_by_itself(
         try:
             running.start()
             callers.start()
-            until(lambda: bool(advanced(callers, since=0.0)), seconds=60, what="a first journey is looked at")
+            until(
+                lambda: bool(advanced(callers, since=0.0)),
+                seconds=WITHIN_SECONDS,
+                what="a first journey is looked at",
+            )
             supervisor = running.up
             for kind in kinds:
                 if kind == "everything":
                     running.kill()
-                    database.crash(dice, outage_seconds=0.0)
-                    running.start()
-                    supervisor = running.up
+                    database.kill(dice)
+                    supervisor = running.launch()  # before its database is there, as at boot
+                    time.sleep(OUTAGES["database"])
+                    database.start()
                 elif kind in OUTAGES:
-                    database.crash(dice, outage_seconds=OUTAGES[kind])
+                    database.kill(dice)
+                    time.sleep(OUTAGES[kind])
+                    database.start()
                 elif kind == "connections":
                     database.break_connections(dice)
                 else:
@@ -131,18 +143,21 @@ def test_an_installation_that_was_started_with_up_comes_back_by_itself(
                 struck_at = time.time()
                 seconds = until(
                     lambda at=struck_at: bool(advanced(callers, since=at)),  # type: ignore[misc]
-                    seconds=60,
+                    seconds=WITHIN_SECONDS,
                     what=f"after {kind}, a journey is acknowledged and looked at",
                 )
                 took.append((kind, seconds))
             callers.stop()
-            until(lambda: advanced(callers, since=0.0) >= all_of(callers), seconds=60, what="all is done")
-            until(lambda: open_runs() == 0, seconds=30, what="no run is left open")
+            until(
+                lambda: advanced(callers, since=0.0) >= all_of(callers),
+                seconds=WITHIN_SECONDS,
+                what="all is done",
+            )
+            until(lambda: open_runs() == 0, seconds=WITHIN_SECONDS, what="no run is left open")
             assert supervisor is not None and supervisor.poll() is None
         finally:
             callers.stop()
             running.kill()
-        database.check()
         departures = {str(key) for key in Departure.objects.values_list("pk", flat=True)}
     longest = {kind: max(seconds for each, seconds in took if each == kind) for kind, _ in took}
     figure(
@@ -202,7 +217,11 @@ def strike(struck: Target, callers: Callers, kills: int, dice: random.Random) ->
         kind = dice.choices(list(kinds), list(kinds.values()))[0]
         if kind in NEED_WEB:
             last = max((at for kind, at in moments if kind in NEED_WEB), default=0.0)
-            until(partial(callers.is_answered_since, last), seconds=60, what="the web server is back")
+            until(
+                partial(callers.is_answered_since, last),
+                seconds=WITHIN_SECONDS,
+                what="the web server is back",
+            )
         time.sleep(dice.uniform(0.1, 0.8))  # the moment of the next kill is part of the experiment
         struck.strike(kind)
         moments.append((kind, time.time()))
@@ -217,7 +236,7 @@ def wait_until_settled(struck: Target, callers: Callers) -> set[str]:
         is_sealed = not Event.objects.filter(sequence__isnull=True).exists()
         return is_sealed and open_runs() == 0 and asked <= struck.ledger.tasks("done")
 
-    deadline = time.monotonic() + SETTLES_WITHIN_SECONDS
+    deadline = time.monotonic() + WITHIN_SECONDS
     while not is_settled() and time.monotonic() < deadline:
         time.sleep(0.5)
     return struck.ledger.tasks("done")
