@@ -84,7 +84,9 @@ def everything() -> str:
 
 @pytest.mark.parametrize("after_insert", [False, True], ids=["refused", "failed half way"])
 @pytest.mark.parametrize("name", sorted(ATTEMPTS))
-def test_without_evidence_nothing_changes(name: str, after_insert: bool) -> None:
+def test_without_evidence_nothing_changes(
+    name: str, after_insert: bool, figure: Callable[[str], None]
+) -> None:
     departure = a_departure()
     events_of_a_departure(departure)
     if name != "evidence.key_made":
@@ -99,4 +101,4 @@ def test_without_evidence_nothing_changes(name: str, after_insert: bool) -> None
     assert everything() == before
     ATTEMPTS[name](departure)
     assert everything() != before, f"{name} changes nothing even when it may"
-    print(f"\nrow 11 · {name}: 0 changes without evidence")
+    figure(f"proof 11, {name}: 0 changes without evidence")
