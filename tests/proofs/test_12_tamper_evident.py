@@ -20,7 +20,7 @@ from partwell.evidence.keys import load_signer
 from partwell.evidence.leaf import leaf_bytes, salt_fields
 from partwell.evidence.models import Event, TreeHead, TreeNode
 from partwell.evidence.operations import build
-from partwell.evidence.sequencer import sequence_pending
+from partwell.evidence.sequencer import KEY_MADE, sequence_pending
 from partwell.evidence.tree import GrowingTree, position
 from partwell.evidence.verification import verify_database
 from partwell.evidence.verifier import Report, leaf_hash
@@ -151,8 +151,13 @@ def test_a_changed_record_is_found_and_the_change_is_named(
 
 
 def truncate(dice: random.Random) -> None:
-    """Cut the end off and sign the rest with the installation's own key."""
-    rebuild(keep=dice.randrange(1, EVENTS), forge=None)
+    """Cut the end off and sign the rest with the installation's own key.
+
+    Not before the key was announced: a key that signs without it is found in the database alone.
+    """
+    announced = Event.objects.get(kind=KEY_MADE).sequence
+    assert announced is not None
+    rebuild(keep=dice.randrange(announced + 1, EVENTS), forge=None)
 
 
 def roll_back(dice: random.Random) -> None:

@@ -114,9 +114,7 @@ def test_new_links_are_not_sent_without_end(world: World) -> None:
     assert Message.objects.filter(kind="guest_link").count() == 1 + guests.NEW_LINKS_PER_DAY
 
 
-def test_guessing_from_one_place_is_stopped(
-    world: World, long: bool, figure: Callable[[str], None]
-) -> None:
+def test_guessing_from_one_place_is_stopped(world: World, long: bool, figure: Callable[[str], None]) -> None:
     tries = 10_000 if long else 500
     answers = [guess(number) for number in range(tries)]
     assert answers.count(404) == guessing.WRONG_PER_SOURCE
