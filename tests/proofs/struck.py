@@ -32,7 +32,7 @@ from tests.proofs.databases import Database, own_database, use_database
 from tests.proofs.engine_processes import WORK, Ledger, ask, forks
 
 LOOK_EVERY_SECONDS = 0.05
-LONGEST_OUTAGE_SECONDS = 3.0
+LONGEST_OUTAGE_SECONDS = 2.0
 WORKERS = ("worker-1", "worker-2")
 
 
