@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests import postgres
+from tests.servers import postgres_programs as postgres
 from tests.servers.certificates import make_certificates
 from tests.servers.running import free_port
 
