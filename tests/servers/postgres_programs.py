@@ -13,6 +13,8 @@ from pathlib import Path
 from tests.postgres import PostgresMissing
 
 READY_WITHIN_SECONDS = 30
+# Losing a crash's last commits does no harm to a database that is thrown away.
+FAST = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 
 
 def binaries() -> Path:
