@@ -16,7 +16,14 @@ MAX_PAGES = 2000
 NOT_PREMIUM = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 # Only Graph itself says "there is none" in these words; any other 404 proves nothing.
 _GONE = frozenset(
-    {"Request_ResourceNotFound", "ResourceNotFound", "itemNotFound", "ErrorItemNotFound", "NotFound"}
+    {
+        "Request_ResourceNotFound",
+        "ResourceNotFound",
+        "NotFound",
+        "itemNotFound",
+        "ErrorItemNotFound",
+        "MailboxNotEnabledForRESTAPI",
+    }
 )
 _KINDS = {
     400: ErrorKind.INVALID,

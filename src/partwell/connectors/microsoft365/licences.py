@@ -18,10 +18,10 @@ MAILBOX = (
 
 @dataclass(frozen=True)
 class Licences:
-    """What a user has: direct assignments as Graph takes them, and the rest by the groups that give them."""
+    """What a user has: direct assignments as Graph takes them, and (licence, group that gives it)."""
 
     direct: tuple[Mapping[str, Any], ...]
-    by_group: Mapping[str, str]
+    by_group: tuple[tuple[str, str], ...]
 
     @property
     def count(self) -> int:
@@ -30,20 +30,20 @@ class Licences:
 
 def licences_of(user: Mapping[str, Any]) -> Licences:
     """The licences that a user object shows."""
-    direct, by_group = [], {}
+    direct, by_group = [], []
     for state in user.get("licenseAssignmentStates") or []:
         if group := state.get("assignedByGroup"):
-            by_group[str(state["skuId"])] = str(group)
+            by_group.append((str(state["skuId"]), str(group)))
         else:
             plans = list(state.get("disabledPlans") or [])
             direct.append({"skuId": str(state["skuId"]), "disabledPlans": plans})
-    known = {each["skuId"] for each in direct} | by_group.keys()
+    known = {each["skuId"] for each in direct} | {sku for sku, _ in by_group}
     # Where Graph does not say how a licence came, it counts as assigned directly.
     for each in user.get("assignedLicenses") or []:
         if str(each["skuId"]) not in known:
             plans = list(each.get("disabledPlans") or [])
             direct.append({"skuId": str(each["skuId"]), "disabledPlans": plans})
-    return Licences(tuple(direct), by_group)
+    return Licences(tuple(direct), tuple(by_group))
 
 
 async def names_of(graph: Graph, user_id: str) -> dict[str, str]:

@@ -66,7 +66,8 @@ class People:
             asked.append((f"employeeId eq {text(number)}", number, ("employeeId",)))
         found: dict[str, tuple[dict[str, Any], str]] = {}
         for condition, value, facts in asked:
-            async for page in self._listed({"$filter": condition, "$count": "true"}, eventual=True):
+            params = {"$select": ",".join(FIELDS), "$filter": condition, "$count": "true"}
+            async for page in self._graph.pages("/users", needs=READS_USERS, params=params, eventual=True):
                 for user in page:
                     fact = next((name for name in facts if value.lower() in _values(user, name)), "")
                     if fact and user.get("id"):
@@ -84,22 +85,14 @@ class People:
             )
         return found[0]
 
-    def everybody(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """All users, page by page."""
-        return self._listed({"$top": str(PAGE_SIZE)})
-
-    async def _listed(
-        self, params: Mapping[str, str], *, eventual: bool = False
-    ) -> AsyncIterator[list[dict[str, Any]]]:
+    async def everybody(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """All users, page by page, with their last sign-in. That is asked for here alone: it is slow."""
         if self._last_sign_in:
             fields, has_begun = ",".join((*FIELDS, "signInActivity")), False
+            params = {"$select": fields, "$top": str(PAGE_SIZE)}
             try:
                 async for page in self._graph.pages(
-                    "/users",
-                    needs=READS_SIGN_INS,
-                    params={"$select": fields, **params},
-                    eventual=eventual,
-                    limit="reports",
+                    "/users", needs=READS_SIGN_INS, params=params, limit="reports"
                 ):
                     has_begun = True
                     yield page
@@ -109,12 +102,8 @@ class People:
                 if error.kind is not ErrorKind.UNSUPPORTED or has_begun:
                     raise
                 self._last_sign_in = False
-        async for page in self._graph.pages(
-            "/users",
-            needs=READS_USERS,
-            params={"$select": ",".join(FIELDS), **params},
-            eventual=eventual,
-        ):
+        params = {"$select": ",".join(FIELDS), "$top": str(PAGE_SIZE)}
+        async for page in self._graph.pages("/users", needs=READS_USERS, params=params):
             yield page
 
 

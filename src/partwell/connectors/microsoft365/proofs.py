@@ -104,7 +104,7 @@ class Proofs:
             return Proof(Verdict.CONFIRMED, f"{read} {TOKENS}")
         if (str(user["id"]), Verb.REVOKE_SESSIONS) in self._asked:
             return self._not_yet(user, Verb.REVOKE_SESSIONS, f"{read} That is from before we asked.")
-        if timedelta(0) <= self._now() - since + CLOCKS_DIFFER <= LATELY + CLOCKS_DIFFER:
+        if -CLOCKS_DIFFER <= self._now() - since <= LATELY:
             return Proof(Verdict.CONFIRMED, f"{read} {TOKENS}")
         if user.get("accountEnabled") is False:
             # Nothing goes on that has to be refreshed; whether a session began in between is not shown.

@@ -13,6 +13,7 @@ from partwell.connector_kit.contract import (
     Snapshot,
     Verb,
 )
+from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Answer
 from partwell.connectors.microsoft365 import licences
 from partwell.connectors.microsoft365.grants import grant_again, grants_of, saved, withdraw
@@ -171,7 +172,7 @@ class Writes:
             else:
                 taken.append(right)
         if failures:
-            raise _together(f"{len(taken)} of {len(rights)} groups and roles were taken away.", failures)
+            raise together(f"{len(taken)} of {len(rights)} groups and roles were taken away.", failures)
         names = [f"{right.kind}: {right.name}" for right in taken]
         return Receipt(Outcome.DONE, f"Took away {len(taken)} groups and roles.", request={"taken": names})
 
@@ -188,7 +189,7 @@ class Writes:
                     failures.append((str(each["name"]), error))
         if failures:
             done = len(lacking) - len(failures)
-            raise _together(f"{done} of {len(lacking)} groups and roles were given again.", failures)
+            raise together(f"{done} of {len(lacking)} groups and roles were given again.", failures)
         outcome = Outcome.DONE if lacking else Outcome.ALREADY_DONE
         return Receipt(outcome, f"Gave {len(lacking)} groups and roles again.")
 
@@ -215,7 +216,7 @@ class Writes:
         groups = {right.external_id: right.name for right in await self._rights.of(user_id)}
         staying = sorted(
             f"{names.get(sku, sku)} by the group {groups[group]}"
-            for sku, group in held.by_group.items()
+            for sku, group in held.by_group
             if group in groups
         )
         if staying:
@@ -265,11 +266,3 @@ def _told(what: str, answer: Answer, request: Mapping[str, Any]) -> Receipt:
         request,
         {"status": answer.status},
     )
-
-
-def _together(done: str, failures: list[tuple[str, ConnectorError]]) -> ConnectorError:
-    """One error for several: what can be retried decides, so that the rest is tried again."""
-    order = [ErrorKind.THROTTLED, ErrorKind.RETRYABLE, ErrorKind.DENIED]
-    _, worst = min(failures, key=lambda f: order.index(f[1].kind) if f[1].kind in order else len(order))
-    left = " ".join(f"{name}: {error.message.rstrip('.')}." for name, error in failures)
-    return ConnectorError(worst.kind, f"{done} {left}", retry_at=worst.retry_at, request_id=worst.request_id)
