@@ -23,6 +23,7 @@ _KINDS = {
         "request_timeout",
         "service_unavailable",
         "team_added_to_org",
+        "user_session_reset_failed",
     ),
     ErrorKind.THROTTLED: ("ratelimited", "rate_limited"),
     ErrorKind.NOT_FOUND: ("user_not_found", "users_not_found", "no_such_subteam", "subteam_not_found"),

@@ -202,6 +202,7 @@ async def test_too_many_requests_stop_the_round_and_say_when_to_come_back(tenant
     error = await failure(connect().remove_entitlements(ana))
     assert (error.kind, error.retry_at) == (ErrorKind.THROTTLED, clock() + timedelta(seconds=17))
     assert sum(ana in tenant.members[group] for group in groups) == 2
+    assert sum(asked.startswith("DELETE") for asked in model.asked) == 3
     model.instead = lambda request: None
     await connect().remove_entitlements(ana)
     assert not any(ana in tenant.members[group] for group in groups)

@@ -196,14 +196,19 @@ async def test_too_many_requests_stop_the_round_and_say_when_to_come_back(worksp
     ana, ben = workspace.add_user("ana"), workspace.add_user("ben")
     groups = [workspace.add_user_group(f"g{number}", [ana, ben]) for number in range(4)]
 
+    refused: list[httpx.Request] = []
+
     def throttled(request: httpx.Request) -> httpx.Response | None:
-        is_third = request.method == "POST" and len(model.written) == 2
-        return httpx.Response(429, headers={"retry-after": "17"}, text="ratelimited") if is_third else None
+        if request.method != "POST" or len(model.written) < 2:
+            return None
+        refused.append(request)
+        return httpx.Response(429, headers={"retry-after": "17"}, text="ratelimited")
 
     model.instead = throttled
     error = await failure(connect(model).remove_entitlements(ana))
     assert (error.kind, error.retry_at) == (ErrorKind.THROTTLED, clock() + timedelta(seconds=17))
     assert sum(ana in workspace.user_groups[group]["members"] for group in groups) == 2
+    assert len(refused) == 1
     model.instead = lambda request: None
     await connect(model).remove_entitlements(ana)
     assert not any(ana in workspace.user_groups[group]["members"] for group in groups)
