@@ -10,6 +10,7 @@ import pytest
 
 from partwell.connector_kit.addresses import AllowList
 from partwell.connector_kit.contract import Connection
+from partwell.connector_kit.limiter import Limiter
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ScriptedHttp
 from partwell.connector_kit.transport import Transport
@@ -60,6 +61,7 @@ def connect(model: GraphModel, clock: Clock) -> Connect:
         *,
         read_only: bool = False,
         answer: Any = None,
+        limiter: Limiter | None = None,
         secrets: dict[str, str] | None = None,
         without: tuple[str, ...] = (),
         **settings: Any,
@@ -69,6 +71,7 @@ def connect(model: GraphModel, clock: Clock) -> Connect:
             read_only=read_only,
             resolver=lambda host, port: ["93.184.215.14"],
             http=ScriptedHttp(answer or model),
+            limiter=limiter,
         )
         given = {"tenant": "firm.test", "client_id": CLIENT_ID, "client_secret": "env:SECRET", **settings}
         return CONNECTOR(

@@ -113,7 +113,8 @@ def remove_app_role(model: GraphModel, user_id: str, held: str, *, options: Opti
 
 
 def grants(model: GraphModel, user_id: str, *, options: Options, body: Any) -> Answer:
-    held = [each for each in model.tenant.grants if each["principalId"] == user_id]
+    # Those for everybody are shown too: deleting one would take an app from the whole tenant.
+    held = [each for each in model.tenant.grants if each["principalId"] in (user_id, None)]
     return model.listed(f"users/{user_id}/oauth2PermissionGrants", held, options)
 
 

@@ -25,6 +25,7 @@ from partwell.connector_kit.contract import (
     TransferRequest,
     Verb,
 )
+from partwell.connector_kit.limiter import Limiter
 from partwell.connectors.microsoft365.permissions import GRAPH_APP_ID, PERMISSIONS
 from partwell.connectors.microsoft365.tests.graph_model import CLIENT_ID, SECRET
 from partwell.connectors.microsoft365.tests.tenant import E3, HELPDESK
@@ -169,6 +170,18 @@ def test_the_manifest_lists_exactly_the_permissions_that_are_used():
     assert [permission.name for permission in PERMISSIONS] == SCOPES
 
 
+class Noted(Limiter):
+    """Notes which classes were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: set[str] = set()
+
+    def reserve(self, name: str = "default") -> float:
+        self.classes.add(name)
+        return 0.0
+
+
 async def do_everything(tenant, connect) -> None:
     """Each thing that the connector can do, once, for a person who has one of each."""
     ana, ben = tenant.add_user("ana"), tenant.add_user("ben")
@@ -201,6 +214,12 @@ async def do_everything(tenant, connect) -> None:
 async def test_the_listed_permissions_are_enough_for_everything(tenant, model, connect):
     model.granted = frozenset(SCOPES)
     await do_everything(tenant, connect)
+
+
+async def test_each_request_waits_in_a_class_that_the_manifest_limits(tenant, connect):
+    noted = Noted()
+    await do_everything(tenant, lambda: connect(limiter=noted))
+    assert noted.classes == {"default", *MANIFEST["limits"]["classes"]}
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -10,6 +10,7 @@ import pytest
 
 from partwell.connector_kit.addresses import AllowList
 from partwell.connector_kit.contract import Connection
+from partwell.connector_kit.limiter import Limiter
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ScriptedHttp
 from partwell.connector_kit.transport import Transport
@@ -69,13 +70,21 @@ def grid_model(grid: Workspace, contract: WebContract) -> SlackModel:
 def connect(clock: Clock) -> Connect:
     """A connector to whatever answers; the plan follows from the model unless it is given."""
 
-    def build(answer: Any, *, read_only: bool = False, token: str = TOKEN, **settings: Any) -> SlackConnector:
+    def build(
+        answer: Any,
+        *,
+        read_only: bool = False,
+        token: str = TOKEN,
+        limiter: Limiter | None = None,
+        **settings: Any,
+    ) -> SlackConnector:
         is_grid = isinstance(answer, SlackModel) and answer.workspace.is_grid
         transport = Transport(
             AllowList(),
             read_only=read_only,
             resolver=lambda host, port: ["93.184.215.14"],
             http=ScriptedHttp(answer),
+            limiter=limiter,
         )
         given = {"plan": "enterprise_grid" if is_grid else "business_plus", "token": "env:SLACK", **settings}
         return CONNECTOR(

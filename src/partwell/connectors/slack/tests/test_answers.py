@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Identity, Verb, Verdict
+from partwell.connector_kit.limiter import Limiter
 from partwell.connectors.slack import connector as module
 from partwell.connectors.slack.tests.slack_model import ALL_SCOPES, SCIM_TOKEN, SCOPES, TOKEN
 from partwell.connectors.slack.tests.web_contract import Broken
-from partwell.connectors.slack.tests.workspace import MISSING, TEAM
+from partwell.connectors.slack.tests.workspace import MISSING, OTHER_TEAM, TEAM
 
 ANA = Identity(emails=("ana@firm.example",))
 
@@ -59,27 +60,54 @@ async def test_a_refusal_is_an_error_of_its_kind_and_never_no_account(connect, c
 
 
 @pytest.mark.parametrize("method", sorted(SCOPES))
-async def test_a_missing_scope_is_named(grid, grid_model, workspace, model, connect, method):
-    ana = grid.add_user("ana")
-    grid.add_user_group("Sales", [ana, grid.add_user("ben")])
-    grid.admins[TEAM] = [ana]
-    grid.add_session(ana)
-    worker = workspace.add_user("ana")
+async def test_a_missing_scope_is_named(grid, grid_model, model, connect, method):
     grid_model.scopes = model.scopes = ALL_SCOPES - {SCOPES[method]}
-
-    async def everything() -> None:
-        # The log of installed apps is not on Enterprise Grid, so its scope shows on the smaller plan.
-        await connect(model, plan="pro").holdings(worker)
-        connector = connect(grid_model, scim_token="env:SCIM")
-        await connector.discover(ANA)
-        snapshot = await connector.snapshot(ana)
-        await connector.revoke_sessions(ana)
-        await connector.remove_entitlements(ana)
-        await connector.restore(ana, Verb.REMOVE_ENTITLEMENTS, snapshot)
-
-    error = await failure(everything())
+    error = await failure(do_everything(grid, grid_model, model, connect))
     assert error.kind is ErrorKind.DENIED
     assert SCOPES[method] in error.message
+
+
+async def do_everything(grid, grid_model, model, connect, **given) -> None:
+    """Each thing that the connector can do, once, for a person who has one of each."""
+    # The log of installed apps and the list of members are asked for below Enterprise Grid only.
+    small = connect(model, plan="pro", **given)
+    await small.holdings(model.workspace.add_user("ana"))
+    assert [page async for page in small.list_accounts()]
+    ana, ben = grid.add_user("ana"), grid.add_user("ben")
+    grid.add_user_group("Sales", [ana, ben])
+    grid.add_user_group("Support", [ana, ben], team=OTHER_TEAM)
+    grid.add_provider_group("Everybody", [ana, ben])
+    grid.users[ana]["teams"] = [TEAM, OTHER_TEAM]
+    grid.admins[TEAM], grid.owners[OTHER_TEAM] = [ana], [ana, ben]
+    grid.add_session(ana)
+    connector = connect(grid_model, scim_token="env:SCIM", **given)
+    await connector.discover(ANA)
+    snapshot = await connector.snapshot(ana)
+    for verb in (Verb.REVOKE_SESSIONS, Verb.REMOVE_ENTITLEMENTS):
+        await getattr(connector, verb.value)(ana)
+        await connector.verify(ana, verb)
+    await connector.restore(ana, Verb.REMOVE_ENTITLEMENTS, snapshot)
+    await connector.suspend(ana)
+
+
+class Noted(Limiter):
+    """Notes which classes were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: list[str] = []
+
+    def reserve(self, name: str = "default") -> float:
+        self.classes.append(name)
+        return 0.0
+
+
+async def test_each_request_waits_in_a_class_that_the_manifest_limits(grid, grid_model, model, connect):
+    noted = Noted()
+    await do_everything(grid, grid_model, model, connect, limiter=noted)
+    manifest = yaml.safe_load((Path(module.__file__).parent / "manifest.yaml").read_text())
+    assert set(noted.classes) == set(manifest["limits"]["classes"])
+    assert noted.classes.count("scim_user_write") == 1
 
 
 def test_every_scope_that_is_needed_is_listed_and_asked_for():
