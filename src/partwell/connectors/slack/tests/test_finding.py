@@ -78,6 +78,17 @@ async def test_a_service_that_ignores_the_filter_does_not_get_the_wrong_person_c
     assert [account.external_id for account in await connect(model).discover(ANA)] == [ana]
 
 
+async def test_an_answer_with_somebody_else_is_not_taken_for_the_person(workspace, model, connect):
+    ben = {"id": workspace.add_user("ben"), "profile": {"email": "ben@firm.example"}}
+    model.instead = lambda request: (
+        httpx.Response(200, json={"ok": True, "user": ben})
+        if request.url.path.endswith("users.lookupByEmail")
+        else None
+    )
+    for plan in ("pro", "business_plus"):
+        assert await connect(model, plan=plan).discover(ANA) == []
+
+
 @pytest.mark.parametrize("value", ['"', 'x" or userName pr or userName eq "', "\\", "*", "\n", "ü", "'"])
 async def test_a_hostile_name_finds_nobody(workspace, model, connect, value):
     workspace.add_user("ana")
