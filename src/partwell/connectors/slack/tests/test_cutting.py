@@ -225,6 +225,7 @@ async def refuses(connector, user: str, model) -> bool:
 
 
 async def test_the_person_whose_token_it_is_is_not_touched(workspace, model, connect):
+    workspace.add_user("boss", is_owner=True)
     workspace.add_user_group("Sales", [OWN])
     assert await refuses(connect(model), OWN, model)
 
