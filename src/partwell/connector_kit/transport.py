@@ -152,16 +152,18 @@ class Transport:
         allow_plain: bool = False,
         timeout: float | None = None,
         limit: str = DEFAULT_CLASS,
+        only_asks: bool = False,
     ) -> Answer:
         """Send one request and read its answer whole, whatever its status. Redirects come back as they are.
 
         `json`, or else `content` as it is, is the body. `limit` names the class of endpoints whose rate, as
         the manifest declares it, the request waits for; waiting does not count as the target's slowness.
+        `only_asks` is for a POST that changes nothing (for an access token): a dry run lets it through.
 
         Raises `AddressRefused` before anything is sent, RETRYABLE when the target cannot be reached, is too
         slow (`timeout` in seconds) or answers with more than the limit.
         """
-        if method not in READING_METHODS:
+        if method not in READING_METHODS and not only_asks:
             self.check_write()
         host, port = _split(url, allow_plain=allow_plain)
         pinned = await self.pin(host, port)
