@@ -1,10 +1,16 @@
-"""When to ask again, from what a target says of it in its headers; and where its next page is."""
+"""When to ask again, from what a target says in its headers; where its next page is; many requests at once."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 DEFAULT_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=24)
@@ -39,6 +45,25 @@ def next_link(header: str) -> str:
         if found and "next" in (found.group(1) or found.group(2) or "").lower().split():
             return str(address)
     return ""
+
+
+async def side_by_side(call: Callable[[T], Awaitable[R]], of: Iterable[T], *, at_once: int) -> list[R]:
+    """`call` for each, at most `at_once` at the same time; the results in order.
+
+    The first failure is raised, and stops what has not begun.
+    """
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(each: T) -> R:
+        async with gate:
+            return await call(each)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(each)) for each in of]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _number(text: str) -> int | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from partwell.connector_kit.contract import Connection, Holding, HoldingKind
+from partwell.connector_kit.pacing import side_by_side
 from partwell.connectors.okta.entitlements import name_of
 from partwell.connectors.okta.people import moment
 from partwell.connectors.okta.service import PAGE_SIZE, OktaService, identifier, quoted, segment
@@ -27,11 +27,11 @@ class Tokens:
 
     def __str__(self) -> str:
         counted = (
-            (len(self.grants), "consents"),
-            (sum(map(len, self.refresh.values())), "refresh tokens"),
-            (len(self.api), "API tokens"),
+            (len(self.grants), "consent"),
+            (sum(map(len, self.refresh.values())), "refresh token"),
+            (len(self.api), "API token"),
         )
-        return ", ".join(f"{number} {what}" for number, what in counted if number)
+        return ", ".join(f"{number} {what}{'s' * (number > 1)}" for number, what in counted if number)
 
 
 class OktaHoldings:
@@ -179,15 +179,13 @@ class OktaHoldings:
         groups = await self._service.listed(
             "/api/v1/groups", about="groups", params={"limit": str(PAGE_SIZE)}, limit="groups"
         )
-        gate = asyncio.Semaphore(AT_ONCE)
 
         async def is_owner(group: Mapping[str, Any]) -> bool:
-            async with gate:
-                path = f"/api/v1/groups/{segment(identifier(group))}/owners"
-                owners = await self._service.listed(path, about="groups", params={"limit": str(PAGE_SIZE)})
+            path = f"/api/v1/groups/{segment(identifier(group))}/owners"
+            owners = await self._service.listed(path, about="groups", params={"limit": str(PAGE_SIZE)})
             return any(owner.get("id") == user_id for owner in owners)
 
-        owned = await asyncio.gather(*(is_owner(group) for group in groups))
+        owned = await side_by_side(is_owner, groups, at_once=AT_ONCE)
         return [
             Holding(HoldingKind.OWNED, f"group:{identifier(group)}", f"owner of the group {name_of(group)}")
             for group, is_owned in zip(groups, owned, strict=True)

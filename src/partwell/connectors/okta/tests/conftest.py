@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,20 +13,18 @@ from partwell.connector_kit.contract import Connection
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.okta.connector import CONNECTOR, OktaConnector
-from partwell.connectors.okta.tests.model import (
+from partwell.connectors.okta.tests.model import OktaOrg
+from partwell.connectors.okta.tests.wording import (
     API_TOKEN,
-    CLIENT_ID,
+    APP,
     KEY_PEM,
     PATHS,
     TOKEN_PATH,
     URL,
-    OktaOrg,
+    Connect,
 )
 from tests.vendor_openapi import ValidatedHttp, VendorContract, read_document
 from tests.vendor_specs import require_spec
-
-Connect = Callable[..., OktaConnector]
-APP = {"client_id": CLIENT_ID, "private_key": "env:KEY"}
 
 
 @pytest.fixture(scope="session")

@@ -14,55 +14,24 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 import httpx
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.vendor_openapi import UNDOCUMENTED, VendorContract
-
-URL = "https://firm.okta.com"
-TOKEN_PATH = "/oauth2/v1/token"
-API_TOKEN = "00canaryApiTokenOfPartwell"
-CLIENT_ID = "0oaPartwell"
-NOW = datetime(2026, 11, 27, 16, 30, tzinfo=UTC)
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-KEY_PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-ALL_SCOPES = frozenset(
-    f"okta.{what}.{may}"
-    for what in ("users", "groups", "roles", "apiTokens", "logs")
-    for may in ("read", "manage")
-) - {"okta.logs.manage"}
-PATHS = (
-    "/api/v1/users",
-    "/api/v1/users/{id}",
-    "/api/v1/users/{id}/groups",
-    "/api/v1/users/{id}/appLinks",
-    "/api/v1/users/{id}/lifecycle/suspend",
-    "/api/v1/users/{id}/lifecycle/unsuspend",
-    "/api/v1/users/{id}/lifecycle/unlock",
-    "/api/v1/users/{userId}/sessions",
-    "/api/v1/users/{userId}/grants",
-    "/api/v1/users/{userId}/clients",
-    "/api/v1/users/{userId}/clients/{clientId}/tokens",
-    "/api/v1/users/{userId}/devices",
-    "/api/v1/users/{userId}/factors",
-    "/api/v1/users/{userId}/roles",
-    "/api/v1/users/{userId}/roles/{roleAssignmentId}",
-    "/api/v1/groups",
-    "/api/v1/groups/rules",
-    "/api/v1/groups/{groupId}/users",
-    "/api/v1/groups/{groupId}/users/{userId}",
-    "/api/v1/groups/{groupId}/owners",
-    "/api/v1/iam/assignees/users",
-    "/api/v1/api-tokens",
-    "/api/v1/api-tokens/{apiTokenId}",
-    "/api/v1/logs",
+from partwell.connectors.okta.tests.wording import (
+    ALL_SCOPES,
+    API_TOKEN,
+    CLIENT_ID,
+    KEY,
+    NOW,
+    TOKEN_PATH,
+    URL,
+    at,
+    failure,
+    matches,
+    missing,
 )
+from tests.vendor_openapi import VendorContract
+
 _numbers = count(1)
 Answer = httpx.Response
-
-
-def at(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 @dataclass
@@ -363,7 +332,8 @@ class OktaOrg:
         return httpx.Response(200, json=body)
 
     def revoke_refresh(self, request: httpx.Request, name: str, client: str) -> Answer:
-        self.refresh.get(name, {}).pop(client, None)
+        left = {key: held for key, held in self.refresh.pop(name, {}).items() if key != client}
+        self.refresh |= {name: left} if left else {}
         return httpx.Response(204)
 
     def revoke_api_token(self, request: httpx.Request, token_id: str) -> Answer:
@@ -376,45 +346,6 @@ class OktaOrg:
     def revoke_grants(self, request: httpx.Request, name: str) -> Answer:
         self.grants.pop(name, None)
         return httpx.Response(204)
-
-
-def failure(status: int, code: str, summary: str) -> Answer:
-    body = {
-        "errorCode": code,
-        "errorSummary": summary,
-        "errorLink": code,
-        "errorId": "oae1",
-        "errorCauses": [],
-    }
-    return httpx.Response(
-        status,
-        json=body,
-        headers={"x-okta-request-id": "req-1"},
-        extensions=UNDOCUMENTED if status in (401, 429) else {},
-    )
-
-
-def missing(what: str) -> Answer:
-    return failure(404, "E0000007", f"Not found: Resource not found: {what} (User)")
-
-
-def matches(user: dict[str, Any], expression: str, *, minds_case: bool) -> bool:
-    """`or` of comparisons, as far as the connector uses them: `a eq "b"`, `lastUpdated gt "…"`."""
-    comparison = r'([\w.]+) (eq|gt) "((?:[^"\\]|\\.)*)"'
-    assert re.fullmatch(rf"{comparison}(?: or {comparison})*", expression), expression
-    for name, operator, literal in re.findall(comparison, expression):
-        value: Any = user
-        for part in name.split("."):
-            value = (value or {}).get(part)
-        wanted = re.sub(r"\\(.)", r"\1", literal)
-        found = str(value or "")
-        if operator == "gt":
-            assert name == "lastUpdated"
-            if found > wanted:
-                return True
-        elif (found == wanted) if minds_case else (found.lower() == wanted.lower()):
-            return True
-    return False
 
 
 def _of(name: str) -> Callable[..., Answer]:

@@ -8,8 +8,8 @@ import pytest
 
 from partwell.connector_kit.contract import Identity, Verb
 from partwell.connector_kit.testing import ConnectorContract, World
-from partwell.connectors.okta.tests.conftest import Connect
-from partwell.connectors.okta.tests.model import NOW, OktaOrg, at
+from partwell.connectors.okta.tests.model import OktaOrg
+from partwell.connectors.okta.tests.wording import NOW, Connect, at
 
 
 class TestContract(ConnectorContract):
