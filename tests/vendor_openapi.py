@@ -23,6 +23,7 @@ from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockResponse
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
+JSON_TOO = ("application/scim+json",)
 METHODS = ("get", "put", "post", "delete", "patch", "head")
 Document = dict[str, Any]
 
@@ -122,7 +123,8 @@ class VendorContract:
         self.document = pruned(document, paths)
         for erratum in errata:
             erratum.mend(self.document)
-        config = None if validates_itself else Config(spec_validator_cls=None)
+        itself: dict[str, Any] = {} if validates_itself else {"spec_validator_cls": None}
+        config = Config(extra_media_type_deserializers=dict.fromkeys(JSON_TOO, json.loads), **itself)
         self._api = OpenAPI.from_dict(self.document, config=config)
 
     def check_request(self, request: httpx.Request) -> None:
@@ -169,6 +171,19 @@ class VendorContract:
         except OpenAPIError as error:
             raise Deviation(f"{where}: {_in_words(error)}") from None
         self._check_names(response.json(), described["content"][media].get("schema", {}), where)
+
+    def example(self, method: str, path: str, status: int = 200) -> Any:
+        """The first example that the contract gives of an answer, for a model to fill in."""
+        described = self._resolve(self.document["paths"][path][method]["responses"][str(status)])
+        (content,) = described["content"].values()
+        given = [self._resolve(each) for each in content.get("examples", {}).values()]
+        return copy.deepcopy(given[0]["value"] if given else content["example"])
+
+    def has_body(self, request: httpx.Request, status: int) -> bool:
+        """Whether the contract gives the answer of this status a body."""
+        seen = _Request(request)
+        operation, _ = self._operation(seen, f"{request.method} {seen.path}")
+        return bool(self._resolve(operation["responses"].get(str(status))).get("content"))
 
     def query_names(self, request: httpx.Request) -> set[str]:
         """The query parameters that the contract has here, by which a model knows whether to give pages."""

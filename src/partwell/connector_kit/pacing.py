@@ -1,4 +1,4 @@
-"""When to ask again, from what a target says in its headers; where its next page is; many requests at once."""
+"""When to ask again, from what a target says in its headers; its next page; many requests side by side."""
 
 from __future__ import annotations
 
