@@ -197,7 +197,14 @@ async def test_the_connection_test_names_every_scope_that_is_missing(org: OktaOr
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"token": "env:T", **APP}, {"client_id": "x"}, {"token": "the-token-canary"}, {"url": "http://x"}],
+    [
+        {},
+        {"token": "env:T", **APP},
+        {"client_id": "x"},
+        {"token": "the-token-canary"},
+        {"private_key": "the-key-canary"},
+        {"url": "http://x"},
+    ],
 )
 def test_settings_that_cannot_work_are_refused_before_they_are_kept(given):
     problems = settings_problems(find("okta").manifest, {"url": URL, **given})
@@ -257,7 +264,10 @@ def test_no_answer_makes_anything_but_a_result_or_a_connector_error(body):
         lambda: connector.read(known),
         lambda: connector.holdings(known),
         lambda: connector.snapshot(known),
-        *(lambda verb=verb: getattr(connector, verb)(known) for verb in (Verb.SUSPEND, Verb.REVOKE_TOKENS)),
+        lambda: connector.suspend(known),
+        lambda: connector.revoke_tokens(known),
+        lambda: connector.remove_entitlements(known),
+        lambda: connector.revoke_sessions(known),
         *(lambda verb=verb: connector.verify(known, verb) for verb in Verb),
         connector.test,
     ):
