@@ -134,8 +134,9 @@ async def test_ended_sessions_are_pending_until_the_log_shows_it(org: OktaOrg, c
     assert proof.still_open is None
 
 
+@pytest.mark.parametrize("log", ["heeds what is asked", "ignores it"])
 async def test_a_sign_in_after_the_end_of_the_sessions_opens_the_question_again(
-    org: OktaOrg, connect: Connect
+    org: OktaOrg, connect: Connect, wire: ValidatedHttp, log
 ):
     ana = org.add_user()
     connector = connect()
@@ -143,6 +144,10 @@ async def test_a_sign_in_after_the_end_of_the_sessions_opens_the_question_again(
     assert (await connector.verify(ana, Verb.REVOKE_SESSIONS)).verdict is Verdict.CONFIRMED
     org.now += timedelta(minutes=5)
     org.users[ana]["lastLogin"] = at(org.now)
+    if log == "ignores it":
+        wire.faults.append(
+            lambda r: httpx.Response(200, json=org.log) if r.url.path.endswith("/logs") else None
+        )
     assert (await connector.verify(ana, Verb.REVOKE_SESSIONS)).verdict is Verdict.PENDING
     assert (await connector.revoke_sessions(ana)).outcome is Outcome.DONE
 

@@ -46,10 +46,13 @@ async def test_two_users_with_one_address_are_both_for_a_person_to_decide(org: O
     assert {account.external_id for account in found} == both
 
 
-async def test_somebody_called_me_is_not_taken_for_whoever_asks(org: OktaOrg, connect: Connect):
+async def test_somebody_called_me_is_not_taken_for_whoever_asks(
+    org: OktaOrg, connect: Connect, wire: ValidatedHttp
+):
     org.own_user = org.add_user("partwell@firm.test")
     connector = connect(token="env:TOKEN")
     assert await connector.discover(Identity(emails=(), usernames=("me", "ME"))) == []
+    assert {request.url.path for request in wire.requests} == {"/api/v1/users"}
     with pytest.raises(ConnectorError) as refused:
         await connector.read("me")
     assert refused.value.kind is ErrorKind.RETRYABLE
