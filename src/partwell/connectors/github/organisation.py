@@ -90,23 +90,25 @@ class Organisation:
         except ConnectorError as error:
             problems.append(f"licence report: {error.message}")
         if self.service.credentials.is_app:
+            granted = self.service.credentials.permissions
             problems += [
-                f"The app may not change '{name}': give it write access, and accept that in the organisation."
-                for name in self._writes()
-                if self.service.credentials.permissions.get(name) != "write"
+                f"The app lacks '{name}: {access}': give it that, and accept it in the organisation."
+                for name, access in self._permissions().items()
+                if granted.get(name) not in (access, "write")
             ]
         return problems
 
-    def _writes(self) -> list[str]:
+    def _permissions(self) -> dict[str, str]:
+        """What an app needs for all that the settings switch on."""
         settings = self._connection.settings
-        wanted = {
-            "members": True,
-            "organization_personal_access_tokens": True,
-            "organization_administration": settings.get("saml", False),
-            "organization_custom_org_roles": settings.get("organization_roles", True),
-            "administration": settings.get("scan_repositories", False),
-        }
-        return [name for name, is_needed in wanted.items() if is_needed]
+        wanted = {"members": "write", "organization_personal_access_tokens": "write"}
+        if settings.get("saml", False):
+            wanted["organization_administration"] = "write"
+        if settings.get("organization_roles", True):
+            wanted["organization_custom_org_roles"] = "read"
+        if settings.get("scan_repositories", False):
+            wanted["administration"] = "write"
+        return wanted
 
     async def discover(self, identity: Identity) -> list[Account]:
         found = await self.people.matching(identity)
@@ -169,8 +171,8 @@ class Organisation:
         )
 
     async def _held_for_protection(self, person: Person) -> list[Held]:
-        """Teams alone decide; roles and repositories need not be asked again."""
-        if person.tie is Tie.OUTSIDE or not person.number:
+        """Watched teams alone decide; roles and repositories need not be asked again."""
+        if person.tie is Tie.OUTSIDE or not person.number or not self._protection.watches_teams:
             return []
         return await self._entitlements.teams(person.login)
 

@@ -21,6 +21,10 @@ class GithubProtection:
         self._admin_teams = {name.lower() for name in settings.get("admin_groups", [])}
         self._own_number: str | None = None
 
+    @property
+    def watches_teams(self) -> bool:
+        return bool(self._admin_teams)
+
     def is_listed(self, *names: str) -> bool:
         return bool({name.lower() for name in names} & self._listed)
 

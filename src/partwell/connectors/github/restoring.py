@@ -58,7 +58,7 @@ class Restoring:
         if person is not None and person.tie is Tie.INVITED and state["tie"] != Tie.INVITED:
             return Receipt(Outcome.ACCEPTED, f"An invitation is out. {INVITED}")
         if person is not None:
-            return Receipt(Outcome.ALREADY_DONE, f"It is in the organisation, as {person.tie.value}.")
+            return Receipt(Outcome.ALREADY_DONE, f"It is in the organisation ({person.tie.value}).")
         if state["tie"] == Tie.OUTSIDE:
             return await self._outside(external_id, state)
         body: dict[str, Any] = {}

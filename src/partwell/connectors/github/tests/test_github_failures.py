@@ -230,8 +230,11 @@ async def test_the_connection_test_names_what_an_app_may_not_change(github: Gith
     report = await connect().test()
     assert not report.ok
     words = " ".join(report.problems)
-    assert "'members'" in words and "'organization_personal_access_tokens'" in words
-    assert "'administration'" not in words
+    assert "'members: write'" in words and "'organization_personal_access_tokens: write'" in words
+    assert "administration" not in words
+    github.permissions |= {"members": "write", "organization_personal_access_tokens": "write"}
+    github.permissions["organization_custom_org_roles"] = "read"
+    assert (await connect().test()).ok
 
 
 async def test_the_connection_test_says_what_is_hidden(github: Github, connect: Connect, wire: ValidatedHttp):
