@@ -57,7 +57,7 @@ async def test_a_dry_run_stops_writes_and_lets_reads_through():
             await transport.request(method, "https://id.example.com/")
         assert refusal.value.kind is ErrorKind.UNSUPPORTED
     # asking for an access token is a POST, and changes nothing
-    assert (await transport.request("POST", "https://id.example.com/", only_asks=True)).status == 200
+    assert (await transport.request("POST", "https://id.example.com/", changes_nothing=True)).status == 200
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,16 @@ def _imports(folder: Path) -> set[str]:
 
 
 def _raises_errors_as_data(folder: Path) -> bool:
-    """Whether everything raised is a `ConnectorError`, or made by a function that returns one.
+    """Whether everything raised is a `ConnectorError`, or made by a function that returns one: one of the
+    connector's own, or of the kit's `failures`.
 
     `ValueError` may be raised within a connector; the contract suite sees to it that none gets out.
     """
     allowed = {"ConnectorError", "AddressRefused", "ValueError"}
     nodes = _nodes(folder)
     for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module == "partwell.connector_kit.failures":
+            allowed |= {alias.name for alias in node.names}
         if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name):
             allowed |= {node.name} if node.returns.id == "ConnectorError" else set()
     raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]

@@ -153,18 +153,18 @@ class Transport:
         allow_plain: bool = False,
         timeout: float | None = None,
         limit: str = DEFAULT_CLASS,
-        only_asks: bool = False,
+        changes_nothing: bool = False,
     ) -> Answer:
         """Send one request and read its answer whole, whatever its status. Redirects come back as they are.
 
         `json`, or else `content` as it is, is the body. `limit` names the class of endpoints whose rate, as
         the manifest declares it, the request waits for; waiting does not count as the target's slowness.
-        `only_asks` is for a POST that changes nothing (for an access token): a dry run lets it through.
+        `changes_nothing` is for a POST that a dry run needs too, such as asking for a token.
 
         Raises `AddressRefused` before anything is sent, RETRYABLE when the target cannot be reached, is too
         slow (`timeout` in seconds) or answers with more than the limit.
         """
-        if method not in READING_METHODS and not only_asks:
+        if method not in READING_METHODS and not changes_nothing:
             self.check_write()
         host, port = _split(url, allow_plain=allow_plain)
         pinned = await self.pin(host, port)

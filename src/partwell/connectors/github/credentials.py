@@ -100,7 +100,7 @@ class GithubCredentials:
             base + path,
             headers=headers,
             timeout=float(self._connection.settings.get("timeout_seconds", 20)),
-            only_asks=True,
+            changes_nothing=True,
         )
         if answer.status == 429 or answer.status >= 500:
             raise ConnectorError(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from partwell.connector_kit import failures as together
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -25,6 +24,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.failures import together
 from partwell.connectors.github.credentials import GithubCredentials
 from partwell.connectors.github.entitlements import OWNER, GithubEntitlements, Held, named
 from partwell.connectors.github.holdings import SEES_NO_TOKENS, GithubHoldings
@@ -214,7 +214,7 @@ class Organisation:
                 if error.kind is ErrorKind.THROTTLED:
                     break  # the others would be refused too
         if failures:
-            raise together.combined(failures, done=len(ours) - len(failures), total=len(ours))
+            raise together(f"{len(ours) - len(failures)} of {len(ours)} are done.", failures)
         summary = f"Asked to take away {len(ours)} teams, roles and repositories."
         if kept:
             summary += f" GitHub cannot take away: {named(kept)}."

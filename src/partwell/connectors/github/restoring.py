@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from partwell.connector_kit import failures as together
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Outcome, Receipt
+from partwell.connector_kit.failures import together
 from partwell.connectors.github.entitlements import GithubEntitlements
 from partwell.connectors.github.people import BY_ADDRESS, GithubPeople, Person, Tie
 from partwell.connectors.github.service import GithubService, number_of
@@ -142,7 +142,7 @@ class Restoring:
                 failures.append((str(thing["name"]), error))
         if failures:
             done = len(missing) - len(failures)
-            raise together.combined(failures, done=done, total=len(missing))
+            raise together(f"{done} of {len(missing)} are done.", failures)
         summary = f"Asked to give back {len(missing)} teams, roles and repositories."
         if is_there:
             return Receipt(Outcome.DONE, summary)

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from partwell.connector_kit import failures as together
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -27,6 +26,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.okta.entitlements import OktaEntitlements, name_of, named
 from partwell.connectors.okta.holdings import OktaHoldings
@@ -237,7 +237,7 @@ class OktaConnector:
                 if error.kind is ErrorKind.THROTTLED:
                     break  # the others would be refused too
         if failures:
-            raise together.combined(failures, done=len(ours) - len(failures), total=len(ours))
+            raise together(f"{len(ours) - len(failures)} of {len(ours)} are done.", failures)
         summary = f"Asked to take away {len(ours)} groups and roles."
         if kept:
             summary += f" Okta cannot take away: {named(kept)}."
@@ -279,7 +279,7 @@ class OktaConnector:
                 failures.append((thing["name"], error))
         if failures:
             done = len(missing) - len(failures)
-            raise together.combined(failures, done=done, total=len(missing))
+            raise together(f"{done} of {len(missing)} are done.", failures)
         return Receipt(Outcome.DONE, f"Asked to give back {len(missing)} groups and roles.")
 
     # -- proving --------------------------------------------------------------------------------------

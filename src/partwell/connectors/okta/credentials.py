@@ -97,7 +97,7 @@ class OktaCredentials:
             headers={"accept": "application/json", "content-type": "application/x-www-form-urlencoded"},
             content=urlencode(form).encode(),
             timeout=float(settings.get("timeout_seconds", 20)),
-            only_asks=True,
+            changes_nothing=True,
         )
         if answer.status == 429 or answer.status >= 500:
             raise ConnectorError(

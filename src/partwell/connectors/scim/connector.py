@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from partwell.connector_kit import failures as together
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -26,6 +25,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.scim.service import ScimService, text_filter
 
@@ -150,7 +150,7 @@ class ScimConnector:
             else:
                 answers += [answer] if answer else []
         if failures:
-            raise together.combined(failures, done=len(answers), total=len(groups), what="groups")
+            raise together(f"{len(answers)} of {len(groups)} groups are done.", failures)
         return self._receipt(
             external_id,
             Verb.REMOVE_ENTITLEMENTS,
@@ -189,7 +189,7 @@ class ScimConnector:
                 failures.append((group["name"], error))
         if failures:
             done = len(missing) - len(failures)
-            raise together.combined(failures, done=done, total=len(missing), what="groups")
+            raise together(f"{done} of {len(missing)} groups are done.", failures)
         return Receipt(Outcome.DONE, f"Asked to join {len(missing)} groups again.", request=operation)
 
     # -- proving --------------------------------------------------------------------------------------
