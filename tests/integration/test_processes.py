@@ -2,110 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PARTWELL = [sys.executable, "-m", "partwell.cli"]
+from tests.struck_installation import PARTWELL, START, Installation, until
+
 MEGABYTE = 1_048_576
-# Generous, because a start is all CPU and the machine may be busy; the figure that counts is printed.
-START = 90.0
-
-
-def until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:
-    started = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - started < seconds, f"after {seconds} s still not so: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - started
-
-
-class Installation:
-    """A data folder of its own, on SQLite whatever the suite runs on."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {
-            key: value for key, value in os.environ.items() if key != "PARTWELL_DATABASE_URL"
-        } | {"PARTWELL_DATA_DIR": str(folder)}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.up: subprocess.Popen[str] | None = None
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PARTWELL, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    def start(self) -> float:
-        self.up = subprocess.Popen(
-            [*PARTWELL, "up", "--port", str(self.port)],
-            env=self.environment,
-            stderr=(self.folder / "stderr").open("w"),
-            text=True,
-        )
-        return until(lambda: self.get("/healthz")[0] == 200, seconds=START, what="/healthz answers")
-
-    def get(self, path: str) -> tuple[int, dict[str, str]]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-        except OSError:
-            return 0, {}
-
-    def pids(self) -> dict[int, str]:
-        """Every process of this installation, found by its data folder; the command line of each."""
-        found = {}
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"PARTWELL_DATA_DIR={self.folder}\0" in (process / "environ").read_text():
-                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
-            except (OSError, UnicodeDecodeError):
-                continue
-        return found
-
-    def pid_of(self, word: str) -> int:
-        found: list[int] = []
-
-        def is_there() -> bool:
-            found[:] = [pid for pid, command in self.pids().items() if word in command]
-            return bool(found)
-
-        # Between a death and the restart there is none for a moment.
-        until(is_there, seconds=START, what=f"a process of {word} runs")
-        return found[0]
-
-    def said(self) -> str:
-        return (self.folder / "stderr").read_text()
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path)
     yield made
-    for pid in made.pids():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    made.kill()
 
 
 def rss_of(pids: dict[int, str], *words: str) -> float:

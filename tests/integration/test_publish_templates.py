@@ -26,8 +26,10 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIBRARY = {
     "client-contract-expiry",
     "client-early-cancellation",
+    "client-urgent-cut",
     "staff-dismissal-for-cause",
     "staff-resignation",
+    "staff-urgent-cut",
 }
 
 

@@ -1,4 +1,4 @@
-"""Real worker and asking processes for the engine's proofs, on the test's own database.
+"""Real worker processes for the engine's proofs, on the test's own database.
 
 They are forked from a server that has imported everything, so that hundreds of kills take minutes, not
 hours. What they did stands in a ledger: one line appended for each thing, which no kill can take back.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import django
 from django.apps import apps
@@ -27,19 +27,23 @@ if not apps.ready:  # in the server that the processes are forked from
 from django.db import connection, transaction
 
 from partwell import clock
-from partwell.engine import operations, registry, runtime  # noqa: F401 - imported for the forks
+from partwell.engine import operations, registry
 from partwell.engine.borrowed import client_for
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
+from partwell.worker.run import run_worker
+from tests.proofs.databases import use_database
+from tests.struck_installation import until
 
 WORK = "proof.work"
 ASKED = "proof.asked"
-# The one task that fails when it is first tried.
+# The one task that fails when it is first tried, and the one whose connection breaks under it.
 FLAKY = "flaky"
+CUT_OFF = "cut-off"
 OPEN = ["ENQUEUED", "PENDING", "DELAYED"]
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([__name__])
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload([__name__])
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Processes:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.all: list[BaseProcess] = []
-        self._database = str(connection.settings_dict["NAME"])
+        self._database = dict(connection.settings_dict)
 
     def worker(self, *, task_seconds: float = 0.03) -> BaseProcess:
         return self._start(_work, self._database, self.ledger, task_seconds)
@@ -96,12 +100,8 @@ class Processes:
             what="the worker has started",
         )
 
-    def asker(self, seed: int) -> BaseProcess:
-        """Stands for a web process: it asks in transactions, some of which roll back."""
-        return self._start(_ask, self._database, self.ledger, seed)
-
     def _start(self, target: Callable[..., None], *args: object) -> BaseProcess:
-        process = _forks.Process(target=target, args=args, daemon=True)
+        process = forks.Process(target=target, args=args, daemon=True)
         process.start()
         self.all.append(process)
         return process
@@ -119,16 +119,6 @@ def processes(folder: Path) -> Iterator[Processes]:
         for process in started.all:
             process.kill()
             process.join()
-
-
-def until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:
-    """Wait for something that other processes bring about; the seconds that it took."""
-    started = time.monotonic()
-    while not is_so():
-        if time.monotonic() - started > seconds:
-            raise AssertionError(f"after {seconds:.0f} s still not so: {what}")
-        time.sleep(0.05)
-    return time.monotonic() - started
 
 
 def ask(task: str) -> None:
@@ -149,15 +139,17 @@ def open_runs() -> int:
     return len(client_for(connection.vendor).list_workflows(status=OPEN, load_input=False))
 
 
-def _work(database: str, ledger: Ledger, task_seconds: float) -> None:
-    from partwell.worker.run import run_worker
-
-    connection.settings_dict["NAME"] = database
+def _work(database: Mapping[str, Any], ledger: Ledger, task_seconds: float) -> None:
+    use_database(database)
 
     def do(task: str) -> None:
         ledger.note("begin", task)
         if task == FLAKY and len(ledger.lines("begin")) == 1:
             raise ConnectionError("the directory is down")
+        if task == CUT_OFF and len(ledger.lines("begin")) == 1:
+            connection.ensure_connection()
+            connection.connection.close()
+            Timer.objects.count()
         time.sleep(task_seconds)
         ledger.note("done", task)
 
@@ -168,20 +160,3 @@ def _work(database: str, ledger: Ledger, task_seconds: float) -> None:
         registry.periodic("proof.alive", 0.2, lambda: ledger.note("alive", "-"), every_worker=True)
 
     sys.exit(run_worker(register))
-
-
-def _ask(database: str, ledger: Ledger, seed: int) -> None:
-    connection.settings_dict["NAME"] = database
-    dice = random.Random(seed)
-    number = 0
-    while True:
-        number += 1
-        task = f"{seed}-{number}"
-        try:
-            with transaction.atomic():
-                ask(task)
-                if dice.random() < 0.2:
-                    raise LookupError  # a refusal half way: neither row nor work may stay
-        except LookupError:
-            ledger.note("refused", task)
-        time.sleep(dice.uniform(0.005, 0.03))

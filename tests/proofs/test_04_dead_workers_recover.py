@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from dbos._schemas.system_database import SystemSchema
+from django.db import connection, transaction
 
 from partwell.engine import operations
 from partwell.engine.borrowed import client_for
-from partwell.worker.run import PLACE_LOST
-from tests.proofs.engine_processes import FLAKY, WORK, Processes, ask, open_runs, processes, until
+from partwell.engine.claims import claims
+from partwell.engine.lifeline import START_AGAIN
+from tests.proofs.engine_processes import CUT_OFF, FLAKY, WORK, Processes, ask, open_runs, processes
+from tests.struck_installation import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,7 +87,7 @@ def test_a_stopped_workers_work_is_taken_over_and_its_late_result_does_not_count
         f"proof 4 ({connection.vendor}): SIGSTOP, {TASKS} of {TASKS} tasks done elsewhere in {seconds:.1f} s;"
         f" {sum(a != b for a, b in zip(after, before, strict=True))} late results counted"
     )
-    assert first.exitcode == PLACE_LOST
+    assert first.exitcode == START_AGAIN
     assert after == before
     assert {status for _, status, _, _ in after} == {"SUCCESS"}
 
@@ -104,6 +107,33 @@ def test_a_lone_worker_that_is_killed_finishes_its_work_when_it_is_started_again
         until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
         assert begun_by(started, again.pid) == tasks
     figure(f"proof 4 ({connection.vendor}): restart, {TASKS} of {TASKS} tasks done {seconds:.1f} s after it")
+
+
+def test_work_whose_database_connection_breaks_is_tried_again(tmp_path: Path) -> None:
+    with processes(tmp_path) as started:
+        worker = started.worker()
+        ask(CUT_OFF)
+        until(lambda: CUT_OFF in done_by(started, worker.pid), seconds=20, what="the second try has done it")
+        until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
+
+
+def test_work_that_a_worker_has_claimed_without_knowing_is_done(tmp_path: Path) -> None:
+    """The claim has committed, and the connection broke before the worker heard of it."""
+    runs = SystemSchema.workflow_status
+    with processes(tmp_path) as started:
+        worker = started.worker(task_seconds=0.5)
+        ask("heard")
+        until(lambda: "heard" in started.ledger.tasks("begin"), seconds=20, what="the first task has begun")
+        (executor,) = claims()
+        with transaction.atomic(), client_for(connection.vendor)._sys_db.engine.connect() as borrowed:
+            ask("unheard")
+            borrowed.execute(
+                runs.update()
+                .where(runs.c.workflow_uuid == f"{WORK}:unheard")
+                .values(status="PENDING", executor_id=executor)
+            )
+        until(lambda: "unheard" in done_by(started, worker.pid), seconds=20, what="the unheard task is done")
+        until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
 
 
 def test_work_that_fails_is_tried_again_and_work_that_nobody_knows_stops_nothing(tmp_path: Path) -> None:

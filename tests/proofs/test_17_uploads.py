@@ -175,7 +175,7 @@ def folder(settings: object, tmp_path: Path) -> Path:
     return tmp_path / "files"
 
 
-def test_no_hostile_file_is_accepted(folder: Path) -> None:
+def test_no_hostile_file_is_accepted(folder: Path, figure: Callable[[str], None]) -> None:
     accepted = []
     for what, (name, content) in HOSTILE.items():
         data = content() if callable(content) else content
@@ -185,7 +185,7 @@ def test_no_hostile_file_is_accepted(folder: Path) -> None:
             assert refusal.field == "file"
         else:
             accepted.append(what)
-    print(f"\n{len(HOSTILE)} hostile files, {len(accepted)} accepted")
+    figure(f"proof 17: {len(HOSTILE)} hostile files, {len(accepted)} accepted")
     assert len(HOSTILE) >= 40
     assert accepted == []
     assert not StoredFile.objects.exists()

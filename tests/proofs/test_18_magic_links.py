@@ -6,6 +6,7 @@ Anchors: OWASP ASVS 6.6.3 (single use, bound, short-lived) and 11.5.1 (tokens of
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -41,7 +42,7 @@ def guess(number: int, *, source: str = "203.0.113.7") -> int:
     return browser.post(f"/g/guess-{number:040d}/").status_code
 
 
-def test_mail_scanners_that_look_use_nothing_up(world: World) -> None:
+def test_mail_scanners_that_look_use_nothing_up(world: World, figure: Callable[[str], None]) -> None:
     token = world.invite().token
     scanner = open_browser()
     with CaptureQueriesContext(
@@ -54,7 +55,7 @@ def test_mail_scanners_that_look_use_nothing_up(world: World) -> None:
     link = GuestLink.objects.get()
     assert (link.opened_at, link.attempts) == (None, 0)
     assert open_browser().post(f"/g/{token}/").status_code == 302
-    print(f"{PREFETCHES} prefetches used up 0 links")
+    figure(f"proof 18: {PREFETCHES} prefetches used up 0 links")
 
 
 def test_looking_does_not_tell_a_good_token_from_a_bad_one(world: World) -> None:
@@ -113,12 +114,13 @@ def test_new_links_are_not_sent_without_end(world: World) -> None:
     assert Message.objects.filter(kind="guest_link").count() == 1 + guests.NEW_LINKS_PER_DAY
 
 
-def test_guessing_from_one_place_is_stopped(world: World, long: bool) -> None:
+def test_guessing_from_one_place_is_stopped(world: World, long: bool, figure: Callable[[str], None]) -> None:
     tries = 10_000 if long else 500
     answers = [guess(number) for number in range(tries)]
     assert answers.count(404) == guessing.WRONG_PER_SOURCE
     assert answers.count(429) == tries - guessing.WRONG_PER_SOURCE
-    print(f"{tries} guesses: {answers.count(404)} looked up, {answers.count(429)} refused without a look")
+    looked_up, refused = answers.count(404), answers.count(429)
+    figure(f"proof 18: {tries} guesses, {looked_up} looked up, {refused} refused without a look")
 
 
 def test_a_good_link_from_a_place_that_guesses_is_refused_and_works_later(world: World, clock_stands) -> None:

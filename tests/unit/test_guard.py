@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
-from partwell.engine.guard import STUCK_AFTER_SECONDS, Guard, new_executor_id
+from partwell.engine.guard import ORPHANED_AFTER_SECONDS, STUCK_AFTER_SECONDS, Guard, new_executor_id
 from partwell.engine.liveness import FileLiveness
 
 
@@ -41,24 +41,26 @@ class Workers:
 
 
 class Watch:
-    """A guard called `me`, the clock that it reads, and what it took over."""
+    """A guard called `me`, the clock that it reads, and whose runs it gave back."""
 
     def __init__(self) -> None:
         self.workers = Workers()
-        self.running = {"me"}
-        self.taken: list[str] = []
+        self.running = {"me": {"mine"}}
+        self.begun = {"mine"}
+        self.taken: list[tuple[str, set[str]]] = []
         self.seconds = 0.0
         self.guard = Guard(
             "me",
             self.workers,
-            running_executors=lambda: self.running,
-            take_over=self._take_over,
+            claims=lambda: self.running,
+            begun_here=lambda: self.begun,
+            give_back=self._give_back,
             monotonic=lambda: self.seconds,
         )
 
-    def _take_over(self, executor: str) -> int:
-        self.taken.append(executor)
-        return 1
+    def _give_back(self, executor: str, runs: Collection[str]) -> int:
+        self.taken.append((executor, set(runs)))
+        return len(runs)
 
 
 @pytest.fixture
@@ -67,14 +69,14 @@ def watch() -> Watch:
 
 
 def test_the_work_of_a_worker_without_a_lock_is_taken_over(watch: Watch) -> None:
-    watch.running.add("gone")
+    watch.running["gone"] = {"a", "b"}
     assert watch.guard.sweep()
-    assert watch.taken == ["gone"]
+    assert watch.taken == [("gone", {"a", "b"})]
 
 
 def test_the_work_of_the_living_and_ones_own_is_left_alone(watch: Watch) -> None:
     watch.workers.places["other"] = "1"
-    watch.running.add("other")
+    watch.running["other"] = {"a"}
     assert watch.guard.sweep()
     assert watch.taken == []
 
@@ -82,7 +84,7 @@ def test_the_work_of_the_living_and_ones_own_is_left_alone(watch: Watch) -> None
 @pytest.mark.parametrize("beat", ["", "7"])
 def test_a_worker_that_stands_still_loses_its_place_and_its_work(watch: Watch, beat: str) -> None:
     watch.workers.places["stopped"] = beat
-    watch.running.add("stopped")
+    watch.running["stopped"] = {"a"}
     watch.guard.sweep()
     watch.seconds += STUCK_AFTER_SECONDS - 0.1
     watch.guard.sweep()
@@ -90,7 +92,7 @@ def test_a_worker_that_stands_still_loses_its_place_and_its_work(watch: Watch, b
     watch.seconds += 0.1
     watch.guard.sweep()
     assert watch.workers.ended == ["stopped"]
-    assert watch.taken == ["stopped"]
+    assert watch.taken == [("stopped", {"a"})]
 
 
 def test_a_worker_that_moves_keeps_its_place_however_long(watch: Watch) -> None:
@@ -102,9 +104,35 @@ def test_a_worker_that_moves_keeps_its_place_however_long(watch: Watch) -> None:
 
 
 def test_a_worker_whose_place_was_taken_is_told_and_takes_nothing(watch: Watch) -> None:
-    watch.running.add("gone")
+    watch.running["gone"] = {"a"}
     watch.workers.mine = False
     assert not watch.guard.sweep()
+    assert watch.taken == []
+
+
+def test_a_run_that_was_claimed_here_and_never_begun_begins_again_once(watch: Watch) -> None:
+    watch.running["me"] = {"mine", "orphan"}
+    watch.guard.sweep()
+    watch.seconds += ORPHANED_AFTER_SECONDS - 0.1
+    watch.guard.sweep()
+    assert watch.taken == []
+    watch.seconds += 0.1
+    watch.guard.sweep()
+    assert watch.taken == [("me", {"orphan"})]
+    watch.seconds += 0.1
+    watch.guard.sweep()
+    assert len(watch.taken) == 1
+
+
+def test_a_run_that_begins_a_little_late_is_left_alone(watch: Watch) -> None:
+    watch.running["me"] = {"late"}
+    watch.guard.sweep()
+    watch.begun = {"late"}
+    watch.seconds += ORPHANED_AFTER_SECONDS
+    watch.guard.sweep()
+    watch.begun = set()
+    watch.seconds += ORPHANED_AFTER_SECONDS / 2
+    watch.guard.sweep()
     assert watch.taken == []
 
 

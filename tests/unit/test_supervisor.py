@@ -6,14 +6,22 @@ from itertools import pairwise
 
 import pytest
 
-from partwell.cli.supervisor import LONGEST_PAUSE_SECONDS, STEADY_AFTER_SECONDS, Child, Supervisor
+from partwell.cli.supervisor import (
+    LONGEST_PAUSE_SECONDS,
+    START_AGAIN_PAUSE_SECONDS,
+    STEADY_AFTER_SECONDS,
+    Child,
+    Supervisor,
+)
+from partwell.engine.lifeline import START_AGAIN
 
 
 class Ended:
-    returncode = 1
+    def __init__(self, returncode: int = 1) -> None:
+        self.returncode = returncode
 
     def poll(self) -> int:
-        return 1
+        return self.returncode
 
 
 @pytest.fixture
@@ -47,3 +55,13 @@ def test_a_child_that_ran_for_a_while_starts_again_at_once() -> None:
     child = Child("web", (), crashes=5, started=100.0)
     assert child.plan_restart(100.0 + STEADY_AFTER_SECONDS) == 0.0
     assert child.crashes == 1
+
+
+def test_a_child_that_wants_to_start_anew_is_not_made_to_wait_longer_each_time() -> None:
+    """A worker ends so whenever its database does; it must be back soon after the tenth time as well."""
+    child = Child("worker", ())
+    for second in range(10):
+        child.process = Ended(START_AGAIN)  # type: ignore[assignment]
+        assert child.plan_restart(float(second)) == START_AGAIN_PAUSE_SECONDS
+        assert child.start_after == second + START_AGAIN_PAUSE_SECONDS
+    assert child.crashes == 0

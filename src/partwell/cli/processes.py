@@ -17,6 +17,7 @@ from django.core.management import call_command
 from partwell import clock
 from partwell.cli.supervisor import Child, Supervisor
 from partwell.engine import schema
+from partwell.engine.reachable import wait_for_database
 from partwell.journeys.template_operations import sync_library
 from partwell.people import setup_code
 from partwell.people.actors import console_actor
@@ -76,6 +77,7 @@ def up(
 ) -> None:
     """Start everything: bring the database up to date, then serve and work until Ctrl-C."""
     started = time.monotonic()
+    wait_for_database(lambda: False)
     _prepare()
     sign_in = _demo_sign_in() if demo else ""
     _say("Starting web and worker…")

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 
+from partwell.engine.lifeline import START_AGAIN
+
 STOP_WITHIN_SECONDS = 8.0
 LOOK_EVERY_SECONDS = 0.1
 # A child that ran this long was fine; its next crash starts counting anew.
 STEADY_AFTER_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 30.0
+START_AGAIN_PAUSE_SECONDS = 1.0
 
 
 @dataclass
@@ -40,7 +43,10 @@ class Child:
         return self.process is not None and self.process.poll() is not None
 
     def plan_restart(self, now: float) -> float:
-        """Note the crash; the seconds to wait: at once, then 1, 2, 4 … 30."""
+        """Note how it ended; the seconds to wait: after crashes none, then 1, 2, 4 … 30."""
+        if self.process is not None and self.process.returncode == START_AGAIN:
+            self.process, self.start_after = None, now + START_AGAIN_PAUSE_SECONDS
+            return START_AGAIN_PAUSE_SECONDS
         self.crashes = 1 if now - self.started >= STEADY_AFTER_SECONDS else self.crashes + 1
         pause = 0.0 if self.crashes == 1 else min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.crashes - 2))
         self.process, self.start_after = None, now + pause
@@ -69,7 +75,8 @@ class Supervisor:
             if child.has_crashed() and child.process is not None:
                 code = child.process.returncode
                 pause = child.plan_restart(now)
-                self.say(f"{child.name} ended unexpectedly (exit {code}); it starts again in {pause:.0f} s.")
+                how = "wants to start anew" if code == START_AGAIN else f"ended unexpectedly (exit {code})"
+                self.say(f"{child.name} {how}; it starts again in {pause:.0f} s.")
             if child.process is None and now >= child.start_after:
                 child.start(now)
 

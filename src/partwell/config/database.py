@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+# For every connection to PostgreSQL: a server that vanished without a word is noticed within half a minute,
+# whether a question is under way (tcp_user_timeout, Linux) or not (keepalives). Seconds, and milliseconds.
+NOTICE_LOSS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+
 
 def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     """SQLite in the data folder when `url` is empty, else what the URL says.
@@ -25,7 +35,7 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
             "PASSWORD": unquote(parts.password or ""),
             "HOST": unquote(parts.hostname or ""),
             "PORT": str(parts.port or ""),
-            "OPTIONS": dict(parse_qsl(parts.query)),
+            "OPTIONS": NOTICE_LOSS | dict(parse_qsl(parts.query)),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }
@@ -34,7 +44,7 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
 
 def _sqlite(path: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "partwell.config.sqlite",
         "NAME": str(path),
         "OPTIONS": {
             # Writers queue at BEGIN instead of failing half way; WAL lets readers go on beside them.

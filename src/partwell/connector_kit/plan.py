@@ -98,6 +98,12 @@ def is_under_standing_rule(verb: str, reversibility: str) -> bool:
     return verb == Verb.REVOKE_SESSIONS or reversibility != Reversibility.NONE
 
 
+def is_under_kill_switch(verb: str, reversibility: str) -> bool:
+    """Whether one person alone may have this done at once: what can be undone whole, and what the standing
+    rule would do in any case."""
+    return reversibility == Reversibility.REVERSIBLE or is_under_standing_rule(verb, reversibility)
+
+
 def choose(
     candidates: Sequence[Account], *, ours: Collection[str] = (), not_ours: Collection[str] = ()
 ) -> tuple[list[Account], list[Account]]:

@@ -72,13 +72,13 @@ def is_work_address(departure: Departure, email: str) -> bool:
     costs a mail, one that outlives the access lets somebody in.
     """
     address = email.strip().lower()
-    if departure.subject_kind == SubjectKind.STAFF and address in _own_addresses(departure):
+    if departure.subject_kind == SubjectKind.STAFF and address in own_addresses(departure):
         return True
     domain = address.rpartition("@")[2]
     if domain in PUBLIC_MAIL_DOMAINS:
         return False
     if departure.subject_kind == SubjectKind.STAFF:
-        own = {a.rpartition("@")[2] for a in _own_addresses(departure)} - PUBLIC_MAIL_DOMAINS
+        own = {a.rpartition("@")[2] for a in own_addresses(departure)} - PUBLIC_MAIL_DOMAINS
         if any(_are_related(domain, other) for other in own):
             return True
     labels = domain.split(".")
@@ -90,10 +90,11 @@ def is_work_address(departure: Departure, email: str) -> bool:
 
 def is_own_address(departure: Departure, email: str) -> bool:
     """Whether the register has this address for the one who leaves."""
-    return email.strip().lower() in _own_addresses(departure)
+    return email.strip().lower() in own_addresses(departure)
 
 
-def _own_addresses(departure: Departure) -> set[str]:
+def own_addresses(departure: Departure) -> set[str]:
+    """Every address by which we know the one who leaves, in lower case."""
     own = {departure.subject_email.lower()}
     if departure.person_id is not None:
         person = Person.objects.filter(pk=departure.person_id).values_list("email", flat=True)

@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from partwell.departures.models import Departure, Participant
 from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.evidence.operations import departure_scope
 from partwell.people.actors import Actor, Channel
 from partwell.people.authorisation import check_allowed, load_matrix, may_read_field
 from partwell.people.roles import Role
@@ -78,6 +79,12 @@ def visible_departures(actor: Actor, *, to: str = "") -> QuerySet[Departure]:
     `to` names an operation that reads, such as `access.view`: then only those on which its row allows it.
     """
     return Departure.objects.filter(visibility(actor, to=to))
+
+
+def scopes_of_others(actor: Actor) -> list[str]:
+    """The scopes in evidence and mail of every departure whose inside does not exist for this actor."""
+    hidden = Departure.objects.exclude(visibility(actor)).values_list("pk", flat=True)
+    return [departure_scope(pk) for pk in hidden]
 
 
 def visibility(actor: Actor, *, prefix: str = "", to: str = "") -> Q:

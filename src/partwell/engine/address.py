@@ -31,16 +31,13 @@ def engine_url() -> str:
 
 
 def guard_parameters() -> dict[str, Any]:
-    """psycopg's parameters for a connection of our own to the same PostgreSQL database.
-
-    Keep-alives find a peer that vanished without a word within half a minute.
-    """
+    """psycopg's parameters for a connection of our own to the same PostgreSQL database."""
     parameters = connection.get_connection_params()
     return {
         key: value
         for key, value in parameters.items()
         if key not in ("cursor_factory", "context", "prepare_threshold")
-    } | {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    }
 
 
 def guard_folder() -> Path:

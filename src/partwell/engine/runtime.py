@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from dbos import DBOS
-from django.db import close_old_connections, transaction
+from django.db import Error, close_old_connections, transaction
+from sqlalchemy.exc import SQLAlchemyError
 
-from partwell.engine import guard, operations, registry, retention, schema, timers
+from partwell.engine import claims, guard, operations, registry, retention, schema, timers
 from partwell.engine.address import APPLICATION, APPLICATION_VERSION, engine_url
 from partwell.engine.lanes import LANES, THREADS
 from partwell.engine.steady_clock import SteadyClock
@@ -20,6 +22,7 @@ from partwell.engine.steady_clock import SteadyClock
 MAX_ATTEMPTS = 16
 SWEEP_SECONDS = 0.5
 RETENTION_SECONDS = 3600.0
+DATABASE_AGAIN_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 _steady = SteadyClock()
@@ -44,8 +47,12 @@ def _run(name: str, key: str, lane: str, partition: str, attempt: int, args: lis
                 _function(name)(*args)
         except Exception:
             log.exception("%s %s failed (try %d)", name, key, attempt)
-            if name != timers.FIRE:  # a timer's row is already armed for its next try
-                _try_later(name, key, lane, partition, attempt, args)
+            if name == timers.FIRE:
+                _insist(lambda: timers.arm_again(args[0], args[1], now=steady_now()))
+            elif attempt < MAX_ATTEMPTS:
+                _insist(lambda: _try_later(name, key, lane, partition, attempt, args))
+            else:
+                log.error("%s %s failed %d times; it is asked for again at a start", name, key, attempt)
 
 
 def _function(name: str) -> registry.Workflow:
@@ -56,9 +63,6 @@ def _function(name: str) -> registry.Workflow:
 
 
 def _try_later(name: str, key: str, lane: str, partition: str, attempt: int, args: list[str]) -> None:
-    if attempt >= MAX_ATTEMPTS:
-        log.error("%s %s failed %d times; it is asked for again when a worker starts", name, key, attempt)
-        return
     with transaction.atomic():
         operations.submit(
             name,
@@ -71,23 +75,50 @@ def _try_later(name: str, key: str, lane: str, partition: str, attempt: int, arg
         )
 
 
-class Engine:
-    """The running engine of one worker process. `lost` is set when the process has to end."""
+def _insist(note_next_try: Callable[[], object]) -> None:
+    """Return when the database has taken it, however long that lasts.
 
-    def __init__(self) -> None:
+    What made a run fail may be that the database is gone. If the run ended now, DBOS would note that it is
+    over as soon as it has a connection again, and nobody would try a second time. As long as it does not
+    end, it is taken over from this worker when that dies.
+    """
+    while True:
+        close_old_connections()
+        try:
+            note_next_try()
+            return
+        except (Error, SQLAlchemyError) as error:
+            log.warning("the next try could not be noted yet: %s", error)
+            time.sleep(DATABASE_AGAIN_SECONDS)
+
+
+class Engine:
+    """The running engine of one worker process.
+
+    `on_loss` is called in a thread of the engine when the process has to end at once: its place was taken,
+    or its database is gone.
+    """
+
+    def __init__(self, *, on_loss: Callable[[], object]) -> None:
         self.executor = guard.new_executor_id()
-        self.lost = threading.Event()
+        self._on_loss = on_loss
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._liveness = guard.liveness_for(self.executor)
         self._guard = guard.Guard(
-            self.executor, self._liveness, running_executors=_running_executors, take_over=_take_over
+            self.executor,
+            self._liveness,
+            claims=claims.claims,
+            begun_here=claims.begun_here,
+            give_back=claims.give_back,
         )
 
     def start(self) -> None:
         """Take a place among the workers, start DBOS, and ask again for what the rows say is not done."""
         schema.ensure()
         self._liveness.enter()
+        # From here on, so that a database that goes away while DBOS starts does not leave us waiting in it.
+        self._go("guard", guard.EVERY_SECONDS, self._watch)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -114,7 +145,6 @@ class Engine:
                 polling_interval_sec=lane.poll_seconds,
                 on_conflict="always_update",
             )
-        self._go("guard", guard.EVERY_SECONDS, self._watch)
         reconcile()
         self._go("timers", SWEEP_SECONDS, lambda: timers.fire_due(steady_now()))
         self._go("retention", RETENTION_SECONDS, lambda: retention.forget_finished(steady_now()), alone=True)
@@ -134,8 +164,8 @@ class Engine:
     def _watch(self) -> None:
         if not self._guard.sweep():
             log.error("this worker's place was taken from it, or its database is gone: it ends")
-            self.lost.set()
             self._stopping.set()
+            self._on_loss()
 
     def _go(
         self, name: str, every: float, function: registry.PeriodicHandler, *, alone: bool = False
@@ -174,12 +204,3 @@ def _database_connections() -> Iterator[None]:
         yield
     finally:
         close_old_connections()
-
-
-def _running_executors() -> set[str]:
-    running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-    return {run.executor_id for run in running if run.executor_id}
-
-
-def _take_over(executor: str) -> int:
-    return len(DBOS._recover_pending_workflows([executor]))

@@ -12,6 +12,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from partwell.engine import registry
 from partwell.engine.models import Timer
@@ -49,22 +50,27 @@ def run(timer_id: str, due_at: str, *, now: datetime) -> bool:
     A timer that was moved, cancelled or has fired since it was claimed is left alone. When the handler
     fails, the timer is armed again for a later try, and the error goes on to the caller.
     """
-    timer = Timer.objects.filter(pk=timer_id).first()
-    if timer is None or timer.state != TimerState.CLAIMED or timer.due_at.isoformat() != due_at:
+    timer = _claimed(timer_id, due_at)
+    if timer is None:
         return False
-    claimed = Timer.objects.filter(pk=timer.pk, state=TimerState.CLAIMED, due_at=timer.due_at)
     handler = registry.REGISTERED.timers.get(timer.name)
     if handler is None:
         log.error("timer %s is due, but no function is registered under that name", timer.name)
-        claimed.update(state=TimerState.ARMED, wake_at=now + pause_before(timer.attempts))
+        arm_again(timer_id, due_at, now=now)
         return False
     try:
         handler(timer.key, now)
     except Exception:
-        claimed.update(state=TimerState.ARMED, wake_at=now + pause_before(timer.attempts))
+        arm_again(timer_id, due_at, now=now)
         raise
-    claimed.update(state=TimerState.FIRED, fired_at=now)
+    _as_claimed(timer).update(state=TimerState.FIRED, fired_at=now)
     return True
+
+
+def arm_again(timer_id: str, due_at: str, *, now: datetime) -> None:
+    """Have a claimed timer tried again after a pause that grows with every try; any other is left alone."""
+    if timer := _claimed(timer_id, due_at):
+        _as_claimed(timer).update(state=TimerState.ARMED, wake_at=now + pause_before(timer.attempts))
 
 
 def ask_again() -> int:
@@ -79,6 +85,16 @@ def ask_again() -> int:
 def pause_before(attempt: int) -> timedelta:
     """How long to wait after `attempt` failed tries: 1 s, 2 s, 4 s … 5 min."""
     return timedelta(seconds=min(300, 2 ** min(attempt - 1, 9))) if attempt > 0 else timedelta(seconds=1)
+
+
+def _claimed(timer_id: str, due_at: str) -> Timer | None:
+    timer = Timer.objects.filter(pk=timer_id, state=TimerState.CLAIMED).first()
+    return timer if timer is not None and timer.due_at.isoformat() == due_at else None
+
+
+def _as_claimed(timer: Timer) -> QuerySet[Timer]:
+    """The row, unless it was moved, cancelled or fired since it was read."""
+    return Timer.objects.filter(pk=timer.pk, state=TimerState.CLAIMED, due_at=timer.due_at)
 
 
 def _ask_for_run(timer: Timer) -> None:

@@ -13,14 +13,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
-from partwell.access import operations, questions, systems
+from partwell.access import operations, queries, questions, systems
 from partwell.access.connections import target_of
 from partwell.access.models import System
+from partwell.access.queries import get_system
 from partwell.access.states import QuestionState
 from partwell.connector_kit import registry
 from partwell.connector_kit.contract import Reversibility
 from partwell.people.authorisation import check_office
-from partwell.refusals import FreshSignInNeeded, Invalid, NotFound, Refusal
+from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
 from partwell.web.access_table import allowed_words
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
@@ -94,8 +95,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_GET
 def system(request: HttpRequest, name: str) -> HttpResponse:
     """One system: its settings by reference, what it can do, and what it cannot."""
-    check_office(actor_of(request), "systems.view")
-    found = _find(name)
+    actor = actor_of(request)
+    check_office(actor, "systems.view")
+    found = get_system(name)
     registered = registry.find(found.connector)
     capabilities = target_of(found).capabilities
     waiting = systems.being_tested()
@@ -105,7 +107,7 @@ def system(request: HttpRequest, name: str) -> HttpResponse:
         "manifest": registered.manifest if registered else None,
         "settings": _settings(found),
         "capabilities": _capabilities(found, capabilities),
-        "accounts": found.accounts.exclude(external_id="").count(),
+        "accounts": queries.accounts_on_record(found, actor=actor).count(),
         "allowed": allowed_words(found.sla_class),
         "is_testing": found.pk in waiting,
         "question": found.questions.exclude(state=QuestionState.OPEN).first(),
@@ -144,7 +146,7 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def test(request: HttpRequest, name: str) -> HttpResponse:
     """Ask the system whether our credentials and scopes suffice."""
-    found = _find(name)
+    found = get_system(name)
     questions.ask_for_test(system=found, actor=actor_of(request), now=clock.now())
     return _to_system(found)
 
@@ -153,7 +155,7 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
 def test_live(request: HttpRequest, name: str) -> HttpResponse:
     """204 while the test runs; then the browser is asked to read the page again."""
     check_office(actor_of(request), "systems.view")
-    if _find(name).pk in systems.being_tested():
+    if get_system(name).pk in systems.being_tested():
         return HttpResponse(status=204)
     return HttpResponse(status=204, headers={"HX-Refresh": "true"})
 
@@ -232,13 +234,6 @@ def _example(manifest: registry.Manifest) -> str:
         value = f"env:{name.upper()}" if schema.get("secret") else schema.get("example", "…")
         lines.append(f"  {name}: {value}")
     return "\n".join(lines if len(lines) > 5 else [*lines[:-1], "settings: {}"])
-
-
-def _find(name: str) -> System:
-    found = System.objects.filter(name=name).first()
-    if found is None:
-        raise NotFound("system")
-    return found
 
 
 def _to_system(found: System) -> HttpResponseRedirect:

@@ -9,11 +9,10 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from partwell.engine.lifeline import START_AGAIN
+from partwell.engine.reachable import is_loss, wait_for_database
 from partwell.engine.runtime import Engine
 from partwell.worker.register import register_all
-
-# The exit code that says "start me again": my place among the workers was taken.
-PLACE_LOST = 75
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +27,24 @@ def run_worker(register: Callable[[], None] = register_all) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, on_signal)
     register()
-    engine = Engine()
-    engine.start()
+    if not wait_for_database(stop.is_set):
+        return 0
+    engine = Engine(on_loss=_end_at_once)
+    try:
+        engine.start()
+    except Exception as error:
+        if is_loss(error):
+            log.warning("the database went away while this worker started", exc_info=True)
+            _end_at_once()
+        raise
     log.info("worker %s is ready", engine.executor)
-    while not stop.wait(0.2):
-        if engine.lost.is_set():
-            # At once, without waiting for what is running here: others run it already.
-            logging.shutdown()
-            os._exit(PLACE_LOST)
+    stop.wait()
     engine.stop()
     log.info("worker %s has stopped", engine.executor)
     return 0
+
+
+def _end_at_once() -> None:
+    # Without waiting for what is running here: others run it already, or will when the database is back.
+    logging.shutdown()
+    os._exit(START_AGAIN)

@@ -113,9 +113,10 @@ def _hand_on_duties(user: User, now: datetime) -> int:
         record(
             "step.reassigned",
             scope=departure_scope(step.journey_id),
-            actor=f"Partwell ({user} has left)",
+            # Not that they have left: whoever reads this record need not know of that departure.
+            actor=engine_actor("closed accounts").label,
             at=now,
-            fields={"step": step.key, "from": str(user), "to": step.owner_name},
+            fields={"step": step.key, "title": step.title, "from": str(user), "to": step.owner_name},
         )
         count += 1
     return count

@@ -18,7 +18,7 @@ from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations.moving import lock_departure
 from partwell.journeys.states import PENDING, JourneyState, StepState
 from partwell.people.actors import Actor
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import load_matrix, operation
 from partwell.people.models import User
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
@@ -46,20 +46,26 @@ def obstacles(
     *,
     steps: Iterable[Step] | None = None,
     access: summaries.Picture | None = None,
+    held: frozenset[str] | None = None,
 ) -> list[Obstacle]:
     """All that keeps the journey from closing: required steps still pending, accounts still alive.
 
-    A page that has read the steps or the access already gives them, so that they are not read twice.
+    A page that has read the steps or the access already gives them, so that they are not read twice. It also
+    says what its reader is to the departure (`held`): whoever may not read the access plan is told how much
+    of it is open, not whose account in which system.
     """
     if steps is None:
         steps = departure.journey.steps.all()
     pending = [step for step in steps if step.state in PENDING and step.is_required]
     found = [Obstacle("step", step.title, step.key) for step in pending]
+    live = (access or summaries.picture(departure)).live
+    if live and held is not None and not held & load_matrix().operations["access.view"].allow:
+        return [*found, Obstacle("access", f"Access: {len(live)} not settled yet")]
     found += [
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
         )
-        for account in (access or summaries.picture(departure)).live
+        for account in live
     ]
     return found
 
