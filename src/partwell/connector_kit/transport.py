@@ -30,6 +30,7 @@ Resolver = Callable[[str, int], list[str]]
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 READING_METHODS = frozenset({"GET", "HEAD"})
+VENDORS_REQUEST_IDS = ("x-okta-request-id", "x-github-request-id")
 
 
 def resolve_by_system(host: str, port: int) -> list[str]:
@@ -58,7 +59,7 @@ class Answer:
     @property
     def request_id(self) -> str:
         """The target's own id for the request, where it gives one."""
-        names = ("x-request-id", "request-id", "x-okta-request-id", "x-correlation-id")
+        names = ("x-request-id", "request-id", *VENDORS_REQUEST_IDS, "x-correlation-id")
         return next((self.headers[name] for name in names if name in self.headers), "")[:200]
 
     def json(self) -> Any:

@@ -229,7 +229,7 @@ def _example(manifest: registry.Manifest) -> str:
     properties = manifest.settings.get("properties", {})
     lines = [f"name: my-{manifest.id}", f"title: {manifest.title}", f"connector: {manifest.id}", "sla: high"]
     lines.append("settings:")
-    for name in manifest.settings.get("required", []):
+    for name in manifest.needed_settings:
         schema = properties.get(name, {})
         value = f"env:{name.upper()}" if schema.get("secret") else schema.get("example", "…")
         lines.append(f"  {name}: {value}")
