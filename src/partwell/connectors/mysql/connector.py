@@ -79,10 +79,13 @@ class MysqlConnector:
         def look(view: View) -> tuple[str, list[str]]:
             view.page("")
             user, host = view.own_account
-            return view.flavour.name, [
+            problems = [
                 f"{user}@{host} cannot {view.flavour.needs[right]}: GRANT {right} ON *.* to it."
                 for right in view.missing_rights()
             ]
+            if view.takes_no_writes:
+                problems.append("This server takes no writes (read_only): connect to the one that does.")
+            return view.flavour.name, problems
 
         try:
             name, problems = await self._looking(look)

@@ -157,6 +157,12 @@ class View:
         return user, host
 
     @property
+    def takes_no_writes(self) -> bool:
+        """Whether this is a replica, or another server that is not to be changed by itself."""
+        row = self.session.rows("SELECT @@GLOBAL.read_only AS is_read_only")[0]
+        return str(row["is_read_only"]).upper() not in ("0", "OFF")
+
+    @property
     def sees_sessions(self) -> bool:
         """Whether the server shows Partwell the sessions of others."""
         return "PROCESS" in self._own_rights

@@ -253,9 +253,12 @@ async def test_a_server_that_takes_no_writes_is_a_conflict(mariadb_server):
     mariadb_server.ask("SET GLOBAL read_only = 1")
     try:
         error = await failure_of(connect(mariadb_server).suspend(person.name))
+        report = await connect(mariadb_server).test()
     finally:
         mariadb_server.ask("SET GLOBAL read_only = 0")
     assert error.kind is ErrorKind.CONFLICT
+    assert not report.ok
+    assert "takes no writes" in report.problems[0]
     assert mariadb_server.try_sign_in(person.name, "correct horse")
 
 

@@ -131,6 +131,7 @@ async def test_the_last_administrator_is_protected_and_one_of_several_is_not(ser
     assert not (await connector.read(person.name)).is_protected
     assert not (await connector.read(BOSS)).is_protected
     locked = ["root@localhost", "root@127.0.0.1", "root@'::1'", f"{person.name}@'%'"]
+    server.ask(f"GRANT CREATE USER ON *.* TO {SERVICE}@'127.0.0.1' WITH GRANT OPTION")
     server.ask(f"ALTER USER {', '.join(locked)} ACCOUNT LOCK")
     try:
         assert (await connector.read(BOSS)).is_protected
@@ -138,6 +139,7 @@ async def test_the_last_administrator_is_protected_and_one_of_several_is_not(ser
             await connector.suspend(BOSS)
     finally:
         server.ask(f"ALTER USER {', '.join(locked)} ACCOUNT UNLOCK")
+        server.ask(f"REVOKE GRANT OPTION ON *.* FROM {SERVICE}@'127.0.0.1'")
 
 
 async def test_an_account_is_dropped_from_every_host_when_nothing_is_left(server):
