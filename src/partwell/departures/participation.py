@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise
+from partwell.departures.policies import authorise, is_own_account
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
@@ -29,7 +29,7 @@ def add_participant(
         raise Invalid(
             "account_closed", f"{user} cannot sign in any more. Choose somebody else.", field="user"
         )
-    if departure.person_id is not None and user.person_id == departure.person_id:
+    if is_own_account(user, departure):
         raise Invalid(
             "participant_leaves",
             f"{user} is the one who leaves, and sees nothing of the inside.",
