@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+
+from django.db import transaction
 
 from partwell.departures.models import Departure
 from partwell.evidence.operations import departure_scope
 from partwell.journeys import correspondence, reminders
+from partwell.people.actors import actor_for_user
+from partwell.people.models import Person, PersonAlias, RoleGrant, User
 from partwell.signals.models import Message
 from tests.authorisation_oracle import held
-from tests.authorisation_stage import DEPARTMENT, Scene
+from tests.authorisation_stage import DEPARTMENT, Player, Scene, Stage
 from tests.factories import NOW, make_person, start_journey
 from tests.reading.looking import Seen, judge
 from tests.reading.readers import Reader
@@ -19,14 +24,31 @@ OUTSIDE_KINDS = frozenset({"guest_link", "closing_statement"})
 STEP_DAYS = 3
 
 
-def send_every_mail(whole: ReadingStage) -> None:
-    """Start two more journeys, now that every role has holders, and let time pass over all of them."""
-    for name, confidentiality in (("Later Normal", ""), ("Later Hidden", "need_to_know")):
+def judge_every_mail(whole: ReadingStage) -> tuple[int, set[str], list[str]]:
+    """How many mails are written, of which kinds, and what is wrong with them; afterwards none was."""
+    mark = transaction.savepoint()
+    later = replace(whole, stage=Stage(dict(whole.stage.scenes)), everybody=list(whole.everybody))
+    _send(later)
+    found = _judge(later)
+    transaction.savepoint_rollback(mark)
+    return found
+
+
+def _send(whole: ReadingStage) -> None:
+    """Start two more journeys, now that every role has holders, and let time pass over all of them.
+
+    Who leaves then is HR and IT/Security there, by an account that the register does not tie to them.
+    """
+    leavers = {name: make_person(name, department=DEPARTMENT) for name in ("Later Normal", "Later Hidden")}
+    for name, person in leavers.items():
+        User.objects.create_user(person.email, name=name, person=person)
+        whole.everybody.append(_second_account(person, name))
+    for name, person in leavers.items():
+        is_restricted = name == "Later Hidden"
         journey = start_journey(
-            make_person(name, department=DEPARTMENT), template="two-sides", confidentiality=confidentiality
+            person, template="two-sides", confidentiality="need_to_know" if is_restricted else ""
         )
-        scene = Scene(name, journey.departure, is_restricted=bool(confidentiality))
-        whole.stage.scenes[name] = scene
+        whole.stage.scenes[name] = Scene(name, journey.departure, is_restricted=is_restricted)
     for days in range(0, 40, STEP_DAYS):
         reminders.remind(now=NOW + timedelta(days=days))
     correspondence.tell_of_access(now=NOW)
@@ -34,8 +56,20 @@ def send_every_mail(whole: ReadingStage) -> None:
     correspondence.send_closing_statements(statement_of=lambda departure: "Head", now=NOW)
 
 
-def judge_mails(whole: ReadingStage) -> tuple[int, set[str], list[str]]:
-    """How many mails there are, of which kinds, and what is wrong with them."""
+def _second_account(person: Person, scene: str) -> Reader:
+    alias = f"{scene.replace(' ', '.').lower()}.second@harbour.example"
+    user = User.objects.create_user(alias, name="Second")
+    grants = (("hr", DEPARTMENT), ("it_security", DEPARTMENT))
+    for role, department in grants:
+        RoleGrant.objects.create(
+            user=user, role=role, department=department, granted_at=NOW, granted_by="stage"
+        )
+    PersonAlias.objects.create(person=person, email=alias)
+    player = Player(f"{scene} by another account", actor_for_user(user), grants=grants, leaves=scene)
+    return Reader(player, user=user)
+
+
+def _judge(whole: ReadingStage) -> tuple[int, set[str], list[str]]:
     readers = {reader.address: reader for reader in reversed(whole.everybody) if reader.address}
     scenes = {departure_scope(scene.departure.pk): scene for scene in whole.stage.scenes.values()}
     seen, kinds, count = Seen(), set(), 0
@@ -65,6 +99,7 @@ def _concerns(mail: Message, reader: Reader | None, scene: Scene) -> bool:
     if reader is None:
         return mail.kind == "closing_statement" and mail.to == subject
     parts = held(reader.player, scene)
-    if scene.departure.participants.filter(user=reader.user).exclude(capacity="departing").exists():
-        return True
-    return bool(parts) and (not parts & {"departing", "helper"} or mail.kind in OUTSIDE_KINDS)
+    if parts & {"departing", "helper"}:
+        return mail.kind in OUTSIDE_KINDS
+    takes_part = scene.departure.participants.filter(user=reader.user).exclude(capacity="departing")
+    return bool(parts) or (reader.user is not None and takes_part.exists())

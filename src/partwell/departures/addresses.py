@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
-from partwell.people.models import Person, PersonAlias
+from partwell.people.models import Person, PersonAlias, User
 
 # Anybody may have an address here, so sharing the domain with a colleague says nothing.
 PUBLIC_MAIL_DOMAINS = frozenset(
@@ -86,6 +87,15 @@ def is_work_address(departure: Departure, email: str) -> bool:
     for start in range(len(labels) - 1):
         shared |= Q(email__iendswith="@" + ".".join(labels[start:]))
     return Person.objects.filter(shared).exists()
+
+
+def own_accounts(departure: Departure) -> QuerySet[User]:
+    """Every account with which the one who leaves signs in to Partwell: the one that the register ties to
+    them, and those that are nobody else's and have one of their addresses."""
+    if departure.person_id is None:
+        return User.objects.none()
+    theirs = Q(person_id=departure.person_id) | Q(person=None, address__in=own_addresses(departure))
+    return User.objects.annotate(address=Lower("email")).filter(theirs).order_by("pk")
 
 
 def is_own_address(departure: Departure, email: str) -> bool:

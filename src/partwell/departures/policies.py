@@ -7,8 +7,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from partwell.departures.models import Departure, Participant
 from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.evidence.operations import departure_scope
-from partwell.people.actors import Actor, Channel
+from partwell.people.actors import Actor, Channel, register_entry
 from partwell.people.authorisation import check_allowed, load_matrix, may_read_field
+from partwell.people.models import User
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, NotFound
 
@@ -18,6 +19,12 @@ def is_leaver(actor: Actor, departure: Departure) -> bool:
     if actor.channel is Channel.GUEST:
         return actor.departure_id == departure.pk and actor.guest_capacity == Role.DEPARTING
     return actor.person_id is not None and actor.person_id == departure.person_id
+
+
+def is_own_account(user: User, departure: Departure) -> bool:
+    """Whether the one who leaves signs in with this account: the rule of `is_leaver`, for somebody who does
+    not act but is given something."""
+    return departure.person_id is not None and register_entry(user) == departure.person_id
 
 
 def capacities(actor: Actor, departure: Departure) -> frozenset[str]:

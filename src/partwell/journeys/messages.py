@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from partwell.departures.guests import Invitation, ends_at
 from partwell.departures.models import Departure
+from partwell.departures.policies import is_own_account
 from partwell.departures.states import Confidentiality, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
 from partwell.journeys.addresses import guest_page, invitation_page, journey_page
@@ -231,8 +232,7 @@ def _letter(body: str, user: User, now: datetime) -> str:
 
 
 def _may_write(user: User, departure: Departure, actor: Actor) -> bool:
-    is_leaver = departure.person_id is not None and user.person_id == departure.person_id
-    return user.is_active and not is_leaver and user.pk != actor.user_id
+    return user.is_active and user.pk != actor.user_id and not is_own_account(user, departure)
 
 
 def _is_restricted(departure: Departure) -> bool:

@@ -88,14 +88,14 @@ def actor_for_user(
         label=f"{user.name} <{user.email}>" if user.name else user.email,
         channel=channel,
         user_id=user.pk,
-        person_id=_register_entry(user),
+        person_id=register_entry(user),
         grants=grants,
         is_fresh=is_fresh,
         scopes=None if scopes is None else frozenset(scopes),
     )
 
 
-def _register_entry(user: User) -> int | None:
+def register_entry(user: User) -> int | None:
     """Whose account it is, by the register: the entry that it was tied to, or the one that has its address.
 
     An account may be older than the entry, as the first administrator's is. Whoever leaves is known by any of

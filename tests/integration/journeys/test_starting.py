@@ -11,10 +11,12 @@ from partwell.departures.notices import visible_notices
 from partwell.evidence.models import Event
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, Step
+from partwell.journeys.operations.advancing import end_own_sign_in
 from partwell.journeys.operations.ending import withdraw
 from partwell.journeys.operations.starting import draft_journey, start, start_or_give_notice
 from partwell.journeys.queries import get_departure, list_departures
 from partwell.people.actors import console_actor
+from partwell.people.models import PersonAlias, User
 from partwell.people.operations import ensure_user, grant_role
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
@@ -196,9 +198,14 @@ def test_an_administrator_older_than_the_register_sees_nothing_of_their_own_depa
     founder.refresh_from_db()
     assert founder.person == person
     assert not Step.objects.filter(journey=journey, owner=founder).exists()
-    assert not list_departures(as_actor(founder), now=NOW)[0]
-    with pytest.raises(NotFound):
-        get_departure(as_actor(founder), journey.pk)
+    second = User.objects.create_user("ada@harbour.example")
+    PersonAlias.objects.create(person=person, email="Ada@harbour.example")
+    for account in (founder, second):
+        assert not list_departures(as_actor(account), now=NOW)[0]
+        with pytest.raises(NotFound):
+            get_departure(as_actor(account), journey.pk)
+    assert end_own_sign_in(departure_id=journey.pk, now=NOW)
+    assert not User.objects.filter(pk__in=[founder.pk, second.pk], is_active=True).exists()
 
 
 def test_a_stranger_may_not_give_notice_for_somebody() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from partwell.access import summaries
 from partwell.access.operations import enforcement
+from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, SubjectKind
@@ -173,9 +174,8 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
 
 def _reopen_own_sign_in(departure: Departure) -> bool:
     """Whoever stays can sign in to Partwell again. Roles are granted anew by a person, never by this."""
-    if departure.person_id is None:
-        return False
-    return bool(User.objects.filter(person_id=departure.person_id, is_active=False).update(is_active=True))
+    ended = own_accounts(departure).filter(is_active=False).values_list("pk", flat=True)
+    return bool(User.objects.filter(pk__in=list(ended)).update(is_active=True))
 
 
 def _end(

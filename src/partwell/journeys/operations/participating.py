@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise
+from partwell.departures.policies import authorise, is_own_account
 from partwell.departures.states import Confidentiality
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys import messages
@@ -77,8 +77,8 @@ def remove_participant(*, participant: Participant, actor: Actor, now: datetime)
 
 def _account_of(found: Person | User, departure: Departure, now: datetime) -> User:
     """Their account, made where they never had one. Raises `Invalid` for who has left or leaves."""
-    person = found.person if isinstance(found, User) else found
-    if departure.person_id is not None and person is not None and person.pk == departure.person_id:
+    leaves = is_own_account(found, departure) if isinstance(found, User) else found.pk == departure.person_id
+    if leaves:
         raise Invalid(
             "participant_leaves",
             f"{found} is the one who leaves, and sees nothing of the inside.",

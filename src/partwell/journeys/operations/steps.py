@@ -8,7 +8,7 @@ from typing import Any
 
 from partwell import clock
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise
+from partwell.departures.policies import authorise, is_own_account
 from partwell.documents.models import StoredFile
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
@@ -221,7 +221,7 @@ def _check_can_own(step: Step, user: User, *, field: str) -> None:
     departure = step.journey.departure
     if not user.is_active:
         raise Invalid("owner_inactive", f"{user} cannot sign in any more. Choose somebody else.", field=field)
-    if departure.person_id is not None and user.person_id == departure.person_id:
+    if is_own_account(user, departure):
         raise Invalid(
             "owner_leaves", f"{user} is the one who leaves, and sees nothing of the inside.", field=field
         )
