@@ -154,14 +154,14 @@ window.pwChecks = (() => {
     if (wrong) walked.problems.push(`${name(here)} ${wrong}`);
   });
 
-  /** Begin at one end of the page; how many stops there should be, and how many presses lead past them. */
-  const beginWalk = (isBackward) => {
+  /** Begin at the top of the page; how many presses of Tab lead past its last stop. */
+  const beginWalk = () => {
     const start = document.createElement("span");
     start.tabIndex = -1;
-    document.body[isBackward ? "append" : "prepend"](start);
+    document.body.prepend(start);
     start.focus();
     start.remove();
-    scrollTo(0, isBackward ? document.documentElement.scrollHeight : 0);
+    scrollTo(0, 0);
     const stops = tabbable();
     walked = { stops: new Set(), problems: [] };
     // The parts of a date or a time are stops of their own inside one field.
@@ -172,6 +172,15 @@ window.pwChecks = (() => {
     const found = { stops: walked.stops.size, missed: missed.map(name), problems: walked.problems };
     if (!missed.length) walked = null;
     return found;
+  };
+
+  const walkBack = () => {
+    scrollTo(0, document.documentElement.scrollHeight);
+    return tabbable().reverse().flatMap((stop) => {
+      stop.focus();
+      const wrong = document.activeElement === stop ? unseen(stop) : "does not take the focus";
+      return wrong ? [`${name(stop)} ${wrong}`] : [];
+    });
   };
 
   const problemOfFocus = () => {
@@ -193,5 +202,5 @@ window.pwChecks = (() => {
     };
   };
 
-  return { sideways, smallTargets, beginWalk, endWalk, problemOfFocus, onPaper };
+  return { sideways, smallTargets, beginWalk, endWalk, walkBack, problemOfFocus, onPaper };
 })();

@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
-
 from partwell.access.states import AccessState
 from partwell.journeys.states import StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind
 from tests.proofs import accessible_deeds as deeds
-from tests.proofs.accessible_deeds import Deed, fill, in_days, post, pressing, unfold, upload
+from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
+from tests.proofs.accessible_visits import a_step, visit
 
 HR, IT, ADMIN = "Amara Osei", "Priya Raman", "Tomasz Wrona"
-EXECUTIVE, FINANCE, MANAGER = "Helen Marsh", "Daniel Achterberg", "Joon-ho Baek"
+EXECUTIVE, MANAGER = "Helen Marsh", "Joon-ho Baek"
 LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
 
-
-@dataclass(frozen=True)
-class AStep:
-    """The first step of somebody's journey that is as wanted; in an address it stands for its key."""
-
-    whose: str
-    wanted: tuple[tuple[str, Any], ...]
-
-
-def a_step(whose: str, **wanted: Any) -> AStep:
-    return AStep(whose, tuple(wanted.items()))
-
-
-Parts = tuple[str | AStep, ...]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One page as one person sees it.
-
-    `page` is the name of the address that is shown in the end and `args` what stands in it: a word of the
-    stage's, a step, or itself. `start` is the address where they begin, where that is another one; `path`
-    one without a name, `host` the server's name in the network. `around` changes the installation meanwhile.
-    """
-
-    by: str
-    page: str = ""
-    args: Parts = ()
-    state: str = ""
-    query: str = ""
-    path: str = ""
-    host: str = "localhost"
-    start: Parts = ()
-    do: Deed | None = None
-    status: int = 200
-    around: Callable[[], AbstractContextManager[Any]] = nullcontext
-
-    def __str__(self) -> str:
-        what = self.page.rpartition(":")[2].replace("_", "-") or "error"
-        return f"accessible-{what}" + (f"-{self.state.replace(' ', '-')}" if self.state else "")
-
-
-def visit(by: str, page: str = "", *args: str | AStep, **more: Any) -> Visit:
-    return Visit(by, page, args, **more)
-
-
-STRONG = "a lighthouse keeps its own hours"
 NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
 REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
 
 AT_THE_DOOR = (
     visit(NOBODY, "account_login"),
-    visit(NOBODY, "account_login", state="wrong password", do=deeds.wrong_password),
+    visit(NOBODY, "account_login", state="wrong password", is_extra=True, do=deeds.wrong_password),
     visit(NOBODY, "mfa_authenticate", start=("account_login",), do=deeds.half_signed_in),
     visit(NOBODY, "account_reset_password"),
     visit(
@@ -83,7 +32,7 @@ AT_THE_DOOR = (
     ),
     visit(NOBODY, "account_reset_password_done"),
     visit(NOBODY, "account_reset_password_from_key", "reset account", "reset key"),
-    visit(NOBODY, "account_reset_password_from_key", "reset account", "no-key", state="ended"),
+    visit(NOBODY, "account_reset_password_from_key", "reset account", "no-key", state="ended", is_extra=True),
     visit(NOBODY, "account_reset_password_from_key_done"),
     visit(NOBODY, "account_inactive"),
     visit(NOBODY, "web:invitation", "invitation"),
@@ -92,6 +41,7 @@ AT_THE_DOOR = (
         "web:invitation",
         "invitation",
         state="weak password",
+        is_extra=True,
         do=fill({"Password": "password"}, "Set the password"),
         status=422,
     ),
@@ -102,7 +52,9 @@ AT_THE_DOOR = (
 GUESTS = (
     visit(NOBODY, "web:guest_open", "link spare"),
     visit(NOBODY, "web:guest_open", "no-link", state="unknown", do=pressing("Open my page"), status=404),
-    visit(NOBODY, "web:guest_open", "link spare", state="used", do=deeds.open_twice, status=410),
+    visit(
+        NOBODY, "web:guest_open", "link spare", state="used", is_extra=True, do=deeds.open_twice, status=410
+    ),
     visit(
         NOBODY,
         "web:guest_renew",
@@ -130,13 +82,13 @@ TODAY = (
     visit(HR, "web:home"),
     visit(HR, "web:home", state="palette", do=deeds.palette),
     visit(HR, "web:home", state="menu", do=deeds.menu),
-    visit(BYSTANDER, "web:home", state="empty"),
+    visit(BYSTANDER, "web:home", state="empty", is_extra=True),
     visit(HR, "web:find", query="?q=mar"),
     visit(HR, "web:my_steps"),
     visit(ADMIN, "web:my_steps", state="to claim"),
     visit(BYSTANDER, "web:my_steps", state="empty"),
     visit(HR, "web:departures"),
-    visit(HR, "web:departures", query="?q=nobody-of-that-name", state="none found"),
+    visit(HR, "web:departures", query="?q=nobody-of-that-name", state="none found", is_extra=True),
     visit(HR, "web:departure_start"),
     visit(
         HR, "web:departure_start", state="refused", do=fill({"Who leaves": "x"}, "Show the plan"), status=422
@@ -152,12 +104,12 @@ TODAY = (
 
 JOURNEYS = (
     visit(HR, "web:journey", "marit"),
-    visit(HR, "web:journey", "marit", query="?role=finance", state="one role"),
+    visit(HR, "web:journey", "marit", query="?role=finance", state="one role", is_extra=True),
     visit(HR, "web:journey", "marit", state="all open", do=deeds.unfold_all),
     visit(HR, "web:journey", "owen", state="closed"),
-    visit(HR, "web:journey", "sofia", state="withdrawn"),
+    visit(HR, "web:journey", "sofia", state="withdrawn", is_extra=True),
     visit(HR, "web:journey", "viktor", state="restricted"),
-    visit(HR, "web:journey", "northlight", state="client"),
+    visit(HR, "web:journey", "northlight", state="client", is_extra=True),
     visit(HR, "web:journey_dates", "marit"),
     visit(
         HR,
@@ -173,6 +125,7 @@ JOURNEYS = (
         "web:journey_withdraw",
         "marit",
         state="refused",
+        is_extra=True,
         do=pressing("Withdraw and end the journey"),
         status=422,
     ),
@@ -193,17 +146,30 @@ JOURNEYS = (
         state="invited",
         do=fill({"E-mail address": "theo@home.example"}, "Make the link and mail it"),
     ),
-    visit(HR, "web:guest_links", "theo", state="for a helper", do=unfold("Steps of the helper")),
+    visit(
+        HR, "web:guest_links", "theo", state="for a helper", is_extra=True, do=unfold("Steps of the helper")
+    ),
 )
 
 STEPS = (
     visit(HR, "web:step_add", "marit"),
-    visit(HR, "web:step_add", "marit", state="refused", do=pressing("Add the step"), status=422),
+    visit(
+        HR, "web:step_add", "marit", state="refused", is_extra=True, do=pressing("Add the step"), status=422
+    ),
     visit(HR, "web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
     visit(HR, "web:step", "marit", a_step(LEAVER, state=StepState.DONE), state="done"),
     visit(HR, "web:step", "marit", a_step(LEAVER, state=StepState.BLOCKED), state="blocked"),
-    visit(HR, "web:step", "marit", a_step(LEAVER, state=StepState.NOT_NEEDED), state="not needed"),
-    visit(HR, "web:step", "elspeth", a_step("Elspeth Moran", state=StepState.SKIPPED), state="left out"),
+    visit(
+        HR, "web:step", "marit", a_step(LEAVER, state=StepState.NOT_NEEDED), state="not needed", is_extra=True
+    ),
+    visit(
+        HR,
+        "web:step",
+        "elspeth",
+        a_step("Elspeth Moran", state=StepState.SKIPPED),
+        state="left out",
+        is_extra=True,
+    ),
     visit(HR, "web:step", "marit", a_step(LEAVER, kind=StepKind.DEPROVISION), state="settled by itself"),
     visit(HR, "web:step", "owen", a_step("Owen Pritchard", evidence=EvidenceKind.FILE), state="with a file"),
     visit(ADMIN, "web:step", "marit", a_step(LEAVER, queue="it_security"), state="to claim"),
@@ -247,7 +213,7 @@ STEPS = (
 
 OFFICE = (
     visit(HR, "web:people"),
-    visit(HR, "web:people", query="?q=nobody-of-that-name", state="none found"),
+    visit(HR, "web:people", query="?q=nobody-of-that-name", state="none found", is_extra=True),
     visit(HR, "web:person", "manager"),
     visit(HR, "web:people_import"),
     visit(
@@ -260,6 +226,7 @@ OFFICE = (
         HR,
         "web:people_import",
         state="problems",
+        is_extra=True,
         do=upload("CSV file", "people.csv", REGISTER + b"no-address,Cy,Sales\n", "Show what would change"),
         status=422,
     ),
@@ -269,12 +236,13 @@ OFFICE = (
     visit(HR, "web:contracts_import"),
     visit(HR, "web:templates"),
     visit(HR, "web:template", "staff-resignation"),
-    visit(HR, "web:template", "client-contract-expiry", state="client"),
+    visit(HR, "web:template", "client-contract-expiry", state="client", is_extra=True),
     visit(ADMIN, "web:settings"),
     visit(
         ADMIN,
         "web:settings",
         state="refused",
+        is_extra=True,
         do=fill({"Timezone (optional)": "Europe/Atlantis"}, "Keep"),
         status=422,
     ),
@@ -305,8 +273,8 @@ ACCESS = (
     visit(IT, "web:access_plan", "rafael", state="approved"),
     visit(IT, "web:access_plan", "ana", state="running"),
     visit(IT, "web:access_plan", "owen", state="verified"),
-    visit(IT, "web:access_plan", "grant", state="came back"),
-    visit(IT, "web:access_plan", "northlight", state="client"),
+    visit(IT, "web:access_plan", "grant", state="came back", is_extra=True),
+    visit(IT, "web:access_plan", "northlight", state="client", is_extra=True),
     visit(IT, "web:access_restore", "luis"),
     visit(
         IT,
@@ -321,16 +289,17 @@ ACCESS = (
         "web:access_say",
         "luis",
         state="impossible",
+        is_extra=True,
         start=("web:access_plan", "luis"),
         do=deeds.say_of(AccessState.MANUAL, "impossible", pressing("Keep the reason")),
         status=422,
     ),
     visit(ADMIN, "web:systems"),
     visit(ADMIN, "web:system", "github"),
-    visit(ADMIN, "web:system", "figma", state="by hand"),
+    visit(ADMIN, "web:system", "figma", state="by hand", is_extra=True),
     visit(ADMIN, "web:system", "okta", state="being tested", do=pressing("Test it")),
     visit(ADMIN, "web:system_add"),
-    visit(ADMIN, "web:system_add", state="refused", do=pressing("Connect it"), status=422),
+    visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
 )
 
 EVIDENCE = (
@@ -348,6 +317,7 @@ EVIDENCE = (
         ADMIN,
         "web:evidence_verify_pack",
         state="refused",
+        is_extra=True,
         start=("web:evidence",),
         do=pressing("Verify the pack"),
         status=422,
@@ -360,6 +330,7 @@ ACCOUNT = (
         HR,
         "web:account",
         state="refused",
+        is_extra=True,
         do=fill({"Timezone (optional)": "Atlantis"}, "Save the timezone"),
         status=422,
     ),

@@ -26,18 +26,19 @@ import partwell.web
 from tests.accessibility import (
     LOOKS,
     WIDER_LOOKS,
-    Look,
     axe_violations,
     on_paper,
     put_on,
     sideways,
     small_targets,
     walk,
+    walk_back,
 )
 from tests.browser import Trouble, keep_picture
 from tests.proofs.accessible_no_pages import NO_PAGE
-from tests.proofs.accessible_pages import VISITS, AStep, Visit
+from tests.proofs.accessible_pages import VISITS
 from tests.proofs.accessible_stage import NOBODY, Stage, step_of
+from tests.proofs.accessible_visits import AStep, Visit
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -49,7 +50,7 @@ pytestmark = [
 
 def test_every_address_is_visited_or_says_why_it_is_no_page() -> None:
     names = set(_names(get_resolver()))
-    visited = {visit.page for visit in VISITS if visit.page} | {"web:welcome"}
+    visited = {visit.page for visit in VISITS if visit.page and not visit.is_extra} | {"web:welcome"}
     assert names - visited - set(NO_PAGE) == set(), "neither visited nor excused"
     assert visited & set(NO_PAGE) == set(), "visited and excused"
     assert set(NO_PAGE) - names == set(), "excused, and not there any more"
@@ -66,7 +67,7 @@ def test_everybody_can_use_every_page(
     newcomer = open_context().new_page()
     survey.go(newcomer, Visit(NOBODY, "web:welcome"), reverse("web:welcome"), None)
     stage = open_firm()
-    for visit in VISITS:
+    for visit in (each for each in VISITS if long or not each.is_extra):
         survey.go(stage.page_of(visit.by), visit, _path(stage, visit), stage)
     survey.problems += [f"no visit shows {name}" for name in sorted(_pages() - survey.shown)]
     figure(survey.says())
@@ -140,10 +141,12 @@ class Survey:
             # Of what the theme changes, axe judges the colours alone.
             only_colours = look.theme == "dark" and not self.long
             here = [*axe_violations(page, only_colours=only_colours), *sideways(page), *small_targets(page)]
-            for backward in self._ways(look):
-                walked = walk(page, backward=backward)
+            if self.long or look == LOOKS[0]:
+                walked = walk(page)
                 here += walked.problems
                 self.stops += walked.stops
+            if self.long or look == LOOKS[-1]:
+                here += walk_back(page)
             if here or self.long:
                 keep_picture(page, f"{visit}-{look}")
             found += [f"{look}: {problem}" for problem in here]
@@ -153,12 +156,6 @@ class Survey:
             found += [f"{look}: {problem}" for problem in sideways(page)]
             self.looks += 1
         return found
-
-    def _ways(self, look: Look) -> tuple[bool, ...]:
-        """Which ways to walk through the page in this look: forward, and backward."""
-        if self.long:
-            return False, True
-        return {LOOKS[0]: (False,), LOOKS[-1]: (True,)}.get(look, ())
 
 
 def _is_at(path: str, name: str) -> bool:
