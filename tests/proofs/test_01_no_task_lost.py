@@ -34,7 +34,7 @@ from tests.installation import Installation, until
 from tests.proofs.callers import Callers
 from tests.proofs.databases import own_database
 from tests.proofs.engine_processes import committed, open_runs
-from tests.proofs.reckoning import Reckoning, reckon
+from tests.proofs.reckoning import Moments, Reckoning, reckon
 from tests.proofs.struck import Target, target
 
 SHORT, LONG, ROUND = 20, 1_000, 50
