@@ -208,6 +208,8 @@ def main(arguments: list[str]) -> int:
     if not command:
         print("usage: python -m tests.postgres -- COMMAND…", file=sys.stderr)
         return 2
+    # Told to stop, it must not leave its server behind.
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))
     with running() as url:
         return subprocess.run(
             command, env=os.environ | {"PARTWELL_DATABASE_URL": url}, check=False

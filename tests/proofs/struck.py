@@ -39,6 +39,8 @@ WORKERS = ("worker-1", "worker-2")
 class Process(Protocol):
     """A process of the installation, with the processes that it started itself."""
 
+    pid: int
+
     def strike(self, dice: random.Random) -> None:
         """SIGKILL it, or a part of it."""
 
@@ -55,6 +57,8 @@ class Fork:
     def __init__(self, target: Callable[..., None], *args: object) -> None:
         self._process = forks.Process(target=target, args=args, daemon=True)
         self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
 
     def strike(self, dice: random.Random) -> None:
         self.kill()
@@ -78,21 +82,22 @@ class Web:
                 stdout=output,
                 stderr=output,
             )
+        self.pid = self._process.pid
 
     def strike(self, dice: random.Random) -> None:
-        granian, serving = self._process.pid, self._serving()
+        serving = self._serving()
         # What is left of it must not stay in the way of the next one.
-        for pid in dice.choice([serving, [granian], [*serving, granian]]):
+        for pid in dice.choice([serving, [self.pid], [*serving, self.pid]]):
             os.kill(pid, signal.SIGKILL)
 
     def kill(self) -> None:
-        for pid in (*self._serving(), self._process.pid):
+        for pid in (*self._serving(), self.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     def _serving(self) -> list[int]:
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in children.read_text().split()] if self.exit_code() is None else []
 
     def exit_code(self) -> int | None:
@@ -154,7 +159,7 @@ class Target:
         elif kind == "connections":
             self.database.break_connections(self._dice)
         else:
-            name = self._dice.choice(WORKERS) if kind == "worker" else kind
+            name = self._dice.choice(self.workers_at_work() or WORKERS) if kind == "worker" else kind
             with self._lock:
                 if self.services[name].process.exit_code() is None:
                     self.services[name].process.strike(self._dice)
@@ -170,6 +175,11 @@ class Target:
         if self._keeper.is_alive():
             self._keeper.join()
         self._kill_all()
+
+    def workers_at_work(self) -> list[str]:
+        """Those that have started all the way."""
+        alive = {line.pid for line in self.ledger.lines("alive")}
+        return [name for name in WORKERS if self.services[name].process.pid in alive]
 
     def workers_ended_with(self) -> set[int]:
         """The exit codes of workers that ended by themselves, not by us."""
@@ -226,6 +236,13 @@ def _work(database: Mapping[str, Any], folder: Path, ledger: Ledger) -> None:
         time.sleep(dice.uniform(0.02, 0.2))
         ledger.note("done", task)
 
+    def say_once() -> None:
+        if not said:
+            said.append(True)
+            ledger.note("alive", "-")
+
+    said: list[bool] = []
+
     def register() -> None:
         registry.REGISTERED.clear()
         register_all()
@@ -240,6 +257,7 @@ def _work(database: Mapping[str, Any], folder: Path, ledger: Ledger) -> None:
 
         registry.REGISTERED.workflows[ADVANCE] = slowly
         registry.workflow(WORK, do)
+        registry.periodic("proof.alive", 0.1, say_once, every_worker=True)
 
     sys.exit(run_worker(register))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 
 from django.core.asgi import get_asgi_application
 
 from partwell.engine.lifeline import end_with_parent
 
-# granian serves from a child process. Should granian be killed, the child must not go on holding the port.
+# granian serves from a child process. Should granian be killed, the child must not go on holding the port:
+# by SIGKILL, because granian's own handler forgets a SIGTERM that comes while the application loads.
 if (_granian := multiprocessing.parent_process()) is not None and _granian.pid is not None:
-    end_with_parent(_granian.pid)
+    end_with_parent(_granian.pid, by=signal.SIGKILL)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partwell.config.settings")
 application = get_asgi_application()

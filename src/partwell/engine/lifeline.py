@@ -13,11 +13,11 @@ START_AGAIN = 75
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent(parent_pid: int) -> None:
-    """Have the system send SIGTERM to this process when its parent ends, however that died; end now if it
+def end_with_parent(parent_pid: int, *, by: signal.Signals = signal.SIGTERM) -> None:
+    """Have the system send a signal to this process when its parent ends, however that died; end now if it
     already has. On Linux; elsewhere only the latter.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, by)
     if os.getppid() != parent_pid:
         sys.exit("The process that started this one is gone.")
