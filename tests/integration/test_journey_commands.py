@@ -74,14 +74,17 @@ def test_facts_are_edited_and_wrong_ones_refused(journey: Journey) -> None:
 
 def test_somebody_is_let_in_and_taken_out_again(journey: Journey) -> None:
     pk, lena = str(journey.pk), make_holder(Role.LEGAL, "Lena Ricci")
-    part = run(participants.app, "add", pk, lena.email, "legal")
-    assert (part["user"], part["capacity"]) == (lena.email, "legal")
+    part = run(participants.app, "add", pk, "--person", lena.email, "--part", "legal")
+    assert (part["email"], part["part"]) == (lena.email, "legal")
     assert part in run(participants.app, "list", pk)["items"]
     assert lena.email in talk(participants.app, "list", pk)
-    assert run(participants.app, "remove", pk, str(part["id"])) == part
+    assert run(participants.app, "remove", pk, "--email", lena.email) == part
     assert not Participant.objects.filter(user=lena).exists()
-    assert run(participants.app, "remove", pk, str(part["id"]), code=1)["error"]["code"] == "not_found"
-    assert run(participants.app, "add", pk, lena.email, "boss", code=1)["error"]["field"] == "capacity"
+    assert run(participants.app, "remove", pk, "--email", lena.email, code=1)["error"]["field"] == "email"
+    assert (
+        run(participants.app, "add", pk, "--person", lena.email, "--part", "boss", code=1)["error"]["field"]
+        == "part"
+    )
 
 
 def test_a_notice_is_listed_and_settled_with_its_journey_or_with_none(journey: Journey) -> None:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
+from uuid import UUID
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, System
+from partwell.access.models import AccountRecord, Cut, System
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -116,6 +117,8 @@ class Addresses:
             "template_id": sorted(set(TemplateVersion.objects.values_list("template_id", flat=True))),
             "token_id": [str(ApiToken.objects.values_list("pk", flat=True)[0])],
             "notice_id": sorted(notices, key=lambda pk: pk not in hidden),
+            # One that there is, and one that there is not: both answer alike to whom it is not for.
+            "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.
             "token": ["no-such-token"],
@@ -160,6 +163,9 @@ def _of_departure(door: Door, scene: Scene) -> Iterator[str]:
     elif "link_id" in door.arguments:
         for link in GuestLink.objects.filter(departure=pk).order_by("pk"):
             yield _written(door, {**base, "link_id": str(link.pk)})
+    elif "participant_id" in door.arguments:
+        for part in scene.departure.participants.order_by("pk"):
+            yield _written(door, {**base, "participant_id": str(part.pk)})
     elif "system" in door.arguments:
         for system in System.objects.all():
             yield _written(door, {**base, "system": system.name})

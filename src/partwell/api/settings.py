@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Router
 
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.shapes import Cursor, Limit, Listing
-from partwell.api.shapes.office import GrantShape, MailShape, SettingsShape
-from partwell.paging import decode_place, encode_cursor
+from partwell.api.shapes.office import GrantShape, SettingsShape
 from partwell.people.authorisation import check_office
 from partwell.people.queries import grant_dict, list_grants, settings_dict, view_settings
-from partwell.signals.queries import count_mail, list_mail, mail_dict
-from partwell.signals.states import MailState
+from partwell.signals.queries import count_mail
 
 router = Router(tags=["settings"])
 
@@ -32,18 +28,3 @@ def list_roles(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) -
     check_office(actor_of(request), "settings.view")
     page, after = page_of(list_grants(), key=lambda grant: str(grant.pk), cursor=cursor, limit=limit)
     return listing([grant_dict(grant) for grant in page], after)
-
-
-@router.get("/mail", response=Listing[MailShape])
-def list_outbox(
-    request: HttpRequest,
-    state: Annotated[MailState | None, Query(description="Those in this state alone.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> HttpResponse:
-    """The mails, latest first, and what became of them; never their texts."""
-    check_office(actor_of(request), "settings.view")
-    found = list_mail(states=[state] if state else [], after=decode_place(cursor), limit=limit + 1)
-    page = found[:limit]
-    after = (page[-1].created_at.isoformat(), page[-1].pk) if len(found) > limit else None
-    return listing([mail_dict(message) for message in page], encode_cursor(after))

@@ -166,26 +166,6 @@ def test_pages_of_one_s_own_steps_miss_nothing_though_all_are_due_at_once(hr: Ap
     assert hr.get("/steps?cursor=nonsense").json()["code"] == "cursor_unknown"
 
 
-def test_people_are_let_into_a_restricted_departure_and_out_again(hr: Api, journey: dict, firm: dict) -> None:
-    path, it = f"/journeys/{journey['id']}", token_for(firm["it"])
-    hr.call("patch", path, {"confidentiality": "need_to_know"})
-    lena = make_holder(Role.LEGAL, "Lena Ricci")
-    legal = token_for(lena)
-    assert legal.get(path).status_code == 404
-    part = hr.post(f"{path}/participants", {"user": lena.email, "capacity": "legal"})
-    assert (part.status_code, part.json()["user"]) == (201, lena.email)
-    assert legal.get(path).status_code == 200
-    assert (
-        hr.post(f"{path}/participants", {"user": lena.email, "capacity": "boss"}).json()["field"]
-        == "capacity"
-    )
-    remove = f"{path}/participants/{part.json()['id']}/remove"
-    assert it.post(remove).json()["code"] == "not_allowed"
-    assert hr.post(remove).status_code == 200
-    assert legal.get(path).status_code == 404
-    assert hr.post(remove).status_code == 404
-
-
 def test_a_guest_s_link_goes_by_mail_alone(hr: Api, journey: dict) -> None:
     path = f"/journeys/{journey['id']}/guests"
     made = hr.post(path, {"email": "marit@home.example"}, **{"Idempotency-Key": "guest-1"})

@@ -13,7 +13,6 @@ from partwell.people.actors import console_actor
 from partwell.people.models import ApiToken
 from partwell.people.operations import ensure_user, initialise
 from partwell.people.roles import Role
-from partwell.signals.models import Message
 from tests.factories import NOW, SMALL_TEMPLATE, make_holder
 from tests.integration.api.conftest import LAST_DAY, Api, token_for
 
@@ -92,24 +91,5 @@ def test_administrators_read_whose_installation_it_is_and_who_holds_what(hr: Api
     held = {(row["email"], row["role"]) for page in (first, second) for row in page["items"]}
     assert held == {(admin.user.email, "admin"), (hr.user.email, "hr")}
     assert second["next"] is None
-    for path in ("/settings", "/roles", "/mail"):
+    for path in ("/settings", "/roles"):
         assert hr.get(path).json()["code"] == "not_allowed"
-
-
-def test_the_outbox_is_read_in_pages_latest_first_and_without_texts(
-    admin: Api, hr: Api, journey: dict
-) -> None:
-    path = f"/journeys/{journey['id']}/guests"
-    for name in ("one", "two", "three"):
-        assert hr.post(path, {"email": f"{name}@home.example"}).status_code == 201
-    expected = [str(message.pk) for message in Message.objects.filter(state="queued")]
-    assert len(expected) >= 3
-    seen, address = [], "/mail?state=queued&limit=2"
-    while address:
-        page = admin.get(address).json()
-        seen += page["items"]
-        address = f"/mail?state=queued&limit=2&cursor={page['next']}" if page["next"] else ""
-    assert [row["id"] for row in seen] == expected
-    assert not any("/g/" in str(row) for row in seen), "a link stands in the text alone"
-    assert admin.get("/mail?state=sent").json()["items"] == []
-    assert admin.get("/mail?cursor=nonsense").json()["code"] == "cursor_unknown"

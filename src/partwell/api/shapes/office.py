@@ -172,18 +172,3 @@ class GrantShape(Schema):
     department: str
     granted_at: str
     granted_by: str
-
-
-class MailShape(Schema):
-    """A mail, without its text."""
-
-    id: str
-    kind: str
-    to: str
-    subject: str
-    state: str
-    created_at: str
-    next_attempt_at: str | None
-    attempts: int
-    settled_at: str | None
-    last_error: str
