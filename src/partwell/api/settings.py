@@ -1,4 +1,4 @@
-"""The installation: whose it is, who holds which role, and how its mail is doing."""
+"""The installation: whose it is, and who holds which role."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from partwell.api.shapes import Cursor, Limit, Listing
 from partwell.api.shapes.office import GrantShape, SettingsShape
 from partwell.people.authorisation import check_office
 from partwell.people.queries import grant_dict, list_grants, settings_dict, view_settings
-from partwell.signals.queries import count_mail
 
 router = Router(tags=["settings"])
 
 
 @router.get("/settings", response=SettingsShape)
 def show(request: HttpRequest) -> HttpResponse:
-    """Whose installation this is, and how many mails are in each state."""
-    return reply({**settings_dict(view_settings(actor=actor_of(request))), "mail": count_mail()})
+    """Whose installation this is. How its mail is doing is the console's: a count tells of what is hidden."""
+    return reply(settings_dict(view_settings(actor=actor_of(request))))
 
 
 @router.get("/roles", response=Listing[GrantShape])

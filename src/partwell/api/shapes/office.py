@@ -162,7 +162,6 @@ class SettingsShape(Schema):
     country: str
     timezone: str
     is_practice: bool
-    mail: dict[str, int]
 
 
 class GrantShape(Schema):
