@@ -47,7 +47,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     missing = config.stash.get(_missing, {})
     if missing:
-        terminalreporter.section("Could not be had; what it proves was not proven")
+        terminalreporter.section("What could not be had; what it proves was not proven")
         for name, reason in sorted(missing.items()):
             terminalreporter.write_line(f"{name}: {reason}")
 
