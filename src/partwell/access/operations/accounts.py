@@ -99,13 +99,13 @@ def attest_account(
     It is about what is by hand; about everything left only where the system cannot be asked, refuses, or
     has nothing by hand. `evidence` refers to a file or a link.
     """
-    return _say(account, AccessState.ATTESTED, "access.attest", note, actor, now, evidence)
+    return _say(account, AccessState.ATTESTED, "access.attest", note, actor, now, evidence, field="note")
 
 
 @operation("access.mark_impossible")
 def mark_impossible(*, account: AccountRecord, reason: str, actor: Actor, now: datetime) -> AccountRecord:
     """A person says, with the reason, that this account cannot be cut by anybody."""
-    return _say(account, AccessState.IMPOSSIBLE, "access.mark_impossible", reason, actor, now, "")
+    return _say(account, AccessState.IMPOSSIBLE, "access.mark_impossible", reason, actor, now, field="reason")
 
 
 def _say(
@@ -115,12 +115,14 @@ def _say(
     text: str,
     actor: Actor,
     now: datetime,
-    evidence: str,
+    evidence: str = "",
+    *,
+    field: str,
 ) -> AccountRecord:
     departure = account.departure
     authorise(actor, name, departure)
     if not text.strip():
-        raise Invalid("note_missing", "Say in a sentence how you know; it becomes evidence.", field="note")
+        raise Invalid("note_missing", "Say in a sentence how you know; it becomes evidence.", field=field)
     lock(departure)
     account.refresh_from_db()
     if account.state == AccessState.AMBIGUOUS:
