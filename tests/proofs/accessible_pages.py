@@ -135,9 +135,6 @@ JOURNEYS = (
     visit(HR, "web:journey_closed", "owen"),
     visit(HR, "web:participants", "kestrel"),
     visit(HR, "web:participant_remove", "kestrel", "participant"),
-    visit(IT, "web:person_shut_out", "manager"),
-    visit(IT, "web:client_shut_out", "client"),
-    visit(IT, "web:cut", "cut"),
     visit(HR, "web:guest_links", "kestrel"),
     visit(
         HR,

@@ -32,7 +32,6 @@ from partwell.departures.models import Departure
 from partwell.engine import schema
 from partwell.journeys.guests import invite_guest
 from partwell.journeys.models import Step
-from partwell.journeys.operations.shutting_out import shut_out
 from partwell.people.actors import console_actor
 from partwell.people.invitations import invitation_token
 from partwell.people.models import Client, Person, User
@@ -126,15 +125,7 @@ class Stage:
             "spare": invite_guest(departure=kestrel, email="joerg@kestrel.example", actor=console, now=now),
         }
         forgetful = User.objects.get(email=address_of("Camille Roche"))
-        cut = shut_out(
-            people=[Person.objects.filter(user=None, left_on_date=None, departures=None).first()],
-            reason="Prepared for the meeting of tomorrow.",
-            fire_at=now + timedelta(days=1),
-            actor=console,
-            now=now,
-        )
         self.things = {
-            "cut": str(cut.pk),
             "participant": str(kestrel.participants.exclude(capacity="departing").first().pk),
             **{
                 re.sub(r"\W.*", "", departure.subject_name).lower(): str(departure.pk)
