@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from partwell.connector_kit.contract import Connection, Holding, HoldingKind
@@ -87,7 +87,7 @@ class OktaHoldings:
             about="logs",
             params={
                 "filter": f'eventType eq "user.session.clear" and target.id eq {quoted(user_id)}',
-                "since": since.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+                "since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
                 "sortOrder": "DESCENDING",
                 "limit": "20",
             },

@@ -152,6 +152,15 @@ async def test_a_sign_in_after_the_end_of_the_sessions_opens_the_question_again(
     assert (await connector.revoke_sessions(ana)).outcome is Outcome.DONE
 
 
+async def test_the_log_is_asked_from_the_last_sign_in_whatever_zone_that_is_written_in(
+    org: OktaOrg, connect: Connect
+):
+    ana = org.add_user(lastLogin="2026-11-27T17:00:00.000+02:00")  # an hour and a half before now
+    connector = connect()
+    await connector.revoke_sessions(ana)
+    assert (await connector.verify(ana, Verb.REVOKE_SESSIONS)).verdict is Verdict.CONFIRMED
+
+
 async def test_a_failed_attempt_to_end_sessions_proves_nothing(org: OktaOrg, connect: Connect):
     ana = org.add_user()
     await connect().revoke_sessions(ana)
