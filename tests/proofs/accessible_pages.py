@@ -207,7 +207,8 @@ STEPS = (
 )
 
 OFFICE = (
-    visit(HR, "web:people"),
+    visit(HR, "web:people", query="?q=platform"),
+    visit(HR, "web:people", state="whole register", is_extra=True),
     visit(HR, "web:people", query="?q=nobody-of-that-name", state="none found", is_extra=True),
     visit(HR, "web:person", "manager"),
     visit(HR, "web:people_import"),
