@@ -65,13 +65,13 @@ def axe_violations(page: Page, *, only_colours: bool = False) -> list[str]:
         options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
     found = page.evaluate("options => axe.run(options)", options)
     return [
-        f"{rule['id']}: {_first_line(node['failureSummary'])} {node['html'][:200]}"
+        f"{rule['id']}: {_advice(node['failureSummary'])} {node['html'][:200]}"
         for rule in found["violations"]
         for node in rule["nodes"]
     ]
 
 
-def _first_line(summary: str) -> str:
+def _advice(summary: str) -> str:
     """Axe writes a heading, then a line for each thing that would mend it."""
     return "; ".join(line.strip() for line in summary.splitlines()[1:])
 

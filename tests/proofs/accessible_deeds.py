@@ -142,7 +142,7 @@ def open_twice(page: Page, stage: Stage) -> None:
 
 def ask_for_a_new_link(page: Page, stage: Stage) -> None:
     """Find that a link was used already, and ask for another."""
-    pressing("Open my page")(page, stage)
+    open_twice(page, stage)
     pressing("Send me a new link")(page, stage)
 
 

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import override_settings
 
-from tests.browser import Trouble
-
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
     from pytest_django.plugin import DjangoDbBlocker
 
+    from tests.browser import Trouble
     from tests.proofs.accessible_stage import KeptFirm, Stage
 
 

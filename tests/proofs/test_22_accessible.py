@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test.signals import template_rendered
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
-from playwright.sync_api import BrowserContext, Error, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 import partwell.web
 from tests.accessibility import (
@@ -72,6 +72,40 @@ def test_everybody_can_use_every_page(
     survey.problems += [f"no visit shows {name}" for name in sorted(_pages() - survey.shown)]
     figure(survey.says())
     assert not survey.problems, "\n".join(survey.problems)
+
+
+BROKEN = """<!doctype html><html lang="en"><head><title>Broken</title><style>
+  button, a { outline: 2px solid #000; font: 16px/1 sans-serif; }
+  .small { width: 14px; height: 14px; padding: 0; border: 0; } .alone { margin: 40px; }
+  .bare { outline: 0; } .faint { outline-color: #ddd; }
+  header { position: sticky; top: 0; height: 60px; background: #eee; }
+  .wide { width: 3000px; }
+</style></head><body><header>Always on top</header>
+<div class="wide">A picture</div>
+<button class="small">One</button><button class="small">Two</button>
+<button class="small alone">Alone</button>
+<p>In a sentence <a href="#x">a link</a> is as high as its line.</p>
+<button class="bare">Bare</button><button class="faint">Faint</button>
+""" + "".join(f"<p><button>Row {row}</button></p>" for row in range(60))
+TRAP = "<script>addEventListener('keydown', event => event.preventDefault())</script>"
+
+
+def test_the_checks_see_what_stands_in_the_way(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(BROKEN)
+    assert [words for words in sideways(page) if "A picture" in words]
+    small = small_targets(page)
+    assert [re.findall("“(.*?)”", words)[0] for words in small] == ["One", "Two"]
+    walked = walk(page)
+    assert walked.stops == 66
+    assert walked.problems == [
+        "<button.bare> “Bare” does not show that it has the focus",
+        "<button.faint> “Faint” shows its focus with a contrast of 1.4 only",
+    ]
+    assert [words for words in walk_back(page) if "has the focus behind <header>" in words]
+    page.set_content(BROKEN + TRAP)
+    assert "Tab does not reach <a> “a link”" in walk(page).problems
+    page.close()
 
 
 @dataclass
@@ -180,7 +214,7 @@ def _pages() -> set[str]:
     texts = {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.html")}
     whole = {name for name, text in texts.items() if text.startswith("{% extends") or "<!doctype" in text}
     frames = {base for text in texts.values() for base in re.findall(r'\{% extends .*?"([^"]+)"', text)}
-    return whole - frames - {"base.html", "entrance.html"}
+    return whole - frames
 
 
 def _path(stage: Stage, visit: Visit) -> str:
