@@ -25,7 +25,7 @@ from partwell.refusals import Conflict, Invalid
 def add_participant(
     *, departure: Departure, person: str, part: str, actor: Actor, now: datetime
 ) -> Participant:
-    """Let somebody take part in a departure in the part of a role, and write to them. Who does already stays.
+    """Let somebody take part in a departure in the part of a role, and write to them. Who does so, stays.
 
     `person` is a name, e-mail address, alias or employee number. Somebody of the register who never signed in
     gets an account. Raises `Invalid` for a part that nobody is given, for somebody unknown, gone, or the one
