@@ -96,7 +96,7 @@ class World:
                 runs.run_system(str(run.plan_id), str(run.system_id))
 
     def view(self) -> dict[str, Any]:
-        return queries.plan_view(self.departure, actor=self.console)
+        return queries.plan_view(self.departure, actor=self.console, now=clock.now())
 
     def states(self, system: str | None = None) -> dict[str, str]:
         """Verb (or action) to state, of one system or of all."""

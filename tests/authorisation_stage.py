@@ -16,6 +16,7 @@ from partwell.departures.models import Departure, Participant
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations.starting import start
+from partwell.journeys.template.library import LIBRARY_DIR
 from partwell.people.actors import Actor, Channel, actor_for_user, console_actor, engine_actor
 from partwell.people.models import Client, Contact, Installation, Person, RoleGrant, User
 from tests.factories import LAST_DAY, NOW, make_person
@@ -42,13 +43,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Player:
-    """An actor, and by hand what they are: granted roles with their department, a part in every departure,
-    the departure that is their own, the one that their link is for."""
+    """An actor, and by hand what they are: granted roles with their department, a part in every departure
+    (or in one alone), the departure that is their own, the one that their link is for."""
 
     name: str
     actor: Actor
     grants: tuple[tuple[str, str], ...] = ()
     part: str = ""
+    only_in: str = ""
     owns_step: bool = False
     leaves: str = ""
     linked_to: str = ""
@@ -67,6 +69,7 @@ def build() -> Stage:
     publish()
     publish(TWO_SIDES)
     publish(CLIENT_TEMPLATE)
+    publish((LIBRARY_DIR / "staff-urgent-cut.yaml").read_text("utf-8"))
     Installation.objects.create(company_name="Harbour & Vale", initialised_at=NOW)
     stage = Stage()
     for name, is_closed, is_restricted in (
@@ -82,7 +85,8 @@ def build() -> Stage:
 
 
 def _staff_scene(name: str, *, is_closed: bool, is_restricted: bool) -> Scene:
-    leaver = make_person(f"Leaver {name.title()}", department=DEPARTMENT)
+    manager = make_person(f"Manager {name.title()}", department=DEPARTMENT)
+    leaver = make_person(f"Leaver {name.title()}", department=DEPARTMENT, manager=manager)
     User.objects.create_user(leaver.email, name=leaver.name, person=leaver)
     intake = Intake(
         person=leaver,

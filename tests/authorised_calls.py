@@ -12,11 +12,12 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
-from partwell.access.models import AccountRecord, Plan, System
+from partwell.access.models import AccountRecord, Cut, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
     attest_account,
+    cuts,
     link_accounts,
     make_plan,
     mark_impossible,
@@ -30,7 +31,6 @@ from partwell.closure import queries as closure_queries
 from partwell.closure.audiences import Audience
 from partwell.departures import guests
 from partwell.departures.models import Departure, GuestLink, Notice, Participant
-from partwell.departures.participation import add_participant, remove_participant
 from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
@@ -38,6 +38,8 @@ from partwell.journeys import queries, template_queries
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations import ending, moving, starting, steps
+from partwell.journeys.operations.participating import add_participant, remove_participant
+from partwell.journeys.operations.shutting_out import shut_out
 from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
@@ -78,6 +80,14 @@ def _ready(scene: Scene | None, key: str, **fields: Any) -> Step:
 def _plan(scene: Scene | None, **fields: Any) -> Plan:
     given = {"version": 1, "checksum": "c" * 64, "made_at": NOW, "made_by": "stage", "requested_by_id": 0}
     return Plan.objects.create(departure=_departure(scene), **(given | fields))
+
+
+def _cut(scene: Scene | None, state: str, **fields: Any) -> Cut:
+    cut = Cut.objects.create(
+        title="Now", reason=REASON, state=state, ordered_by="stage", ordered_by_id=0, ordered_at=NOW, **fields
+    )
+    cut.departures.set([_departure(scene)])
+    return cut
 
 
 def _account(scene: Scene | None) -> AccountRecord:
@@ -232,8 +242,8 @@ CALLS: dict[str, Call] = {
     ),
     "participants.add": lambda a, s, k: add_participant(
         departure=_departure(s),
-        user=User.objects.get(email="stranger@players.example"),
-        capacity="legal",
+        person="stranger@players.example",
+        part="legal",
         actor=a,
         now=NOW,
     ),
@@ -264,7 +274,7 @@ CALLS: dict[str, Call] = {
         now=NOW,
     ),
     # Access
-    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a),
+    "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a, now=NOW),
     "access.plan": lambda a, s, k: make_plan(departure=_departure(s), actor=a, now=NOW),
     "access.approve": lambda a, s, k: approve_plan(plan=_plan(s), checksum="c" * 64, actor=a, now=NOW),
     "access.apply": lambda a, s, k: apply_plan(
@@ -279,6 +289,20 @@ CALLS: dict[str, Call] = {
     "access.attest": lambda a, s, k: attest_account(account=_account(s), note=REASON, actor=a, now=NOW),
     "access.mark_impossible": lambda a, s, k: mark_impossible(
         account=_account(s), reason=REASON, actor=a, now=NOW
+    ),
+    "access.shut_out": lambda a, s, k: shut_out(
+        people=[make_person(f"Shut out {uuid4().hex[:8]}")], reason=REASON, actor=a, now=NOW
+    ),
+    "access.cut": lambda a, s, k: cuts.order_cut(
+        departures=[_departure(s)], title="Now", reason=REASON, actor=a, now=NOW
+    ),
+    "access.approve_cut": lambda a, s, k: cuts.approve_cut(cut=_cut(s, "waiting"), actor=a, now=NOW),
+    "access.fire_cut": lambda a, s, k: cuts.fire_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
+    "access.fire_cut_on_time": lambda a, s, k: cuts._fire_on_time(_cut(s, "ready"), a, NOW),
+    "access.cancel_cut": lambda a, s, k: cuts.cancel_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
+    "access.stop_cut": lambda a, s, k: cuts.stop_cut(cut=_cut(s, "fired"), actor=a, now=NOW),
+    "access.review_cut": lambda a, s, k: cuts.review_cut(
+        cut=_cut(s, "fired", fired_at=NOW), note="It was right.", actor=a, now=NOW
     ),
     "access.link": lambda a, s, k: link_accounts(
         departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW

@@ -1,108 +1,73 @@
-"""A real installation, started with `partwell up`, for tests that strike its processes."""
+"""An installation that runs as people run it: `partwell up` in a folder of its own, on a free port."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-PARTWELL = [sys.executable, "-m", "partwell.cli"]
-# Generous, because a start is all CPU and the machine may be busy; the figure that counts is printed.
-START = 90.0
+from tests.console import Console
+from tests.servers.running import answers, free_port, wait_until
+from tests.signing_in import PASSWORD
+
+GIVE_PASSWORDS = """
+import sys, django
+django.setup()
+from partwell.people.models import User
+for email in sys.argv[2:]:
+    user = User.objects.get(email=email)
+    user.set_password(sys.argv[1])
+    user.save()
+"""
+GIVE_SECOND_FACTOR = """
+import sys, django
+django.setup()
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from partwell.people.models import User
+secret = generate_totp_secret()
+TOTP.activate(User.objects.get(email=sys.argv[1]), secret)
+print(secret)
+"""
 
 
-def until(is_so: Callable[[], bool], *, seconds: float, what: str) -> float:
-    started = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - started < seconds, f"after {seconds} s still not so: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - started
-
-
+@dataclass(frozen=True)
 class Installation:
-    """A data folder of its own, on SQLite in it whatever the suite runs on, unless told otherwise."""
+    """A firm's installation that is being served at `url`."""
 
-    def __init__(self, folder: Path, *, database_url: str = "") -> None:
-        self.folder = folder
-        self.environment = os.environ | {
-            "PARTWELL_DATA_DIR": str(folder),
-            "PARTWELL_DATABASE_URL": database_url,
-        }
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.up: subprocess.Popen[str] | None = None
+    console: Console
+    url: str
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PARTWELL, *arguments],
-            env=self.environment,
+    def give_passwords(self, *emails: str) -> None:
+        """Let these people sign in with `PASSWORD`, as if they had followed their invitations."""
+        self._do_inside(GIVE_PASSWORDS, PASSWORD, *emails)
+
+    def give_second_factor(self, email: str) -> str:
+        """Set up somebody's second factor; the secret that their authenticator app keeps."""
+        return self._do_inside(GIVE_SECOND_FACTOR, email)
+
+    def _do_inside(self, script: str, *words: str) -> str:
+        """Run a few lines of Python with this installation's settings; what they print."""
+        environment = {**self.console.environment, "DJANGO_SETTINGS_MODULE": "partwell.config.settings"}
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words],
+            env=environment,
             capture_output=True,
             text=True,
-            check=False,
-            timeout=60,
+            check=True,
         )
+        return done.stdout.strip()
 
-    def launch(self) -> subprocess.Popen[str]:
-        """`partwell up`; it may take a while until it answers."""
-        self.up = subprocess.Popen(
-            [*PARTWELL, "up", "--port", str(self.port)],
-            env=self.environment,
-            stderr=(self.folder / "stderr").open("a"),
-            text=True,
-        )
-        return self.up
 
-    def start(self) -> float:
-        """`partwell up`; the seconds until it answers."""
-        self.launch()
-        return until(lambda: self.get("/healthz")[0] == 200, seconds=START, what="/healthz answers")
-
-    def get(self, path: str) -> tuple[int, dict[str, str]]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-        except OSError:
-            return 0, {}
-
-    def pids(self) -> dict[int, str]:
-        """Every process of this installation, found by its data folder; the command line of each."""
-        found = {}
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"PARTWELL_DATA_DIR={self.folder}\0" in (process / "environ").read_text():
-                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
-            except (OSError, UnicodeDecodeError):
-                continue
-        return found
-
-    def pid_of(self, word: str) -> int:
-        found: list[int] = []
-
-        def is_there() -> bool:
-            found[:] = [pid for pid, command in self.pids().items() if word in command]
-            return bool(found)
-
-        # Between a death and the restart there is none for a moment.
-        until(is_there, seconds=START, what=f"a process of {word} runs")
-        return found[0]
-
-    def said(self) -> str:
-        return (self.folder / "stderr").read_text()
-
-    def kill(self) -> None:
-        """SIGKILL every process of it at once."""
-        for pid in self.pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+@contextmanager
+def served(console: Console) -> Iterator[Installation]:
+    """The installation of this console while `partwell up` serves it and works for it."""
+    port = free_port()
+    up = console.start("up", "--port", str(port))
+    try:
+        wait_until(lambda: answers("127.0.0.1", port), seconds=180, what="partwell up answering")
+        yield Installation(console, f"http://localhost:{port}")
+    finally:
+        up.terminate()
+        up.wait(timeout=60)

@@ -21,6 +21,7 @@ MARIT, TOMAS, LUCIA = "marit.lindqvist@firm.test", "tomas.weber@firm.test", "luc
 AMARA, INES, OTTO = "amara.osei@firm.test", "ines.duarte@firm.test", "otto.brandt@firm.test"
 JOON, EVA, NOOR = "joon-ho.baek@firm.test", "eva.novak@firm.test", "noor.haddad@firm.test"
 FRITZ, LENA = "fritz.keller@firm.test", "lena.ricci@firm.test"
+HANNE, PAVEL = "hanne.larsen@firm.test", "pavel.horak@firm.test"
 
 PEOPLE = f"""\
 email,name,manager_email,department,title,start_date,country,timezone,employment_type,aliases,username,employee_number
@@ -35,6 +36,8 @@ email,name,manager_email,department,title,start_date,country,timezone,employment
 {MARIT},Marit Lindqvist,{JOON},Platform,Engineer,2021-04-01,DE,Europe/Berlin,permanent,ml@fi.test,marit,E-1042
 {TOMAS},Tomas Weber,{JOON},Platform,Engineer,2022-04-01,DE,Europe/Berlin,permanent,,tomas,E-1043
 {LUCIA},Lucia Menon,{JOON},Platform,Engineer,2023-04-01,IN,Asia/Kolkata,permanent,,lucia,E-1044
+{HANNE},Hanne Larsen,{JOON},Platform,Engineer,2021-05-01,DE,Europe/Berlin,permanent,hl@fi.test,hanne,E-1045
+{PAVEL},Pavel Horak,{JOON},Platform,Engineer,2022-05-01,DE,Europe/Berlin,permanent,,pavel,E-1046
 """
 CLIENTS = f"""\
 client_ref,name,account_manager_email,contact_name,contact_email,tier,country
@@ -226,3 +229,15 @@ def complete_all(
         for step in steps:
             who = {**PLAYS, **plays}.get(step["role"], "")
             assert complete(console, journey, step, letter, who)["state"] == "done"
+
+
+def close(console: Console, journey: str, *, played_by: str) -> str:
+    """Close a journey, and see that nothing in it changes any more; the head of the record to keep."""
+    assert console.ask("journeys", "list")["items"][0]["late"] == 0
+    closed = console.ask("journeys", "close", journey, "--as", played_by)
+    assert (closed["id"], closed["state"]) == (journey, "closed")
+    assert closed["head"] in closed["statement"] and len(closed["head"].split(":")) == 3
+    assert console.refused("journeys", "move", journey, "--last-day", day(40))["code"] == "departure_ended"
+    assert console.ask("journeys", "list")["items"] == []
+    assert [row["state"] for row in console.ask("journeys", "list", "--all")["items"]] == ["closed"]
+    return str(closed["head"])

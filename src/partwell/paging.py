@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from partwell.refusals import Invalid
 
@@ -28,6 +30,20 @@ def decode_cursor(cursor: str | None, parts: int) -> tuple[str, ...] | None:
     if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
         raise _unknown()
     return tuple(key)
+
+
+def decode_place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """As `decode_cursor`, for lists that are sorted by a moment and then by an id."""
+    key = decode_cursor(cursor, 2)
+    if key is None:
+        return None
+    try:
+        moment, row = datetime.fromisoformat(key[0]), UUID(key[1])
+    except ValueError as error:
+        raise _unknown() from error
+    if moment.tzinfo is None:
+        raise _unknown()
+    return moment, row
 
 
 def _unknown() -> Invalid:

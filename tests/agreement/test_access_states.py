@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from partwell.access.diagram import mermaid
-from partwell.access.states import AccessState, PlanState
+from partwell.access.states import AccessState, AlertKind, PlanState
+from partwell.access.summaries import ALERTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "access-states.md").read_text()
 
@@ -17,3 +19,8 @@ def test_the_diagram_is_the_table_of_transitions() -> None:
 def test_every_state_is_explained() -> None:
     for state in (*AccessState, *PlanState):
         assert f"| {state} |" in PAGE
+
+
+def test_every_alert_is_explained_and_has_a_title_of_its_own() -> None:
+    explained = set(re.findall(r"^\| `(\w+)` \|", PAGE.split("## Alerts")[1], re.M))
+    assert explained == set(AlertKind) == set(ALERTS)

@@ -29,7 +29,7 @@ def described() -> set[str]:
 
 def test_every_call_is_on_the_page_and_no_other() -> None:
     table = PAGE.split("## Calls")[1].split("\n`POST /journeys`")[0]
-    assert set(re.findall(r"`((?:GET|POST|PATCH) /[^`]*)`", table)) == described()
+    assert set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^`]*)`", table)) == described()
 
 
 def test_scopes_of_the_matrix_are_those_of_tokens_and_all_are_explained() -> None:

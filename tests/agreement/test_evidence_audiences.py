@@ -18,7 +18,8 @@ FREE_TEXT = {
     "what",
     "open",
 }
-TELLS_WHOSE = {"subject", "account", "accounts", "user", "guest", "file", "proof", "receipt"}
+TELLS_WHOSE = {"subject", "account", "accounts", "login", "logins", "user", "guest"}
+TELLS_WHOSE |= {"file", "proof", "receipt"}
 
 
 def test_every_recorded_kind_is_in_one_of_the_tables() -> None:

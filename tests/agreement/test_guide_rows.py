@@ -12,6 +12,8 @@ from partwell.journeys.template.model import Template
 TEMPLATES: dict[str, Template] = {path.stem: parse(path.read_text("utf-8")) for path in library_files()}
 STAFF = ("staff-resignation", "staff-dismissal-for-cause")
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
+# Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
+URGENT = ("staff-urgent-cut", "client-urgent-cut")
 
 CLIENT_ONLY = "It is about a client's contract, and no client leaves here."
 STAFF_ONLY = "It is about a colleague's employment, and no colleague leaves here."
@@ -42,10 +44,10 @@ def _applies(row: str, template: str) -> bool:
 
 def test_the_table_knows_every_row_and_every_template() -> None:
     assert set(BY_AUDIENCE) == set(GUIDE_ROWS)
-    assert set(TEMPLATES) == {*STAFF, *CLIENT}
+    assert set(TEMPLATES) == {*STAFF, *CLIENT, *URGENT}
     for name, template in TEMPLATES.items():
         assert template.id == name
-        assert template.audience == ("staff" if name in STAFF else "client")
+        assert template.audience == ("staff" if name.startswith("staff-") else "client")
 
 
 @pytest.mark.parametrize("name", [*STAFF, *CLIENT])
@@ -56,12 +58,12 @@ def test_each_row_that_applies_is_served_by_a_step(name: str) -> None:
     assert served - applicable == set(), "a row that is said not to apply is served after all"
 
 
-@pytest.mark.parametrize("name", [*STAFF, *CLIENT])
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_every_step_serves_a_row(name: str) -> None:
     assert [step.key for step in TEMPLATES[name].steps if not step.guide] == []
 
 
-@pytest.mark.parametrize("name", [*STAFF, *CLIENT])
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_phase_rows_are_served_in_their_phase(name: str) -> None:
     for step in TEMPLATES[name].steps:
         for row in step.guide:

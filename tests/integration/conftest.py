@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from partwell.access import execution, runs
+from partwell.access import asking, endings, readings
 from tests.access_world import World, make_world
+from tests.console import Console
+from tests.shows import LETTER, own_console
 
 
 @pytest.fixture
@@ -20,5 +23,21 @@ def world(db: None, tmp_path: Path) -> World:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be tried again later is due at once."""
-    monkeypatch.setattr(execution, "backoff", lambda attempts: timedelta(0))
-    monkeypatch.setattr(runs, "pause", lambda attempts: timedelta(0))
+    monkeypatch.setattr(asking, "backoff", lambda attempts: timedelta(0))
+    monkeypatch.setattr(readings, "backoff", lambda attempts: timedelta(0))
+    monkeypatch.setattr(endings, "pause", lambda attempts: timedelta(0))
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    """A console at a new installation of its own."""
+    with own_console(tmp_path) as console:
+        yield console
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A file that a step takes as its evidence."""
+    file = tmp_path / "letter.pdf"
+    file.write_bytes(LETTER)
+    return file

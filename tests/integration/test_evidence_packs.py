@@ -28,6 +28,7 @@ from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.documents.models import StoredFile
 from partwell.evidence import verifier
 from partwell.evidence.models import Event
+from partwell.evidence.operations import departure_scope, record
 from partwell.evidence.sequencer import sequence_pending
 from partwell.evidence.verifier import Report, verify_pack
 from partwell.journeys.models import Attachment, Journey, Step, TemplateVersion
@@ -177,6 +178,27 @@ def test_each_reader_gets_what_is_theirs_and_no_more(departure: Departure, tmp_p
     text = b"".join(auditor.values()).decode(errors="replace")
     assert not [secret for secret in (*SECRETS, "Viktor", "vsandell") if secret in text]
     assert "Nora Lind" in text and not [name for name in auditor if "files/" in name]
+
+
+def test_an_auditor_reads_who_of_us_acted_and_neither_the_leaver_a_guest_nor_what_was_typed(
+    departure: Departure, tmp_path: Path
+) -> None:
+    Step.objects.create(
+        journey=departure.journey, key="own-1", position=9, phase=5, title="Collect Viktor's card",
+        role="hr", due_rule="", due_at=NOW, is_own=True,
+    )  # fmt: skip
+    scope = departure_scope(departure.pk)
+    with transaction.atomic():
+        for actor in ("Viktor Sandell <Viktor@example.org>", "bo@courier.example (guest, by link)"):
+            record("step.completed", scope=scope, actor=actor, at=NOW, fields={"step": "badge"})
+        nora = {"actor": "Nora Lind <nora@example.org>", "at": NOW, "scope": scope}
+        record("step.added", **nora, fields={"step": "own-1", "title": "Collect Viktor's card"})
+    path = export(departure, tmp_path, Audience.AUDITOR)
+    text = b"".join(contents(path).values()).decode()
+    assert "Nora Lind" in text
+    for kept_back in ("Viktor", "viktor@", "bo@courier", "card"):
+        assert kept_back not in text, kept_back
+    assert verify_pack(str(path)).is_whole
 
 
 def test_the_readable_page_escapes_what_people_wrote(departure: Departure, tmp_path: Path) -> None:

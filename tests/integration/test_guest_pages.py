@@ -26,6 +26,7 @@ from tests.factories import NOW, as_actor, make_person, start_journey, step_of
 from tests.guest_world import CANARIES, PRIVATE, WORK, World, open_browser
 
 pytestmark = pytest.mark.django_db
+MENU = 'href="/my-departure/"'
 
 
 @pytest.fixture(autouse=True)
@@ -267,25 +268,32 @@ def test_which_addresses_end_with_the_job(world: World, address: str, is_work: b
 
 def test_the_leaver_who_still_signs_in_sees_the_same_page(world: World, client: Client) -> None:
     client.force_login(ensure_user(world.leaver, now=NOW))
+    assert MENU in client.get("/").content.decode()
     assert "Confirm your dates" in client.get("/my-departure/").content.decode()
     client.post("/my-departure/steps/confirm-dates/", {"do": "complete"})
     assert state_of(world, "confirm-dates") == "done"
     assert client.get("/my-departure/steps/inside/").status_code == 404
     client.force_login(world.hr)
     assert client.get("/my-departure/").status_code == 404
+    assert MENU not in client.get("/").content.decode()
 
 
 @pytest.mark.parametrize(
     "change",
     [{"confidentiality": Confidentiality.NEED_TO_KNOW}, {"initiated_by": InitiatedBy.ORGANISATION}],
 )
-def test_nobody_learns_from_a_page_that_they_are_to_leave(change: dict) -> None:
+def test_nobody_learns_from_a_page_that_they_are_to_leave(change: dict, client: Client) -> None:
     world = World(**change)
-    actor = actor_for_user(ensure_user(world.leaver, now=NOW))
+    user = ensure_user(world.leaver, now=NOW)
+    client.force_login(user)
     with pytest.raises(NotFound):
-        find_own_departure(actor)
-    world.invite()
-    assert find_own_departure(actor) == world.departure
+        find_own_departure(actor_for_user(user))
+    assert MENU not in client.get("/").content.decode()
+    link = world.invite().link
+    assert find_own_departure(actor_for_user(user)) == world.departure
+    assert MENU in client.get("/").content.decode()
+    revoke_guest(link=link, actor=console_actor(), now=NOW)
+    assert MENU not in client.get("/").content.decode()
 
 
 def test_need_to_know_shows_the_leaver_nobody_but_hr() -> None:
@@ -310,6 +318,15 @@ def test_inviting_from_the_inside_shows_the_link_once(world: World, client: Clie
     assert link.revoked_at is not None
     client.force_login(User.objects.create_user("stranger@harbour.example"))
     assert client.get(where).status_code == 404
+
+
+def test_a_guests_private_address_is_read_by_those_alone_who_invite(world: World, client: Client) -> None:
+    world.invite()
+    where = f"/departures/{world.departure.pk}/guests/"
+    for user, status in ((world.hr, 200), (world.it, 200), (world.finance, 403)):
+        client.force_login(user)
+        answer = client.get(where)
+        assert (answer.status_code, PRIVATE in answer.content.decode()) == (status, status == 200)
 
 
 def test_the_token_is_kept_nowhere_in_the_database(world: World) -> None:

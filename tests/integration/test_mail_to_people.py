@@ -9,7 +9,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partwell.access.operations.enforcement import raise_alert
+from partwell.access.alerts import raise_alert
 from partwell.departures.states import Confidentiality
 from partwell.journeys import correspondence, reminders
 from partwell.journeys.models import Step

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import PARTWELL, START, Installation, until
+from tests.struck_installation import PARTWELL, START, Installation, until
 
 MEGABYTE = 1_048_576
 

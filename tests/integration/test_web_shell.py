@@ -99,7 +99,14 @@ def test_a_new_set_up_code_replaces_the_earlier_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/account/signup/", "/account/email/", "/account/confirm-email/", "/account/password/set/"]
+    "path",
+    [
+        "/account/signup/",
+        "/account/email/",
+        "/account/confirm-email/",
+        "/account/confirm-email/some-key/",
+        "/account/password/set/",
+    ],
 )
 def test_there_is_no_sign_up_and_no_address_page(client: Client, amara: User, path: str) -> None:
     client.force_login(amara)

@@ -32,8 +32,8 @@ from partwell.engine.borrowed import client_for
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
 from partwell.worker.run import run_worker
-from tests.installation import until
 from tests.proofs.databases import use_database
+from tests.struck_installation import until
 
 WORK = "proof.work"
 ASKED = "proof.asked"

@@ -30,12 +30,12 @@ from partwell.people.models import Person
 from partwell.people.roles import Role
 from partwell.people.token_operations import create_token
 from tests.factories import make_holder, publish
-from tests.installation import Installation, until
 from tests.proofs.callers import Callers
 from tests.proofs.databases import own_database
 from tests.proofs.engine_processes import committed, open_runs
 from tests.proofs.reckoning import Moments, Reckoning, reckon
 from tests.proofs.struck import Target, target
+from tests.struck_installation import Installation, until
 
 SHORT, LONG, ROUND = 20, 1_000, 50
 PEOPLE_FOR_EACH_KILL = 60

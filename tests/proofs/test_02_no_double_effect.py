@@ -18,18 +18,18 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from partwell.access import execution
+from partwell.access import asking
 from partwell.access.models import SystemRun
 from partwell.access.runs import run_system
 from tests.access_world import World, make_departure, make_world
 
 ACTIONS_PER_ACCOUNT = 5
 POINTS = (
-    ("write_intent", "before"),
-    ("write_intent", "after"),
+    ("write_intents", "before"),
+    ("write_intents", "after"),
     ("call", "after"),
-    ("write_outcome", "before"),
-    ("write_outcome", "after"),
+    ("write_outcomes", "before"),
+    ("write_outcomes", "after"),
 )
 
 
@@ -64,8 +64,8 @@ def test_no_action_has_a_double_effect_wherever_the_process_dies(
 
         return run
 
-    for name in ("write_intent", "call", "write_outcome"):
-        monkeypatch.setattr(execution, name, dying(name, getattr(execution, name)))
+    for name in ("write_intents", "call", "write_outcomes"):
+        monkeypatch.setattr(asking, name, dying(name, getattr(asking, name)))
     first: World | None = None
     for point, when in POINTS:
         for number in range(leavers):

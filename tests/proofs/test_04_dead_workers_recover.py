@@ -15,8 +15,8 @@ from partwell.engine import operations
 from partwell.engine.borrowed import client_for
 from partwell.engine.claims import claims
 from partwell.engine.lifeline import START_AGAIN
-from tests.installation import until
 from tests.proofs.engine_processes import CUT_OFF, FLAKY, WORK, Processes, ask, open_runs, processes
+from tests.struck_installation import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,8 +18,8 @@ from partwell.engine import operations, registry, timers
 from partwell.engine.models import Timer
 from partwell.engine.states import TimerState
 from partwell.engine.steady_clock import SteadyClock
-from tests.installation import until
 from tests.proofs.engine_processes import processes
+from tests.struck_installation import until
 
 ZONES = (
     "Europe/Berlin", "Europe/London", "Europe/Lisbon", "Europe/Dublin", "America/New_York",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,11 +29,24 @@ from schemathesis.specs.openapi.checks import (
 from partwell import clock
 from partwell.access.models import System
 from partwell.api import authentication
+from partwell.departures.models import Notice, Participant
+from partwell.documents.operations import store_file
+from partwell.journeys.guests import invite_guest
+from partwell.journeys.operations.steps import attach_file
 from partwell.people.actors import console_actor
 from partwell.people.models import Contract, Person, RoleGrant
 from partwell.people.roles import GRANTABLE, Role
 from partwell.people.token_operations import create_token
-from tests.factories import make_client, make_holder, make_person, publish, start_journey
+from tests.factories import (
+    LAST_DAY,
+    NOW,
+    make_client,
+    make_holder,
+    make_person,
+    publish,
+    start_journey,
+    step_of,
+)
 
 CHECKS = [
     not_a_server_error,
@@ -93,6 +107,22 @@ def world(db: None, connection_kept: None, monkeypatch: pytest.MonkeyPatch) -> d
     contract = Contract.objects.create(client=client, title="Support")
     System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=clock.now())
     journey = start_journey(make_person())
+    spare, _ = create_token(scopes=["read"], email=holder.email, actor=console_actor(), now=clock.now())
+    notice = Notice.objects.create(
+        subject_name="Somebody", scenario="small", notice_date=NOW.date(), last_working_date=LAST_DAY,
+        given_by="tests", given_at=NOW,
+    )  # fmt: skip
+    part = Participant.objects.create(
+        departure=journey.departure, user=holder, capacity="legal", added_at=clock.now()
+    )
+    link = invite_guest(
+        departure=journey.departure, email="marit@home.example", actor=console_actor(), now=clock.now()
+    ).link
+    letter = store_file(
+        name="letter.txt", stream=io.BytesIO(b"Dear all"), actor_label="tests", now=clock.now()
+    )
+    step = step_of(journey, "confirm")
+    attach_file(step=step, file=letter, actor=console_actor(), now=clock.now())
     return {
         "secret": secret,
         "person_id": Person.objects.order_by("pk").values_list("pk", flat=True)[0],
@@ -102,6 +132,11 @@ def world(db: None, connection_kept: None, monkeypatch: pytest.MonkeyPatch) -> d
         "template_id": "small",
         "key": "confirm",
         "name": "by-hand",
+        "token_id": spare.pk,
+        "notice_id": str(notice.pk),
+        "participant_id": part.pk,
+        "link_id": str(link.pk),
+        "file_id": str(letter.pk),
     }
 
 

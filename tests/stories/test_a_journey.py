@@ -20,8 +20,9 @@ from partwell.people.actors import console_actor
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
 from partwell.people.roles import Role
+from tests.browser import Trouble
 from tests.factories import as_actor, make_holder, make_person, publish, start_journey, step_of
-from tests.stories.conftest import PASSWORD, Trouble
+from tests.signing_in import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

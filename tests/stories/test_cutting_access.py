@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
 from partwell.access import questions
 from partwell.access.models import Question
+from partwell.access.operations import verify_plan
 from partwell.connectors.fake.store import FakeStore
 from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
 from tests import access_world
 from tests.access_world import ADA, World
+from tests.browser import Trouble, beside_the_browser
 from tests.factories import make_person, publish, start_journey
-from tests.stories.conftest import Trouble
-from tests.stories.test_signing_in import code_now
+from tests.signing_in import code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RITA, OTTO = "rita@hv.example", "otto@hv.example"
@@ -48,19 +48,6 @@ def grant(user: User, role: Role) -> None:
     RoleGrant.objects.create(user=user, role=role, granted_at=clock.now(), granted_by="tests")
 
 
-def in_worker(work: Callable[[], object]) -> None:
-    """Do what a worker does where a worker does it: in a thread without the browser's event loop."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result()
-
-
 def answer_questions() -> None:
     """Play the worker: answer everything that pages have asked."""
 
@@ -68,7 +55,7 @@ def answer_questions() -> None:
         for pk in Question.objects.filter(state="open").values_list("pk", flat=True):
             questions.answer(str(pk))
 
-    in_worker(answer_all)
+    beside_the_browser(answer_all)
 
 
 def address(world: World) -> str:
@@ -128,7 +115,7 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
     otto.get_by_role("button", name="Cut access now in 3 systems").click()
     expect(otto.get_by_role("heading", name="0 of 3 accounts are proven closed")).to_be_visible()
     axe(otto, "access-begun")
-    in_worker(world.run)
+    beside_the_browser(world.run)
     expect(otto.get_by_role("heading", name="2 of 3 accounts are proven closed")).to_be_visible()
     expect(otto.get_by_text("One needs you.").first).to_be_visible()
     failed = otto.get_by_role("row", name="Crm ada")
@@ -136,11 +123,14 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
     expect(failed.locator("[data-state=failed]").first).to_be_visible()
     expect(failed.locator(".pw-pips[data-n='3']")).to_have_count(0)
     expect(otto.get_by_text("reading back shows: sign-in is open")).to_be_visible()
+    happened = otto.get_by_role("region", name="As it happened")
+    expect(happened).to_contain_text("for ada in Payroll")
+    expect(happened).not_to_contain_text("payroll-0")
     axe(otto, "access-cut")
 
     world.store.set_mode("crm", "ok")
     otto.get_by_role("button", name="Try again what failed").click()
-    in_worker(world.run)
+    beside_the_browser(world.run)
     expect(otto.get_by_role("heading", name="3 of 3 accounts are proven closed")).to_be_visible()
     otto.get_by_role("link", name="Restore…").click()
     expect(otto.get_by_role("row", name="Directory").filter(has_text="End sessions")).to_contain_text("No")
@@ -153,7 +143,7 @@ def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
 ) -> None:
     world.add_system("crm", accounts=2)
     world.add_system("door", connector="manual-nothing", accounts=0, settings={})
-    in_worker(world.plan)
+    beside_the_browser(world.plan)
     page = sign_in(RITA)
     page.goto(address(world))
     axe(page, "access-unclear")
@@ -169,11 +159,99 @@ def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
     expect(row.locator("[data-state=attested]").first).to_be_visible()
 
 
+def test_what_failed_after_access_end_stands_on_the_first_page_until_it_is_solved(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("directory", sla_class="critical")
+    world.store.set_mode("directory", "denies")
+    world.end_access()
+
+    def enforce() -> None:
+        world.enforce()
+        world.run()
+
+    beside_the_browser(enforce)
+    page = sign_in(RITA)
+    cards = page.locator(".pw-alert")
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("Not cut, though access has ended")
+    expect(cards).to_contain_text("suspending failed for ada in Directory")
+    expect(cards).to_contain_text("Way out: Look into the system")
+    axe(page, "today-not-cut")
+    cards.get_by_role("link", name="Open access").click()
+    axe(page, "access-not-cut")
+    page.get_by_role("link", name="Attest… ada in Directory").click()
+    page.get_by_label("How do you know?").fill("I deleted the account by hand at 17:02.")
+    page.get_by_role("button", name="Attest it").click()
+    row = page.get_by_role("row", name="Directory ada")
+    expect(row.locator("[data-state=attested]").first).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+    expect(cards).to_have_count(0)
+
+
+def test_an_account_that_came_back_is_one_card_that_names_what_came_back(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("directory")
+
+    def cut_and_lose() -> None:
+        world.cut()
+        world.store.edit("directory", "directory-0", is_active=True, groups={"staff": "Staff"})
+        verify_plan(departure=world.departure, actor=world.console, now=clock.now())
+
+    beside_the_browser(cut_and_lose)
+    page = sign_in(RITA)
+    cards = page.locator(".pw-alert")
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("Account came back")
+    expect(cards).to_contain_text("Suspending: reading back shows: active")
+    expect(cards).to_contain_text("removing groups")
+    axe(page, "today-came-back")
+
+
+def test_the_time_to_revoke_is_counted_and_what_is_late_says_so(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    for name in ("directory", "wiki"):
+        world.add_system(name, sla_class="critical" if name == "directory" else "normal")
+    world.add_system("vault", sla_class="high")
+    world.store.set_mode("vault", "denies")
+    world.departure.access_end_at = clock.now() - timedelta(minutes=22)
+    world.departure.save()
+
+    def cut() -> None:
+        plan = world.plan()
+        world.run()
+        world.approve(plan)
+        world.apply(plan)
+        world.run()
+
+    beside_the_browser(cut)
+    page = sign_in(RITA)
+    expect(page.get_by_role("img", name="Time to revoke, one dot per departure")).to_be_visible()
+    figure = page.get_by_role("region", name="Time to revoke")
+    expect(figure).to_contain_text("0 of 1 within 15 minutes")
+    axe(page, "today-time-to-revoke")
+    page.goto(address(world))
+    late = page.get_by_role("row", name="Directory ada")
+    expect(late).to_contain_text("late")
+    expect(page.get_by_role("row", name="Critical")).to_contain_text("1 late, by")
+    expect(page.get_by_role("row", name="High")).to_contain_text("left")
+    expect(page.get_by_role("row", name="Wiki ada")).to_contain_text("after access end")
+    axe(page, "access-time-to-revoke")
+    page.get_by_role("link", name="All records").click()
+    figure = page.get_by_role("region", name="Time to revoke")
+    expect(figure.get_by_role("listitem").filter(has_text="Critical")).to_contain_text("1 late, by")
+    expect(figure.get_by_role("listitem").filter(has_text="High")).to_contain_text("1 not proven yet")
+    axe(page, "evidence-time-to-revoke")
+
+
 def test_the_first_page_of_access_lists_who_needs_it(
     world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
 ) -> None:
     world.add_system("crm")
-    in_worker(world.plan)
+    beside_the_browser(world.plan)
     page = sign_in(OTTO)
     page.goto("/access/")
     row = page.get_by_role("row", name="Marit Lindqvist")

@@ -16,7 +16,8 @@ from playwright.sync_api import Page, Route, expect
 from partwell import clock
 from partwell.people.models import Installation, User
 from partwell.web.wording import STATES
-from tests.stories.conftest import PHONE, Trouble
+from tests.accessibility import PHONE
+from tests.browser import Trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AMARA = "amara@hv.example"

@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from partwell.people.models import Client, Person, User
 from partwell.people.roles import Role
+from tests.browser import Trouble
 from tests.factories import make_client, make_holder, make_person, publish, start_journey
-from tests.stories.conftest import PASSWORD, Trouble
+from tests.signing_in import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOOD = (

@@ -7,17 +7,15 @@ browser has shown once, such as completing a step, the console does for the rest
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.console import Console
-from tests.servers.running import answers, free_port, wait_until
+from tests.installation import Installation, served
+from tests.servers.running import wait_until
 from tests.servers.samba import SambaServer
 from tests.servers.scim import ScimServer
 from tests.servers.slapd import SlapdServer
@@ -35,68 +33,21 @@ from tests.shows import (
     found_firm,
     own_console,
 )
-from tests.stories.conftest import PASSWORD
-from tests.stories.test_signing_in import code_now
+from tests.signing_in import code_now
 
 Shot = Callable[[Page, str], Path]
 # What a worker does in its own time: asking three systems, cutting them, reading them back.
 WORK = 60_000
 
-GIVE_PASSWORDS = """
-import sys, django
-django.setup()
-from partwell.people.models import User
-for email in sys.argv[2:]:
-    user = User.objects.get(email=email)
-    user.set_password(sys.argv[1])
-    user.save()
-"""
-GIVE_SECOND_FACTOR = """
-import sys, django
-django.setup()
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from partwell.people.models import User
-secret = generate_totp_secret()
-TOTP.activate(User.objects.get(email=sys.argv[1]), secret)
-print(secret)
-"""
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A firm's installation that is being served at `url`."""
-
-    console: Console
-    url: str
-
-    def do_inside(self, script: str, *words: str) -> str:
-        """Run a few lines of Python with this installation's settings; what they print."""
-        environment = {**self.console.environment, "DJANGO_SETTINGS_MODULE": "partwell.config.settings"}
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """Marit's and Brightwater's firm, served and worked for."""
-    port = free_port()
     with own_console(tmp_path) as console:
         found_firm(console, tmp_path)
-        up = console.start("up", "--port", str(port))
-        try:
-            made = Installation(console, f"http://127.0.0.1:{port}")
-            made.do_inside(GIVE_PASSWORDS, PASSWORD, AMARA, INES, NOOR)
-            wait_until(lambda: answers("127.0.0.1", port), seconds=90, what="partwell up answering")
+        with served(console) as made:
+            made.give_passwords(AMARA, INES, NOOR)
             yield made
-        finally:
-            up.terminate()
-            up.wait(timeout=60)
 
 
 @pytest.fixture
@@ -237,7 +188,7 @@ def the_plan_is_made(ines: Page, journey: str, shot: Shot) -> None:
 def a_second_person_approves_and_cuts(
     installation: Installation, amara: Page, journey: str, shot: Shot
 ) -> None:
-    secret = installation.do_inside(GIVE_SECOND_FACTOR, AMARA)
+    secret = installation.give_second_factor(AMARA)
     amara.goto(f"/departures/{journey}/access/")
     type_and_approve(amara)
     # Her sign-in proved no second factor: it is asked for, and she reads the page once more.

@@ -14,9 +14,9 @@ from partwell.people.actors import console_actor
 from partwell.people.models import Installation, RoleGrant, User
 from partwell.people.operations import initialise
 from partwell.people.roles import Role
+from tests.browser import Trouble
 from tests.factories import make_holder
-from tests.stories.conftest import PASSWORD, Trouble
-from tests.stories.test_signing_in import code_now
+from tests.signing_in import PASSWORD, code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,21 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import BrowserContext, Page, expect
 
-from partwell import clock
 from partwell.people import setup_code
 from partwell.people.models import RoleGrant, User
-from tests.stories.conftest import PASSWORD, Trouble
+from tests.browser import Trouble
+from tests.signing_in import PASSWORD, code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AMARA = "amara@hv.example"
-
-
-def code_now(secret: str) -> str:
-    """The six digits that an authenticator app shows now."""
-    return format_hotp_value(hotp_value(secret, int(clock.now().timestamp()) // 30))
 
 
 def test_a_fresh_installation_is_set_up_with_the_code_from_the_console(
@@ -95,6 +89,39 @@ def test_five_wrong_passwords_lock_the_account_for_a_while(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("Too many wrong passwords")
+
+
+def test_a_forgotten_password_is_set_anew_by_mail_and_changed_again(
+    browser_page: Page, make_user: Callable[..., User], mailoutbox: list[Any]
+) -> None:
+    make_user(AMARA, "Amara Osei")
+    page = browser_page
+    page.goto("/account/login/")
+    page.get_by_role("link", name="Forgotten your password").click()
+    page.get_by_label("E-mail").fill(AMARA)
+    page.get_by_role("button", name="Send me the link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mail")
+    [mail] = mailoutbox
+    link = re.search(r"/account/password/reset/key/\S+", mail.body)
+    assert link
+    page.goto(link[0])
+    page.get_by_label("New password", exact=True).fill("a lighthouse keeps its own hours")
+    page.get_by_label("New password once more").fill("a lighthouse keeps its own hours")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your password is set")
+    assert User.objects.get().check_password("a lighthouse keeps its own hours")
+
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail").fill(AMARA)
+    page.get_by_label("Password").fill("a lighthouse keeps its own hours")
+    page.get_by_role("button", name="Sign in").click()
+    page.goto("/account/password/change/")
+    page.get_by_label("Present password").fill("a lighthouse keeps its own hours")
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password once more").fill(PASSWORD)
+    page.get_by_role("button", name="Change the password").click()
+    expect(page.get_by_role("status").first).to_be_visible()
+    assert User.objects.get().check_password(PASSWORD)
 
 
 def test_a_second_factor_is_set_up_and_asked_for(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from partwell.access.states import SETTLED, TRANSITIONS, AccessState, check_move, weakest
 from partwell.connector_kit.contract import Account, Entitlement, Reversibility, Verb
 from partwell.connector_kit.plan import (
+    ASKED_FOR,
     ORDER,
     actions_for,
     checksum,
@@ -64,14 +65,15 @@ def test_the_table_knows_every_state_and_nobody_gets_stuck() -> None:
 
 
 def test_sign_in_is_blocked_first_and_deletion_comes_last() -> None:
-    planned = [action.verb for action in actions_for(ACCOUNT, ALL, delete=True)]
+    planned = [action.verb for action in actions_for(ACCOUNT, ALL, asked_for=ASKED_FOR)]
     assert planned == list(ORDER)
     assert planned[0] is Verb.BLOCK_SIGN_IN and planned[-1] is Verb.DELETE
     assert [position(verb) for verb in planned] == sorted(position(verb) for verb in planned)
 
 
-def test_nothing_is_deleted_unless_asked_for() -> None:
-    assert Verb.DELETE not in [action.verb for action in actions_for(ACCOUNT, ALL)]
+def test_nothing_that_takes_data_with_it_is_done_unless_asked_for() -> None:
+    planned = {action.verb for action in actions_for(ACCOUNT, ALL)}
+    assert planned == set(Verb) - {Verb.DELETE, Verb.RELEASE_LICENCE}
 
 
 @given(st.sets(st.sampled_from(list(Verb))))
@@ -82,7 +84,7 @@ def test_what_a_connection_cannot_do_is_a_persons_task_and_never_a_gap(can: set[
 
 
 def test_a_protected_account_is_refused_whatever_the_connection_can_do() -> None:
-    actions = actions_for(replace(ACCOUNT, is_protected=True), ALL, delete=True)
+    actions = actions_for(replace(ACCOUNT, is_protected=True), ALL, asked_for=(Verb.DELETE,))
     assert actions and all("protected" in action.manual_reason for action in actions)
 
 
@@ -90,7 +92,8 @@ def test_the_standing_rule_never_covers_what_cannot_be_undone() -> None:
     assert is_under_standing_rule(Verb.SUSPEND, Reversibility.REVERSIBLE)
     assert is_under_standing_rule(Verb.REVOKE_SESSIONS, Reversibility.NONE)
     assert not is_under_standing_rule(Verb.SUSPEND, Reversibility.NONE)
-    for verb in (Verb.REMOVE_ENTITLEMENTS, Verb.DELETE):
+    assert not is_under_standing_rule(Verb.REVOKE_TOKENS, Reversibility.NONE)
+    for verb in (Verb.REMOVE_ENTITLEMENTS, Verb.RELEASE_LICENCE, Verb.DELETE):
         assert not is_under_standing_rule(verb, Reversibility.REVERSIBLE)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from partwell.access.states import AccessState
-from partwell.web.access_table import MARKS, duration, mark_of, progress_of, says_of, table_of
+from partwell.access.timing import duration
+from partwell.web.access_table import MARKS, mark_of, progress_of, says_of, table_of
 from partwell.web.wording import STATES
 
 NOW = datetime(2026, 11, 27, 17, 0, tzinfo=UTC)
@@ -113,3 +114,28 @@ def test_time_left_and_time_over_are_said_in_words() -> None:
     assert left(17) == "2 min late"
     assert left(-30) == ""
     assert duration(timedelta(seconds=221)) == "3 min 41 s"
+
+
+def test_once_nothing_is_open_a_class_says_whether_its_time_was_kept() -> None:
+    def said(**found: Any) -> tuple[str, bool]:
+        kept = {"sla": "critical", "late": 0, "late_by_seconds": 0, "revoked": 2, "said": 0, **found}
+        view = {"changes": [change("suspend", "verified")], "time_to_revoke": [kept]}
+        end = NOW - timedelta(minutes=30)
+        (group,) = table_of(view, capabilities={}, access_end_at=end, now=NOW)["groups"]
+        return group["left"], group["is_late"]
+
+    assert said(longest_seconds=192) == ("in time, the last after 3 min 12 s", False)
+    assert said(revoked=1, longest_seconds=0) == ("in time, before access ended", False)
+    assert said(late=1, late_by_seconds=420, longest_seconds=1320) == ("1 late, by 7 min", True)
+    assert said(revoked=0, said=1) == ("1 by a person’s word, not counted", False)
+
+
+def test_a_late_account_says_so_whether_it_is_proven_or_still_open() -> None:
+    timed = {"counted_as": "revoked", "seconds_to_revoke": 1320, "is_late": True, "late_by_seconds": 420}
+    (row,) = rows_of(change("suspend", "verified", **timed))
+    assert (row["time"], row["is_late"]) == ("22 min after access end, 7 min late", True)
+    timed |= {"counted_as": "open", "seconds_to_revoke": None}
+    (row,) = rows_of(change("suspend", "failed", **timed))
+    assert row["time"] == "7 min late"
+    (row,) = rows_of(change("suspend", "attested", counted_as="said", is_late=False))
+    assert row["time"] == ""

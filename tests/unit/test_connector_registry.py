@@ -78,3 +78,19 @@ def test_every_wrong_setting_is_named() -> None:
     manifest = registry.read_manifest(RAW, where="x")
     assert registry.settings_problems(manifest, {"url": 3})[0][0] == "url"
     assert registry.settings_problems(manifest, {})[0][1] == "'url' is a required property"
+
+
+def test_a_choice_is_explained_by_the_manifest_and_repeats_no_setting() -> None:
+    settings = {
+        "type": "object",
+        "description": "Set either a or b.",
+        "required": ["url"],
+        "oneOf": [{"required": ["a"]}, {"required": ["b"]}],
+        "properties": {name: {"type": "string", "secret": name == "a"} for name in ("url", "a", "b")},
+    }
+    manifest = registry.read_manifest(RAW | {"settings": settings}, where="x")
+    assert manifest.needed_settings == ("url", "a")
+    assert registry.settings_problems(manifest, {"url": "u"}) == [("", "Set either a or b.")]
+    problems = registry.settings_problems(manifest, {"url": "u", "a": "hunter2-canary", "b": "y"})
+    assert [name for name, _ in problems] == ["a", ""]
+    assert "canary" not in repr(problems)

@@ -56,6 +56,8 @@ async def test_a_dry_run_stops_writes_and_lets_reads_through():
         with pytest.raises(ConnectorError) as refusal:
             await transport.request(method, "https://id.example.com/")
         assert refusal.value.kind is ErrorKind.UNSUPPORTED
+    asked = await transport.request("POST", "https://id.example.com/token", changes_nothing=True)
+    assert asked.status == 200
 
 
 @pytest.mark.parametrize(

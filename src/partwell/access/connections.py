@@ -7,10 +7,13 @@ and written between calls, never during one, and no transaction is open while a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import TracebackType
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 
@@ -26,6 +29,7 @@ from partwell.connector_kit.contract import (
     Identity,
     Reversibility,
 )
+from partwell.connector_kit.limiter import Limiter, rates_of
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.departures.models import Departure
@@ -37,7 +41,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Target:
-    """One system as a value, with what its connection can do here."""
+    """One system as a value, with what its connection can do here, and how many calls it takes at once."""
 
     system_id: int
     name: str
@@ -46,6 +50,7 @@ class Target:
     capabilities: Mapping[str, Reversibility | None]
     time_limit_seconds: float
     sessions_note: str = ""
+    at_once: int = 1
 
 
 def target_of(system: System) -> Target:
@@ -60,6 +65,7 @@ def target_of(system: System) -> Target:
         capabilities={name: value for name, value in capabilities.items() if name not in system.without},
         time_limit_seconds=system.time_limit_seconds,
         sessions_note="" if registered is None else registered.manifest.sessions_note,
+        at_once=1 if registered is None else int(registered.manifest.limits.get("concurrent", 1)),
     )
 
 
@@ -74,7 +80,7 @@ def open_connector(target: Target, *, read_only: bool = False) -> Connector:
         name=target.name,
         settings=target.settings,
         secrets=ReferencedSecrets(),
-        transport=transport(read_only=read_only),
+        transport=transport(target, read_only=read_only),
         now=clock.now,
     )
     try:
@@ -85,9 +91,20 @@ def open_connector(target: Target, *, read_only: bool = False) -> Connector:
         raise _fault(error) from error
 
 
-def transport(*, read_only: bool = False) -> Transport:
-    """The guarded way out, with the operator's allow-list."""
-    return Transport(AllowList.parse(settings.OUTBOUND_ALLOW), read_only=read_only)
+def transport(target: Target | None = None, *, read_only: bool = False) -> Transport:
+    """The guarded way out, with the operator's allow-list; for a target, within what it may be asked."""
+    return Transport(
+        AllowList.parse(settings.OUTBOUND_ALLOW),
+        read_only=read_only,
+        limiter=None if target is None else _limiter(target.system_id, target.connector),
+    )
+
+
+@cache
+def _limiter(system_id: int, connector: str) -> Limiter:
+    """One for each connection in this process, whoever asks there."""
+    registered = registry.find(connector)
+    return Limiter({} if registered is None else rates_of(registered.manifest.limits))
 
 
 async def limited(call: Awaitable[T], seconds: float) -> T:
@@ -137,6 +154,22 @@ class Session:
         """Run `make(connector)` within the system's time limit. Raises `ConnectorError` only."""
         return self._loop.run_until_complete(limited(make(self.connector), self.target.time_limit_seconds))
 
+    def call_all(self, makes: Sequence[Callable[[Any], Awaitable[T]]]) -> list[T | ConnectorError]:
+        """As `call` for each, as many at once as the target takes; in order, errors in their places."""
+        return self._loop.run_until_complete(self._gather(makes))
+
+    async def _gather(self, makes: Sequence[Callable[[Any], Awaitable[T]]]) -> list[T | ConnectorError]:
+        places = asyncio.Semaphore(self.target.at_once)
+
+        async def one(make: Callable[[Any], Awaitable[T]]) -> T | ConnectorError:
+            async with places:
+                try:
+                    return await limited(make(self.connector), self.target.time_limit_seconds)
+                except ConnectorError as error:
+                    return error
+
+        return list(await asyncio.gather(*map(one, makes)))
+
     def run(self, make: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run `make(connector)`, which limits its own calls."""
         return self._loop.run_until_complete(make(self.connector))
@@ -157,8 +190,30 @@ def run_together(work: list[Coroutine[Any, Any, T]]) -> list[T]:
 
 def identities_of(departure: Departure) -> tuple[Identity, ...]:
     """By what the leaver may be known: one identity for a colleague, one for each contact of a client."""
+    return identities_of_all([departure])[departure.pk]
+
+
+def identities_of_all(departures: Sequence[Departure]) -> dict[UUID, tuple[Identity, ...]]:
+    """`identities_of` for many departures, with two queries. Their people and clients are loaded already."""
+    contacts: dict[int, list[Contact]] = defaultdict(list)
+    for contact in Contact.objects.filter(client_id__in={d.client_id for d in departures if d.client_id}):
+        contacts[contact.client_id].append(contact)
+    aliases: dict[int, list[str]] = defaultdict(list)
+    people = {d.person_id for d in departures if d.person_id}
+    for alias in PersonAlias.objects.filter(person_id__in=people):
+        aliases[alias.person_id].append(alias.email)
+    return {
+        departure.pk: _identities(
+            departure, contacts[departure.client_id or 0], aliases[departure.person_id or 0]
+        )
+        for departure in departures
+    }
+
+
+def _identities(
+    departure: Departure, contacts: Sequence[Contact], aliases: Sequence[str]
+) -> tuple[Identity, ...]:
     if departure.subject_kind == SubjectKind.CLIENT:
-        contacts = Contact.objects.filter(client=departure.client) if departure.client else ()
         found = [Identity(emails=(c.email,), display_name=c.name) for c in contacts]
         known = {identity.emails[0].lower() for identity in found}
         if departure.subject_email and departure.subject_email.lower() not in known:
@@ -168,7 +223,6 @@ def identities_of(departure: Departure) -> tuple[Identity, ...]:
     identity = Identity(emails=_once(departure.subject_email), display_name=departure.subject_name)
     if person is None:
         return (identity,)
-    aliases = PersonAlias.objects.filter(person=person).values_list("email", flat=True)
     return (
         replace(
             identity,

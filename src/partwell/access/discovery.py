@@ -120,8 +120,7 @@ def account_from(record: Mapping[str, Any]) -> Account:
     )
 
 
-def new_ids(answer: Answer, expected: Collection[str]) -> list[str]:
+def new_accounts(answer: Answer, expected: Collection[str]) -> list[Account]:
     """Accounts that the plan did not know."""
-    return sorted(
-        a.external_id for a in (*answer.matched, *answer.ambiguous) if a.external_id not in expected
-    )
+    found = (*answer.matched, *answer.ambiguous)
+    return sorted((a for a in found if a.external_id not in expected), key=lambda a: a.external_id)

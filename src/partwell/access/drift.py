@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from partwell.access.discovery import Answer, Found, new_ids
+from partwell.access.alerts import drift_key, raise_alert
+from partwell.access.discovery import Answer, Found, new_accounts
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
-from partwell.access.operations.enforcement import raise_alert
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
-from partwell.access.proposals import seal, store_answer
-from partwell.access.states import Link, PlanKind, PlanState, RunState
+from partwell.access.proposals import STANDING_RULE, seal, store_answer
+from partwell.access.states import AlertKind, Link, PlanKind, PlanState, RunState
 from partwell.connector_kit.plan import drift_between
 from partwell.engine.operations import poke
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import engine_actor
 
-DRIFTED = "drifted"
+
+@dataclass(frozen=True)
+class Drift:
+    """How a system differs from what its plan expects: in words, and the ids of the accounts meant."""
+
+    what: str
+    accounts: tuple[str, ...]
 
 
-def find_drift(run: SystemRun, answer: Answer) -> str:
-    """In words, how the system differs from what the plan expects; empty when it does not.
+def find_drift(run: SystemRun, answer: Answer) -> Drift | None:
+    """How the system differs from what the plan expects; None when it does not.
 
     Asked only before the plan's first write there: afterwards the differences are our own.
     """
@@ -31,23 +38,28 @@ def find_drift(run: SystemRun, answer: Answer) -> str:
         )
     )
     if any(change.requested_at is not None for change in changes):
-        return ""
+        return None
     expected = {change.account.external_id for change in changes}
     on_record = AccountRecord.objects.filter(departure_id=run.plan.departure_id, system=run.system)
     unclear = set(on_record.filter(state="ambiguous").values_list("external_id", flat=True))
     unclear |= set(on_record.filter(link=Link.NOT_OURS).values_list("external_id", flat=True))
-    if unknown := new_ids(answer, expected | unclear):
-        return f"an account that the plan does not know: {', '.join(unknown)}"
+    if unknown := new_accounts(answer, expected | unclear):
+        names = ", ".join(account.login or account.external_id for account in unknown)
+        return Drift(
+            f"an account that the plan does not know: {names}",
+            tuple(account.external_id for account in unknown),
+        )
     fresh = {account.external_id: account for account in answer.matched}
     for change in changes:
         if not change.account.external_id:
             continue
         if found := drift_between(change.expects, fresh.get(change.account.external_id)):
-            return f"{change.account.login or change.account.external_id}: {found}"
-    return ""
+            name = change.account.login or change.account.external_id
+            return Drift(f"{name}: {found}", (change.account.external_id,))
+    return None
 
 
-def make_delta(run: SystemRun, answer: Answer, *, reason: str, now: datetime) -> Plan:
+def make_delta(run: SystemRun, answer: Answer, *, drift: Drift, now: datetime) -> Plan:
     """Stop this system's run and propose afresh, for this system alone. The others go on.
 
     After access end the standing rule lets the new proposal block and suspend at once.
@@ -60,8 +72,8 @@ def make_delta(run: SystemRun, answer: Answer, *, reason: str, now: datetime) ->
         delta = Plan.objects.filter(parent=run.plan, kind=PlanKind.DELTA, approved_at__isnull=True).exclude(
             state=PlanState.SUPERSEDED
         ).first() or new_plan(departure, kind=PlanKind.DELTA, actor=actor, now=now, parent=run.plan)
-        store_answer(delta, run.system, answer, now=now, standing=is_past_end)
-        delta.reason = f"Drift in {run.system.title}: {reason}."
+        store_answer(delta, run.system, answer, now=now, rule=STANDING_RULE if is_past_end else None)
+        delta.reason = f"Drift in {run.system.title}: {drift.what}."
         seal(delta)
         run.state, run.reason, run.ended_at = RunState.DRIFTED, delta.reason, now
         run.save(update_fields=["state", "reason", "ended_at"])
@@ -74,14 +86,16 @@ def make_delta(run: SystemRun, answer: Answer, *, reason: str, now: datetime) ->
                 "plan": run.plan.version,
                 "delta": delta.version,
                 "system": run.system.name,
-                "what": reason,
+                "system_title": run.system.title,
+                "accounts": list(drift.accounts),
+                "what": drift.what,
             },
         )
         record_plan(delta, actor, now)
         raise_alert(
             departure,
-            kind=DRIFTED,
-            key=f"{delta.pk}:{run.system.name}",
+            kind=AlertKind.DRIFTED,
+            key=drift_key(delta, run.system.name),
             text=delta.reason,
             actor=actor,
             now=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db import models
@@ -11,6 +12,7 @@ from partwell.access.states import (
     SLA_MINUTES,
     AccessState,
     Authority,
+    CutState,
     Link,
     PlanKind,
     PlanState,
@@ -56,6 +58,8 @@ class AccountRecord(models.Model):
 
     An empty `external_id` stands for a system that could not be asked, or that only a person can.
     `snapshot` is the state before our first write; it stays until the account has been restored.
+    `revoked_at` is when all access here was proven gone. A later plan that finds it so leaves it as it is; it
+    is empty again once access was found there or given back.
     """
 
     departure = models.ForeignKey(
@@ -76,6 +80,7 @@ class AccountRecord(models.Model):
     snapshot = models.JSONField(null=True, blank=True)
     snapshot_taken_at = models.DateTimeField(null=True, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["system__name", "login", "pk"]
@@ -91,6 +96,36 @@ class AccountRecord(models.Model):
     def is_settled(self) -> bool:
         """Whether nothing is left to do here."""
         return self.state in SETTLED
+
+
+class Cut(models.Model):
+    """One order of the kill switch: these departures, now or at `fire_at`, by one person's word, or by two
+    where it is many. Whoever reviews it afterwards is another person than the one who ordered it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.CharField(max_length=200)
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=choices(CutState))
+    departures = models.ManyToManyField("departures.Departure", related_name="access_cuts")
+    ordered_by = models.CharField(max_length=300)
+    ordered_by_id = models.BigIntegerField(null=True, blank=True)
+    ordered_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=300, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    fire_at = models.DateTimeField(null=True, blank=True)
+    fired_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    review_due_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.CharField(max_length=300, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    review_note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-ordered_at", "pk"]
+        indexes = [models.Index(fields=["state", "review_due_at"], name="cut_to_review")]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Plan(models.Model):
@@ -110,6 +145,7 @@ class Plan(models.Model):
     checksum = models.CharField(max_length=64)
     answers = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
+    cut = models.ForeignKey("Cut", null=True, blank=True, on_delete=models.PROTECT, related_name="plans")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
     requested_by_id = models.BigIntegerField(null=True, blank=True)
@@ -130,7 +166,8 @@ class Change(models.Model):
     """One verb on one account. `is_current` is false once a later plan has replaced it.
 
     `verb` is empty where the whole account is a person's task. `expects` is what was seen when it was
-    planned; `snapshot` in the account is what a restore uses.
+    planned; `snapshot` in the account is what a restore uses. `came_back_at` is when something settled was
+    read and was no longer so; empty again once it is settled again.
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="changes")
@@ -149,6 +186,7 @@ class Change(models.Model):
     requested_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
+    came_back_at = models.DateTimeField(null=True, blank=True)
     receipt = models.JSONField(null=True, blank=True)
     proof = models.JSONField(null=True, blank=True)
 

@@ -1,42 +1,81 @@
-"""Turning what systems said into accounts and changes. Called inside the operations' transactions."""
+"""Turning what systems said into accounts and changes. Called inside the operations' transactions.
+
+What one system said of many departures is written together: a cut of five hundred people asks for as many
+statements as a cut of fifty.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.forms.models import model_to_dict
 
+from partwell.access.alerts import forget_accounts
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
+from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
-from partwell.connector_kit.contract import Account
+from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
 CARRIED = (AccessState.ATTESTED, AccessState.IMPOSSIBLE)
+READ_FIELDS = (
+    "login", "display_name", "matched_by", "is_active", "is_protected", "open_sessions", "entitlements",
+    "last_read_at", "reason", "state",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WithoutApproval:
+    """A rule under which some of a plan's changes may run before anybody has approved it."""
+
+    authority: Authority
+    covers: Callable[[str, str], bool]
+    waits: str
+
+
+STANDING_RULE = WithoutApproval(
+    Authority.STANDING,
+    rules.is_under_standing_rule,
+    "Waits for a second person: the standing rule does not cover it.",
+)
+KILL_SWITCH = WithoutApproval(
+    Authority.CUT,
+    rules.is_under_kill_switch,
+    "Waits for a second person: it cannot be undone.",
+)
 
 
 def known_accounts(departure: Departure) -> dict[int, Known]:
     """What is on record, per system, before systems are asked again."""
-    rows: dict[int, dict[str, set[str]]] = defaultdict(
+    return {system: known for (_, system), known in known_accounts_of([departure.pk]).items()}
+
+
+def known_accounts_of(departures: Collection[UUID], **where: Any) -> dict[tuple[UUID, int], Known]:
+    """The same for many departures, by departure and system."""
+    rows: dict[tuple[UUID, int], dict[str, set[str]]] = defaultdict(
         lambda: {"ours": set(), "not": set(), "matched": set()}
     )
-    for record in AccountRecord.objects.filter(departure=departure).exclude(external_id=""):
+    records = AccountRecord.objects.filter(departure_id__in=departures, **where).exclude(external_id="")
+    for record in records.only("departure_id", "system_id", "external_id", "link", "state"):
+        row = rows[record.departure_id, record.system_id]
         if record.link == Link.OURS:
-            rows[record.system_id]["ours"].add(record.external_id)
+            row["ours"].add(record.external_id)
         elif record.link == Link.NOT_OURS:
-            rows[record.system_id]["not"].add(record.external_id)
+            row["not"].add(record.external_id)
         elif record.state != AccessState.AMBIGUOUS:
-            rows[record.system_id]["matched"].add(record.external_id)
+            row["matched"].add(record.external_id)
     return {
-        system_id: Known(frozenset(row["ours"]), frozenset(row["not"]), frozenset(row["matched"]))
-        for system_id, row in rows.items()
+        key: Known(frozenset(row["ours"]), frozenset(row["not"]), frozenset(row["matched"]))
+        for key, row in rows.items()
     }
 
 
@@ -46,11 +85,16 @@ def checksum_of(answers: Iterable[tuple[Target, Answer]], *, delete_in: Collecti
         row
         for target, answer in answers
         for account in answer.matched
-        for row in _rows(target, account, delete=target.name in delete_in)
+        for row in _rows(target, account, asked_for=deletion(target, delete_in))
     )
 
 
-def _rows(target: Target, account: Account, *, delete: bool) -> list[dict[str, Any]]:
+def deletion(target: Target, delete_in: Collection[str]) -> tuple[Verb, ...]:
+    """The verbs that are planned in this system because somebody asked for them by name."""
+    return (Verb.DELETE,) if target.name in delete_in else ()
+
+
+def _rows(target: Target, account: Account, *, asked_for: Collection[Verb]) -> list[dict[str, Any]]:
     return [
         {
             "system": target.name,
@@ -58,160 +102,260 @@ def _rows(target: Target, account: Account, *, delete: bool) -> list[dict[str, A
             "verb": action.verb.value,
             "expects": rules.expectation(account),
         }
-        for action in rules.actions_for(account, target.capabilities, delete=delete)
+        for action in rules.actions_for(account, target.capabilities, asked_for=asked_for)
         if not action.manual_reason
     ]
 
 
 def seal(plan: Plan) -> None:
     """Give the plan the checksum of what it holds now."""
-    plan.checksum = rules.checksum(
-        {
-            "system": change.account.system.name,
-            "account": change.account.external_id,
-            "verb": change.verb,
-            "expects": change.expects,
-        }
-        for change in plan.changes.select_related("account__system")
-        if change.verb and change.state not in (AccessState.MANUAL, *CARRIED)
+    seal_all([plan])
+
+
+def seal_all(plans: Sequence[Plan]) -> None:
+    """`seal` for many plans at once."""
+    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    changes = (
+        Change.objects.filter(plan__in=plans)
+        .exclude(verb="")
+        .exclude(state__in=(AccessState.MANUAL, *CARRIED))
     )
-    plan.save(update_fields=["checksum", "answers", "reason"])
+    for change in changes.select_related("account__system"):
+        rows[change.plan_id].append(
+            {
+                "system": change.account.system.name,
+                "account": change.account.external_id,
+                "verb": change.verb,
+                "expects": change.expects,
+            }
+        )
+    for plan in plans:
+        plan.checksum = rules.checksum(rows[plan.pk])
+    write_rows(plans, ["checksum", "answers", "reason"])
 
 
 def store_answer(
-    plan: Plan, system: System, answer: Answer, *, now: datetime, standing: bool = False, delete: bool = False
-) -> list[Change]:
-    """Write what one system said into the plan: accounts as read, and changes in place of earlier ones.
-
-    With `standing`, what the standing rule covers may run at once. Returns the new changes.
-    """
-    plan.answers[system.name] = answer.as_dict()
-    target = target_of(system)
-    records = {
-        r.external_id: r for r in AccountRecord.objects.filter(departure_id=plan.departure_id, system=system)
-    }
-    earlier = {
-        (change.account_id, change.verb): change
-        for change in Change.objects.filter(
-            account__departure_id=plan.departure_id, account__system=system, is_current=True
-        )
-    }
-    replaced = Change.objects.filter(pk__in=[change.pk for change in earlier.values()])
-    replaced.filter(plan=plan).delete()
-    replaced.update(is_current=False)
-    matched = list(answer.matched)
-    if answer.found is Found.UNREACHABLE:
-        # What was known stays planned for: being unreachable makes no account disappear.
-        matched = [
-            account_from(model_to_dict(record))
-            for record in records.values()
-            if record.external_id and record.link != Link.NOT_OURS and record.state != AccessState.AMBIGUOUS
-        ]
-    changes: list[Change] = []
-    for account in matched:
-        record = _keep(plan, system, account, records, now if answer.found is not Found.UNREACHABLE else None)
-        for action in rules.actions_for(account, target.capabilities, delete=delete):
-            change = Change(
-                plan=plan,
-                account=record,
-                verb=action.verb,
-                position=rules.position(action.verb),
-                reversibility=action.reversibility,
-                expects=rules.expectation(account),
-                state=AccessState.MANUAL if action.manual_reason else AccessState.PLANNED,
-                reason=action.manual_reason,
-            )
-            if standing and not action.manual_reason:
-                if rules.is_under_standing_rule(action.verb, action.reversibility):
-                    change.authority = Authority.STANDING
-                else:
-                    change.reason = "Waits for a second person: the standing rule does not cover it."
-            before = earlier.get((record.pk, action.verb))
-            if action.manual_reason and before is not None and before.state in CARRIED:
-                change.state, change.reason, change.proof = before.state, before.reason, before.proof
-            changes.append(change)
-    for account in answer.ambiguous:
-        record = _keep(plan, system, account, records, now)
-        record.state, record.reason = AccessState.AMBIGUOUS, answer.reason
-        record.save()
-    changes += _placeholder(plan, system, answer, records, earlier)
-    Change.objects.bulk_create(changes)
-    for external_id in answer.gone:
-        record = records[external_id]
-        record.state, record.reason = AccessState.VERIFIED, "Read back: there is no such account any more."
-        record.is_active, record.last_read_at = None, now
-        record.save()
-    refresh_states([change.account for change in changes if change.account.external_id])
-    return changes
-
-
-def _keep(
-    plan: Plan, system: System, account: Account, records: dict[str, AccountRecord], read_at: datetime | None
-) -> AccountRecord:
-    record = records.get(account.external_id)
-    if record is None:
-        record = AccountRecord(departure_id=plan.departure_id, system=system, external_id=account.external_id)
-        records[account.external_id] = record
-    record.login = account.login
-    record.display_name = account.display_name
-    record.matched_by = account.matched_by or record.matched_by
-    record.is_active = account.is_active
-    record.is_protected = account.is_protected
-    record.open_sessions = account.open_sessions
-    record.entitlements = [asdict(held) for held in account.entitlements]
-    record.last_read_at = read_at or record.last_read_at
-    record.reason = ""
-    if record.state in (AccessState.AMBIGUOUS, ""):
-        record.state = AccessState.PLANNED
-    record.save()
-    return record
-
-
-def _placeholder(
     plan: Plan,
     system: System,
     answer: Answer,
-    records: dict[str, AccountRecord],
-    earlier: dict[tuple[int, str], Change],
+    *,
+    now: datetime,
+    rule: WithoutApproval | None = None,
+    asked_for: Collection[Verb] = (),
 ) -> list[Change]:
-    """The row that stands for a system itself, which only a person can look into or which is silent."""
-    record = records.get("")
-    if answer.found not in (Found.MANUAL, Found.UNREACHABLE):
-        if record is not None:
-            record.delete()
-        return []
-    if record is None:
-        record = AccountRecord(departure_id=plan.departure_id, system=system)
-    record.reason = answer.reason
-    if answer.found is Found.UNREACHABLE:
-        record.state = AccessState.UNREACHABLE
-        record.save()
-        return []
-    record.state = AccessState.MANUAL
-    record.save()
-    before = earlier.get((record.pk, ""))
-    change = Change(
-        plan=plan, account=record, position=rules.position(""), state=AccessState.MANUAL, reason=BY_HAND
-    )
-    if before is not None and before.state in CARRIED:
-        change.state, change.reason, change.proof = before.state, before.reason, before.proof
-        record.state, record.reason = before.state, before.reason
-        record.save()
-    return [change]
+    """`store_answers` for one plan."""
+    return store_answers([(plan, answer)], system, now=now, rule=rule, asked_for=asked_for)
+
+
+def store_answers(
+    answers: Sequence[tuple[Plan, Answer]],
+    system: System,
+    *,
+    now: datetime,
+    rule: WithoutApproval | None = None,
+    asked_for: Collection[Verb] = (),
+) -> list[Change]:
+    """Write what one system said into plans, one of each departure: accounts as read, and changes in place
+    of earlier ones. The plans' own rows are for the caller to seal and save.
+
+    With a `rule`, what it covers may run at once. Returns the new changes.
+    """
+    writing = _Writing(system, target_of(system), [plan for plan, _ in answers], now, rule, asked_for)
+    for plan, answer in answers:
+        plan.answers[system.name] = answer.as_dict()
+        writing.take(plan, answer)
+    return writing.finish()
+
+
+class _Writing:
+    """What is on record in one system for some departures, and what becomes of it."""
+
+    def __init__(
+        self,
+        system: System,
+        target: Target,
+        plans: list[Plan],
+        now: datetime,
+        rule: WithoutApproval | None,
+        asked_for: Collection[Verb],
+    ) -> None:
+        self.system, self.target, self.now, self.rule, self.asked_for = system, target, now, rule, asked_for
+        departures = [plan.departure_id for plan in plans]
+        self.records: dict[UUID, dict[str, AccountRecord]] = defaultdict(dict)
+        for record in AccountRecord.objects.filter(departure_id__in=departures, system=system):
+            self.records[record.departure_id][record.external_id] = record
+        current = Change.objects.filter(
+            account__departure_id__in=departures, account__system=system, is_current=True
+        )
+        self.earlier = {(change.account_id, change.verb): change for change in current}
+        replaced = Change.objects.filter(pk__in=[change.pk for change in self.earlier.values()])
+        replaced.filter(plan__in=plans).delete()
+        replaced.update(is_current=False)
+        self.read: list[AccountRecord] = []
+        self.gone: list[AccountRecord] = []
+        self.dropped: list[AccountRecord] = []
+        self.changes: list[Change] = []
+
+    def take(self, plan: Plan, answer: Answer) -> None:
+        """What the system said of one departure."""
+        records = self.records[plan.departure_id]
+        is_fresh = answer.found is not Found.UNREACHABLE
+        matched = list(answer.matched)
+        if not is_fresh:
+            # What was known stays planned for: being unreachable makes no account disappear.
+            matched = [
+                account_from(model_to_dict(record))
+                for record in records.values()
+                if record.external_id
+                and record.link != Link.NOT_OURS
+                and record.state != AccessState.AMBIGUOUS
+            ]
+        for account in matched:
+            record = self._keep(plan, account, self.now if is_fresh else None)
+            self.changes += [
+                self._change(plan, record, account, action)
+                for action in rules.actions_for(account, self.target.capabilities, asked_for=self.asked_for)
+            ]
+        for account in answer.ambiguous:
+            record = self._keep(plan, account, self.now)
+            record.state, record.reason = AccessState.AMBIGUOUS, answer.reason
+        self._placeholder(plan, answer)
+        for external_id in answer.gone:
+            record = records[external_id]
+            record.state, record.reason = (
+                AccessState.VERIFIED,
+                "Read back: there is no such account any more.",
+            )
+            record.is_active, record.last_read_at = None, self.now
+            record.revoked_at = record.revoked_at or self.now
+            self.gone.append(record)
+
+    def finish(self) -> list[Change]:
+        """Write it all; returns the new changes."""
+        if self.dropped:
+            AccountRecord.objects.filter(pk__in=[record.pk for record in self.dropped]).delete()
+        new = [record for record in self.read if record.pk is None]
+        write_rows([record for record in self.read if record.pk is not None], READ_FIELDS)
+        AccountRecord.objects.bulk_create(new)
+        write_rows(self.gone, ["state", "reason", "is_active", "last_read_at", "revoked_at"])
+        for departure in {record.departure_id for record in self.gone}:
+            gone = [record for record in self.gone if record.departure_id == departure]
+            forget_accounts(departure, gone, now=self.now)
+        for change in self.changes:
+            change.account = change.account  # which has its key only now
+        Change.objects.bulk_create(self.changes)
+        refresh_states(change.account for change in self.changes if change.account.external_id)
+        return self.changes
+
+    def _keep(self, plan: Plan, account: Account, read_at: datetime | None) -> AccountRecord:
+        records = self.records[plan.departure_id]
+        record = records.get(account.external_id)
+        if record is None:
+            record = AccountRecord(
+                departure_id=plan.departure_id, system=self.system, external_id=account.external_id
+            )
+            records[account.external_id] = record
+        record.login = account.login
+        record.display_name = account.display_name
+        record.matched_by = account.matched_by or record.matched_by
+        record.is_active = account.is_active
+        record.is_protected = account.is_protected
+        record.open_sessions = account.open_sessions
+        record.entitlements = [asdict(held) for held in account.entitlements]
+        record.last_read_at = read_at or record.last_read_at
+        record.reason = ""
+        if record.state in (AccessState.AMBIGUOUS, ""):
+            record.state = AccessState.PLANNED
+        self.read.append(record)
+        return record
+
+    def _change(self, plan: Plan, record: AccountRecord, account: Account, action: rules.Action) -> Change:
+        change = Change(
+            plan=plan,
+            account=record,
+            verb=action.verb,
+            position=rules.position(action.verb),
+            reversibility=action.reversibility,
+            expects=rules.expectation(account),
+            state=AccessState.MANUAL if action.manual_reason else AccessState.PLANNED,
+            reason=action.manual_reason,
+        )
+        if self.rule is not None and not action.manual_reason:
+            if self.rule.covers(action.verb, action.reversibility):
+                change.authority = self.rule.authority
+            else:
+                change.reason = self.rule.waits
+        if action.manual_reason:
+            self._carry(change)
+        return change
+
+    def _carry(self, change: Change) -> None:
+        """What a person has said about the same task stays said."""
+        before = self.earlier.get((change.account.pk, change.verb)) if change.account.pk else None
+        if before is not None and before.state in CARRIED:
+            change.state, change.reason, change.proof = before.state, before.reason, before.proof
+
+    def _placeholder(self, plan: Plan, answer: Answer) -> None:
+        """The row that stands for a system itself, which only a person can look into or which is silent."""
+        record = self.records[plan.departure_id].get("")
+        if answer.found not in (Found.MANUAL, Found.UNREACHABLE):
+            if record is not None:
+                self.dropped.append(record)
+            return
+        if record is None:
+            record = AccountRecord(departure_id=plan.departure_id, system=self.system)
+        record.reason = answer.reason
+        self.read.append(record)
+        if answer.found is Found.UNREACHABLE:
+            record.state = AccessState.UNREACHABLE
+            return
+        record.state = AccessState.MANUAL
+        change = Change(
+            plan=plan, account=record, position=rules.position(""), state=AccessState.MANUAL, reason=BY_HAND
+        )
+        self._carry(change)
+        if change.state in CARRIED:
+            record.state, record.reason = change.state, change.reason
+        self.changes.append(change)
 
 
 def refresh_states(accounts: Iterable[AccountRecord]) -> None:
-    """Give each account the state of the weakest of its current changes."""
+    """Give each account the state of the weakest of its current changes, and the time at which all of it was
+    proven gone."""
     wanted = {account.pk: account for account in accounts}
-    states: dict[int, list[str]] = defaultdict(list)
-    rows = Change.objects.filter(account_id__in=wanted, is_current=True).values_list(
-        "account_id", "state", "reason"
-    )
-    reasons: dict[tuple[int, str], str] = {}
-    for account_id, state, reason in rows:
-        states[account_id].append(state)
-        reasons.setdefault((account_id, state), reason)
+    current: dict[int, list[Change]] = defaultdict(list)
+    for change in Change.objects.filter(account_id__in=wanted, is_current=True).select_related("account"):
+        current[change.account_id].append(change)
     for pk, account in wanted.items():
-        state = weakest(states[pk])
-        account.state, account.reason = state, reasons.get((pk, state), "")
-        AccountRecord.objects.filter(pk=pk).update(state=account.state, reason=account.reason)
+        changes = current[pk]
+        account.state = weakest(change.state for change in changes)
+        account.reason = next((change.reason for change in changes if change.state == account.state), "")
+        kept = changes[0].account.revoked_at if changes else account.revoked_at
+        account.revoked_at = _revoked_at(kept, account.state, changes)
+    write_rows(list(wanted.values()), ["state", "reason", "revoked_at"])
+
+
+def _revoked_at(kept: datetime | None, state: AccessState, changes: list[Change]) -> datetime | None:
+    """When all of an account was proven gone, given when that was `kept` to be before its changes moved."""
+    if any(change.authority == Authority.RESTORE for change in changes):
+        return kept
+    if any(_shows_access(change) for change in changes):
+        return None
+    if state != AccessState.VERIFIED:
+        return kept
+    moments = [change.verified_at for change in changes if change.verified_at is not None]
+    # What was found to be so already has been so since the time that is known.
+    new = [c.verified_at for c in changes if c.verified_at is not None and not _was_so_before(c)]
+    return max(moments if kept is None else new, default=kept)
+
+
+def _shows_access(change: Change) -> bool:
+    """Whether a reading found access where it was, or had to be, gone."""
+    return change.state == AccessState.FAILED and (change.proof or {}).get("verdict") == Verdict.FAILED
+
+
+def _was_so_before(change: Change) -> bool:
+    """Whether nothing had to be done in the system for it."""
+    if change.receipt is None:
+        return True
+    return change.receipt.get("outcome") == Outcome.ALREADY_DONE and change.attempts <= 1

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
+from partwell.access.timing import Timing, by_class, timing_of
 from partwell.connector_kit.contract import Outcome
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, visibility
 from partwell.people.actors import Actor
+from partwell.refusals import Invalid, NotFound
 
 NO_VERB = {
     AccessState.AMBIGUOUS: "choose_account",
@@ -26,6 +29,33 @@ def latest_plan(departure: Departure) -> Plan | None:
     return Plan.objects.filter(departure=departure).order_by("-version").first()
 
 
+def get_system(name: str) -> System:
+    """The connected system of this name. Raises `NotFound`."""
+    system = System.objects.filter(name=name).first()
+    if system is None:
+        raise NotFound("system")
+    return system
+
+
+def get_account(departure: Departure, system: System, name: str, *, actor: Actor) -> AccountRecord:
+    """The leaver's account in a system by login or identifier; without a name, the only one there.
+
+    Raises as `departures.policies.authorise`, `NotFound`, and `Invalid` when several fit.
+    """
+    authorise(actor, "access.view", departure)
+    found = [
+        account
+        for account in accounts_in(departure, system)
+        if not name or name in (account.external_id, account.login)
+    ]
+    if not found:
+        raise NotFound("account")
+    if len(found) > 1:
+        names = ", ".join(account.external_id or account.login for account in found)
+        raise Invalid("which_account", f"Say which account: {names}.", field="account")
+    return found[0]
+
+
 def find_account(departure: Departure, *, system: str, external_id: str) -> AccountRecord | None:
     """One account by where it is; an empty `external_id` is the system itself."""
     return AccountRecord.objects.filter(
@@ -37,6 +67,12 @@ def accounts_in(departure: Departure, system: System) -> list[AccountRecord]:
     """The departure's accounts in one system, without those that a person has set aside."""
     accounts = AccountRecord.objects.filter(departure=departure, system=system).select_related("system")
     return list(accounts.exclude(link=Link.NOT_OURS))
+
+
+def accounts_on_record(system: System, *, actor: Actor) -> QuerySet[AccountRecord]:
+    """The accounts in one system that are in the access plans this actor may read."""
+    mine = visibility(actor, prefix="departure__", to="access.view")
+    return system.accounts.filter(mine).exclude(external_id="")
 
 
 def live_accounts(departure: Departure) -> QuerySet[AccountRecord]:
@@ -93,10 +129,11 @@ def effects_to_restore(departure: Departure) -> list[Change]:
     ]
 
 
-def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
+def plan_view(departure: Departure, *, actor: Actor, now: datetime) -> dict[str, Any]:
     """The latest plan with everything that is current, in at most eight queries.
 
-    A change that an earlier plan made and nothing replaced is in it too, with that plan's version.
+    A change that an earlier plan made and nothing replaced is in it too, with that plan's version. What is
+    late is so at `now`.
     """
     authorise(actor, "access.view", departure)
     plan = latest_plan(departure)
@@ -106,13 +143,16 @@ def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
         .select_related("account__system", "plan")
     )
     covered = {change.account_id for change in changes}
-    others = (
+    others = list(
         AccountRecord.objects.filter(departure=departure)
         .exclude(link=Link.NOT_OURS)
         .exclude(pk__in=covered)
         .select_related("system")
     )
-    rows = [_change_row(change) for change in changes] + [_account_row(account) for account in others]
+    accounts = {account.pk: account for account in [*others, *(change.account for change in changes)]}
+    timings = {pk: timing_of(account, departure, now=now) for pk, account in accounts.items()}
+    rows = [_change_row(change, timings[change.account_id]) for change in changes]
+    rows += [_account_row(account, timings[account.pk]) for account in others]
     rows.sort(key=lambda row: (row["system"], row["account"], row["position"]))
     counts = Counter(row["state"] for row in rows)
     runs = SystemRun.objects.filter(plan__departure=departure).order_by("pk").select_related("system", "plan")
@@ -143,16 +183,23 @@ def plan_view(departure: Departure, *, actor: Actor) -> dict[str, Any]:
         "changes": rows,
         "counts": dict(counts),
         "is_settled": is_settled(departure),
+        "access_end_at": departure.access_end_at.isoformat(),
+        "time_to_revoke": [
+            found.as_dict()
+            for found in by_class(
+                timings[pk] for pk, account in accounts.items() if account.state != AccessState.AMBIGUOUS
+            )
+        ],
     }
 
 
-def _change_row(change: Change) -> dict[str, Any]:
+def _change_row(change: Change, timing: Timing) -> dict[str, Any]:
     account = change.account
     restores = change.authority == "restore"
     action = f"restore:{change.verb}" if restores else change.verb or "by_hand"
     name = account.login or account.external_id or account.system.title
     return {
-        **_of_account(account),
+        **_of_account(account, timing),
         "action": action,
         "call": f"{account.system.connector}: {action.replace('_', ' ')} {name} ({account.external_id})"
         if change.verb
@@ -173,9 +220,9 @@ def _change_row(change: Change) -> dict[str, Any]:
     }
 
 
-def _account_row(account: AccountRecord) -> dict[str, Any]:
+def _account_row(account: AccountRecord, timing: Timing) -> dict[str, Any]:
     return {
-        **_of_account(account),
+        **_of_account(account, timing),
         "action": NO_VERB.get(AccessState(account.state), "none"),
         "call": "",
         "position": 99,
@@ -184,7 +231,7 @@ def _account_row(account: AccountRecord) -> dict[str, Any]:
     }
 
 
-def _of_account(account: AccountRecord) -> dict[str, Any]:
+def _of_account(account: AccountRecord, timing: Timing) -> dict[str, Any]:
     return {
         "system": account.system.name,
         "title": account.system.title,
@@ -198,6 +245,7 @@ def _of_account(account: AccountRecord) -> dict[str, Any]:
         "open_sessions": account.open_sessions,
         "entitlements": [held["name"] for held in account.entitlements],
         "last_read_at": _iso(account.last_read_at),
+        **timing.as_dict(),
     }
 
 
@@ -211,9 +259,9 @@ def has_pending_runs(departure: Departure) -> bool:
 
 
 def open_alerts(actor: Actor) -> QuerySet[Alert]:
-    """What people must be told, of the departures that exist for this actor."""
+    """What people must be told, of the departures whose access this actor may read about."""
     return Alert.objects.filter(
-        visibility(actor, prefix="departure__"), resolved_at__isnull=True
+        visibility(actor, prefix="departure__", to="access.view"), resolved_at__isnull=True
     ).select_related("departure")
 
 

@@ -1,16 +1,18 @@
-"""Carrying out a plan in the systems: what the engine calls. At least once, at any time, by any worker.
+"""Carrying out plans in the systems: what the engine calls. At least once, at any time, by any worker.
 
 Within a system: look afresh, stop at drift; then for each change commit the intent, ask the target, commit
 its answer; then read back. A run that was cut short leaves an intent without an outcome: the next one reads
 back before it asks again, and never asks twice for a deletion. Systems know nothing of each other.
+
+Runs of one system go together where there are many, as when a whole group is cut at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,55 +20,49 @@ from django.db import connections, transaction
 
 from partwell import clock
 from partwell.access import claims, wake
-from partwell.access.connections import Session, identities_of, target_of
+from partwell.access.answers import take_answers
+from partwell.access.asking import Carrying
+from partwell.access.connections import Session, Target, identities_of_all, target_of
 from partwell.access.discovery import Answer, Found, Known, ask_with
-from partwell.access.drift import find_drift, make_delta
-from partwell.access.execution import Carrying, carry_out
-from partwell.access.models import AccountRecord, Alert, Change, Plan, SystemRun
-from partwell.access.operations.enforcement import (
-    enforce_access_end,
-    escalate,
-    raise_alert,
-    resolve_alerts,
-)
-from partwell.access.operations.plans import lock
-from partwell.access.proposals import known_accounts, seal, store_answer
-from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
+from partwell.access.endings import settle, wait_for_system
+from partwell.access.execution import carry_out
+from partwell.access.models import Alert, Plan, SystemRun
+from partwell.access.operations.enforcement import enforce_access_end, escalate
+from partwell.access.proposals import known_accounts_of
+from partwell.access.states import PlanKind
 from partwell.connector_kit.contract import ConnectorError
-from partwell.engine.operations import poke
 from partwell.people.actors import engine_actor
 
 SIDE_BY_SIDE = 8
-LONGEST_PAUSE = timedelta(minutes=15)
-
-
-def pause(attempts: int) -> timedelta:
-    """How long to wait before asking a system again that could not be asked `attempts` times."""
-    return min(timedelta(seconds=2 ** min(attempts, 12)), LONGEST_PAUSE)
+# How many departures of a group are looked after at once in one system.
+GROUP = 50
+BY_HAND = "Nobody but a person can look into this system."
 
 
 def run_system(plan_id: str, system_id: str) -> None:
     """Go on with one plan in one system, as far as it comes now. The workflow `access.run_system`."""
-    run = (
-        SystemRun.objects.select_related("plan__departure", "system")
-        .filter(plan_id=int(plan_id), system_id=int(system_id), state__in=claims.LIVE)
-        .first()
-    )
-    if run is None:
-        return
-    token = claims.take(run, now=clock.now())
-    if not token:
-        run.refresh_from_db()
-        if run.state in claims.LIVE and run.claimed_until is not None:
-            # Whoever holds it may be dead on another machine: look again when the claim has run out.
-            wake.resume_at(run, run.claimed_until)
-        return
-    try:
-        _go_on(run, token)
-    except claims.ClaimLost:
-        return
-    finally:
-        claims.let_go(run, token)
+    work_on(list(_live_runs().filter(plan_id=int(plan_id), system_id=int(system_id))))
+
+
+def run_cut(cut_id: str, system_id: str) -> None:
+    """Go on with everybody of a cut in one system. The workflow `access.run_cut`.
+
+    Each system begins with somebody else, so that everybody is shut out somewhere soon.
+    """
+    runs = list(_live_runs().filter(plan__cut_id=UUID(cut_id), system_id=int(system_id)).order_by("pk"))
+    first = (int(system_id) * GROUP) % len(runs) if runs else 0
+    runs = runs[first:] + runs[:first]
+    for start in range(0, len(runs), GROUP):
+        if not work_on(runs[start : start + GROUP]):
+            # The system answers nobody: the others wait with these.
+            wait_for_system(runs[start + GROUP :], "It answered nobody of this cut.", now=clock.now())
+            return
+
+
+def _live_runs() -> Any:
+    return SystemRun.objects.select_related(
+        "plan__departure__person", "plan__departure__client", "system"
+    ).filter(state__in=claims.LIVE)
 
 
 def run_plan(plan_id: str) -> None:
@@ -86,174 +82,111 @@ def run_plan(plan_id: str) -> None:
             done.result()
 
 
-def _go_on(run: SystemRun, token: str) -> None:
-    target = target_of(run.system)
+def work_on(runs: Sequence[SystemRun]) -> bool:
+    """Go on with runs of one system that nobody else holds; whether the system answered for any."""
+    if not runs:
+        return True
+    target = target_of(runs[0].system)
+    seconds = target.time_limit_seconds * 2
+    token, ours = claims.take(runs, seconds=seconds, now=clock.now())
+    _look_again_after(set(runs) - set(ours))
+    if not ours:
+        return True
+    try:
+        return _go_on(ours, target, token)
+    finally:
+        claims.let_go(ours, token)
+
+
+def _look_again_after(held_by_others: set[SystemRun]) -> None:
+    """Whoever holds them may be dead on another machine: look again when their claim has run out."""
+    for run in SystemRun.objects.filter(
+        pk__in=[run.pk for run in held_by_others], state__in=claims.LIVE, claimed_until__isnull=False
+    ).select_related("plan"):
+        if run.claimed_until is not None:
+            wake.resume_at(run, run.claimed_until)
+
+
+def _go_on(runs: list[SystemRun], target: Target, token: str) -> bool:
     if "discover" not in target.capabilities:
         # A person's task, wholly: there is nothing to ask, and the plan may still have to say so.
-        answer = Answer(
-            target.system_id, Found.MANUAL, reason="Nobody but a person can look into this system."
-        )
-        _take_answer(run, answer, token)
-        _settle(run, token)
-        return
+        answer = Answer(target.system_id, Found.MANUAL, reason=BY_HAND)
+        settle(take_answers([(run, answer) for run in runs], token), token)
+        return True
     try:
         session = Session(target)
     except ConnectorError as error:
-        _wait_for_system(run, error.message, token)
-        return
+        wait_for_system(runs, error.message, token=token, now=clock.now())
+        return False
     with session:
-        if run.plan.kind != PlanKind.RESTORE:
-            identities = identities_of(run.plan.departure)
-            known = known_accounts(run.plan.departure).get(run.system_id, Known())
-            answer = session.run(lambda connector: ask_with(connector, target, identities, known))
-            claims.renew(run, token, now=clock.now())
-            if answer.found is Found.UNREACHABLE:
-                _take_answer(run, answer, token)
-                _wait_for_system(run, answer.reason, token)
-                return
-            if not _take_answer(run, answer, token):
-                return
-        carrying = Carrying(run, token, session, label(run.plan))
-        carry_out(carrying)
-    _settle(run, token)
+        going = [run for run in runs if run.plan.kind == PlanKind.RESTORE]
+        asked = [run for run in runs if run.plan.kind != PlanKind.RESTORE]
+        answers = _ask(session, asked)
+        silent = [(run, answer) for run, answer in answers if answer.found is Found.UNREACHABLE]
+        going += take_answers(answers, token)
+        for reason in {answer.reason for _, answer in silent}:
+            waiting = [run for run, answer in silent if answer.reason == reason]
+            wait_for_system(waiting, reason, token=token, now=clock.now())
+        unheard = {run.pk for run, _ in silent}
+        going = [run for run in going if run.pk not in unheard]
+        actors = {run.plan_id: label(run.plan) for run in going}
+        work = Carrying({run.plan_id: run for run in going}, token, session, actors)
+        if going:
+            carry_out(work)
+    settle(
+        going,
+        token,
+        by={run.plan.departure_id: actors[run.plan_id] for run in going},
+        worse=work.failed,
+    )
+    return len(unheard) < len(runs)
+
+
+def _ask(session: Session, runs: Sequence[SystemRun]) -> list[tuple[SystemRun, Answer]]:
+    """What the system has of each departure, asked side by side."""
+    departures = [run.plan.departure for run in runs]
+    identities = identities_of_all(departures)
+    target = session.target
+    known = known_accounts_of([d.pk for d in departures], system_id=target.system_id)
+
+    def question(run: SystemRun) -> Callable[[Any], Any]:
+        pk = run.plan.departure_id
+        found = known.get((pk, target.system_id), Known())
+        return lambda connector: ask_with(connector, target, identities[pk], found)
+
+    answers = session.call_all([question(run) for run in runs])
+    return [
+        (
+            run,
+            Answer(target.system_id, Found.UNREACHABLE, reason=answer.message)
+            if isinstance(answer, ConnectorError)
+            else answer,
+        )
+        for run, answer in zip(runs, answers, strict=True)
+    ]
 
 
 def label(plan: Plan) -> str:
     """Who acts when this plan runs, as evidence names them."""
     if plan.kind == PlanKind.RESTORE:
         return engine_actor(f"restore asked for by {plan.approved_by}").label
+    if plan.kind == PlanKind.CUT and plan.approved_at is None:
+        return engine_actor(f"kill switch, by {plan.made_by}").label
     return engine_actor(
         "standing rule" if plan.approved_at is None else f"approved plan {plan.version}"
     ).label
 
 
-def _take_answer(run: SystemRun, answer: Answer, token: str) -> bool:
-    """Compare what the system says now with the plan; False when the run stops here, because it drifted."""
-    now = clock.now()
-    with transaction.atomic():
-        departure = run.plan.departure
-        lock(departure)
-        claims.renew(run, token, now=now)
-        run.plan.refresh_from_db()
-        earlier = run.plan.answers.get(run.system.name, {}).get("found")
-        if run.plan.kind == PlanKind.STANDING and earlier in (None, Found.UNREACHABLE):
-            sealed = run.plan.checksum
-            store_answer(run.plan, run.system, answer, now=now, standing=True)
-            seal(run.plan)
-            if run.plan.approved_at is not None and run.plan.checksum != sealed:
-                # Somebody approved before this system had answered: what came to light is not approved.
-                run.plan.state, run.plan.approved_at, run.plan.approved_by = PlanState.APPLYING, None, ""
-                run.plan.save(update_fields=["state", "approved_at", "approved_by"])
-            _alarm(run, answer, now)
-            poke(departure.pk)
-            return True
-        if answer.found is Found.UNREACHABLE:
-            _alarm(run, answer, now)
-            return True
-        resolve_alerts(departure, kind="unreachable", key=run.system.name, now=now)
-        reason = find_drift(run, answer)
-        if not reason and earlier == Found.UNREACHABLE and not answer.matched and not answer.ambiguous:
-            store_answer(run.plan, run.system, answer, now=now)
-            run.plan.save(update_fields=["answers"])
-    if reason:
-        make_delta(run, answer, reason=reason, now=now)
-        _close_plan(run.plan, now)
-        return False
-    return True
-
-
-def _alarm(run: SystemRun, answer: Answer, now: datetime) -> None:
-    departure, actor = run.plan.departure, engine_actor("standing rule")
-    if answer.found is Found.AMBIGUOUS:
-        raise_alert(
-            departure,
-            kind="ambiguous",
-            key=run.system.name,
-            text=f"{run.system.title}: {answer.reason} Nothing is cut there until somebody has said so.",
-            actor=actor,
-            now=now,
-        )
-    if answer.found is Found.UNREACHABLE and now >= departure.access_end_at:
-        raise_alert(
-            departure,
-            kind="unreachable",
-            key=run.system.name,
-            text=f"Access has ended, but {run.system.title} cannot be reached: {answer.reason}",
-            actor=actor,
-            now=now,
-        )
-    elif answer.found is not Found.UNREACHABLE:
-        resolve_alerts(departure, kind="unreachable", key=run.system.name, now=now)
-
-
-def _wait_for_system(run: SystemRun, reason: str, token: str) -> None:
-    """The system could not be asked: say so on what is left to do, and come back later."""
-    now = clock.now()
-    with transaction.atomic():
-        lock(run.plan.departure)
-        claims.renew(run, token, now=now)
-        left = AccountRecord.objects.filter(
-            pk__in=Change.objects.filter(plan=run.plan, account__system=run.system, is_current=True)
-            .exclude(authority=Authority.NONE)
-            .exclude(state__in=(AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE))
-            .values("account_id")
-        )
-        left.update(state=AccessState.UNREACHABLE, reason=reason)
-        run.attempts += 1
-        run.state, run.reason, run.next_at = RunState.WAITING, reason, now + pause(run.attempts)
-        run.save(update_fields=["state", "reason", "next_at", "attempts"])
-        wake.resume_at(run, run.next_at)
-        poke(run.plan.departure_id)
-
-
-def _settle(run: SystemRun, token: str) -> None:
-    """Let the run wait for the next moment at which something is due, or end."""
-    now = clock.now()
-    with transaction.atomic():
-        lock(run.plan.departure)
-        claims.renew(run, token, now=now)
-        pending = [
-            moment or now
-            for moment in Change.objects.filter(
-                plan=run.plan,
-                account__system=run.system,
-                is_current=True,
-                state__in=(AccessState.REQUESTED, AccessState.ACCEPTED, AccessState.UNREACHABLE),
-            )
-            .exclude(authority=Authority.NONE)
-            .values_list("next_attempt_at", flat=True)
-        ]
-        if pending:
-            run.state, run.next_at = RunState.WAITING, max(min(pending), now)
-            run.save(update_fields=["state", "next_at"])
-            wake.resume_at(run, run.next_at)
-        else:
-            run.state, run.next_at, run.ended_at, run.reason = RunState.ENDED, None, now, ""
-            run.save(update_fields=["state", "next_at", "ended_at", "reason"])
-            _close_plan(run.plan, now)
-        poke(run.plan.departure_id)
-
-
-def _close_plan(plan: Plan, now: datetime) -> None:
-    if plan.runs.filter(state__in=claims.LIVE).exists():
-        return
-    has_drifted = plan.runs.filter(state=RunState.DRIFTED).exists()
-    Plan.objects.filter(pk=plan.pk, state=PlanState.APPLYING).update(
-        state=PlanState.DRIFTED if has_drifted else PlanState.APPLIED, ended_at=now
-    )
-    # Approved while the standing rule was at work: what it left waits for `apply`, its own runs are over.
-    Plan.objects.filter(pk=plan.pk, state=PlanState.APPROVED).update(ended_at=now)
-
-
 def resume(key: str, now: datetime | None = None) -> None:
-    """A run's time has come: ask for it. The engine's timer `access.resume`; `key` is `plan:system`.
+    """A run's time has come: ask for it. The engine's timer `access.resume`; `key` is `plan:system`, or
+    `cut:system` for everybody of a cut.
 
     It asks and does not do, because a stalled system must not hold up the other timers.
     """
-    plan_id, _, system_id = key.partition(":")
-    run = SystemRun.objects.filter(
-        plan_id=int(plan_id), system_id=int(system_id), state__in=claims.LIVE
-    ).first()
+    what, _, system_id = key.partition(":")
+    runs = SystemRun.objects.filter(system_id=int(system_id), state__in=claims.LIVE)
+    runs = runs.filter(plan_id=int(what)) if what.isdigit() else runs.filter(plan__cut_id=UUID(what))
+    run = runs.select_related("plan").first()
     if run is not None:
         with transaction.atomic():
             wake.start(run, at=now or clock.now())
@@ -272,8 +205,11 @@ def escalate_missing_approval(key: str, now: datetime | None = None) -> Alert | 
 def reconcile() -> None:
     """Ask again for every run that is not over: after a restore of the engine's own tables, or their loss."""
     now = clock.now()
+    live = SystemRun.objects.filter(state__in=claims.LIVE).select_related("plan", "system")
+    # Of a cut, one run stands for all in the same system.
+    apart = {(run.plan.cut_id or run.plan_id, run.system_id): run for run in live.order_by("-next_at", "pk")}
     with transaction.atomic():
-        for run in SystemRun.objects.filter(state__in=claims.LIVE).select_related("plan", "system"):
+        for run in apart.values():
             if run.next_at is not None and run.next_at > now:
                 wake.resume_at(run, run.next_at)
             else:
@@ -289,6 +225,6 @@ class Wiring:
 
 
 WIRING = Wiring(
-    workflows={wake.RUN_SYSTEM: run_system, "access.apply": run_plan},
+    workflows={wake.RUN_SYSTEM: run_system, wake.RUN_CUT: run_cut, "access.apply": run_plan},
     timers={wake.RESUME: resume, wake.END: end_access, wake.ESCALATE: escalate_missing_approval},
 )

@@ -118,11 +118,12 @@ class PlanState(StrEnum):
 
 class PlanKind(StrEnum):
     """`FULL` asks every system, `DELTA` follows drift or a choice, `STANDING` is the rule at access end,
-    `RESTORE` puts back what the snapshots hold."""
+    `CUT` the kill switch, `RESTORE` puts back what the snapshots hold."""
 
     FULL = "full"
     DELTA = "delta"
     STANDING = "standing"
+    CUT = "cut"
     RESTORE = "restore"
 
 
@@ -132,7 +133,18 @@ class Authority(StrEnum):
     NONE = ""
     APPROVAL = "approval"
     STANDING = "standing rule"
+    CUT = "kill switch"
     RESTORE = "restore"
+
+
+class CutState(StrEnum):
+    """A cut that somebody ordered by the kill switch. More than a few people need a second person first."""
+
+    WAITING = "waiting"  # for a second person
+    READY = "ready"  # for its button or its time
+    FIRED = "fired"
+    STOPPED = "stopped"  # by the stop button: who was not shut out yet is not
+    CANCELLED = "cancelled"  # before it was fired
 
 
 class RunState(StrEnum):
@@ -166,6 +178,18 @@ class Link(StrEnum):
     UNDECIDED = ""
     OURS = "ours"
     NOT_OURS = "not ours"
+
+
+class AlertKind(StrEnum):
+    """What people must be told, until it is solved."""
+
+    NO_APPROVED_PLAN = "no_approved_plan"  # access ends soon, and nobody has approved a plan
+    AMBIGUOUS = "ambiguous"  # access has ended, and several accounts match
+    UNREACHABLE = "unreachable"  # access has ended, and a system cannot be asked
+    DRIFTED = "drifted"  # a system is not as it was when its plan was approved
+    CUT_FAILED = "cut_failed"  # access has ended, and a change failed
+    ACCESS_BACK = "access_back"  # what was settled is so no more
+    CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
 
 
 class SlaClass(StrEnum):

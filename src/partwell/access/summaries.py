@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from partwell.access.models import AccountRecord, Alert, Change, Plan, System
 from partwell.access.queries import is_settled
-from partwell.access.states import SETTLED, AccessState, Link, PlanKind, PlanState
+from partwell.access.states import SETTLED, AccessState, AlertKind, Link, PlanKind, PlanState
 from partwell.departures.models import Departure
 
 
@@ -186,14 +186,20 @@ def restorable(departure: Departure) -> list[dict[str, str]]:
     ]
 
 
-_ALERTS = {
-    "no_approved_plan": ("Second person needed", "approval", "care"),
+ALERTS: dict[str, tuple[str, str, str]] = {
+    AlertKind.ACCESS_BACK: ("Account came back", "failed", "failed"),
+    AlertKind.AMBIGUOUS: ("Which account is meant?", "approval", "care"),
+    AlertKind.CUT_NOT_REVIEWED: ("Second person needed", "approval", "care"),
+    AlertKind.CUT_FAILED: ("Not cut, though access has ended", "failed", "failed"),
+    AlertKind.DRIFTED: ("The system changed", "unreachable", "care"),
+    AlertKind.NO_APPROVED_PLAN: ("Second person needed", "approval", "care"),
+    AlertKind.UNREACHABLE: ("The system does not answer", "unreachable", "care"),
 }
 
 
 def alert_row(alert: Alert) -> dict[str, Any]:
     """An alert as a card on the first page."""
-    title, mark, tone = _ALERTS.get(
+    title, mark, tone = ALERTS.get(
         alert.kind, (alert.kind.replace("_", " ").capitalize(), "failed", "failed")
     )
     return {

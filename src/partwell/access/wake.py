@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,13 +10,17 @@ from partwell.access.models import SystemRun
 from partwell.engine.operations import cancel_timer, enqueue, set_mixed_timers, set_timer
 
 RUN_SYSTEM = "access.run_system"
+RUN_CUT = "access.run_cut"
 RESUME = "access.resume"
 END = "access.end"
 ESCALATE = "access.escalate"
 
 
 def start(run: SystemRun, *, at: datetime) -> None:
-    """Ask for this run now; `at` tells one request from the next."""
+    """Ask for this run now, with all others of its cut; `at` tells one request from the next."""
+    if run.plan.cut_id is not None:
+        start_cut(run.plan.cut_id, run.system_id, at=at)
+        return
     enqueue(
         RUN_SYSTEM,
         str(run.plan_id),
@@ -27,9 +31,20 @@ def start(run: SystemRun, *, at: datetime) -> None:
     )
 
 
+def start_cut(cut_id: UUID, system_id: int, *, at: datetime) -> None:
+    """Ask for everybody of a cut in one system, ahead of all that was planned for a time."""
+    enqueue(
+        RUN_CUT,
+        str(cut_id),
+        str(system_id),
+        key=f"{RUN_CUT}:{cut_id}:{system_id}:{at.isoformat()}",
+        lane="urgent",
+    )
+
+
 def resume_at(run: SystemRun, moment: datetime) -> None:
-    """Ask that this run goes on at `moment`."""
-    set_timer(RESUME, key=f"{run.plan_id}:{run.system_id}", due_at=moment)
+    """Ask that this run, or its cut in that system, goes on at `moment`."""
+    set_timer(RESUME, key=f"{run.plan.cut_id or run.plan_id}:{run.system_id}", due_at=moment)
 
 
 def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, datetime]) -> None:
@@ -37,6 +52,11 @@ def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, da
     when, by how many hours before access end that is."""
     escalations = {(ESCALATE, f"{departure_id}:{hours}"): before for hours, before in escalate_at.items()}
     set_mixed_timers({(END, str(departure_id)): moment, **escalations})
+
+
+def end_now(departures: Iterable[UUID], moment: datetime) -> None:
+    """Ask that what comes with access end comes now for these departures."""
+    set_mixed_timers({(END, str(pk)): moment for pk in departures})
 
 
 def forget(departure_id: UUID, hours: tuple[int, ...]) -> None:

@@ -1,27 +1,60 @@
-"""A departure's access: plan, read, apply, read back, restore. Approving is for people."""
+"""A departure's access: plan, read, apply, read back, say what no system can show, restore. Approving is
+for people."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from ninja import Body as JsonBody
 from ninja import Router
 
 from partwell import clock
 from partwell.access import operations, queries
-from partwell.access.models import Plan
+from partwell.access.models import AccountRecord, Plan
 from partwell.api.answers import problem, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent, idempotent_outside
-from partwell.api.shapes import AccessShape
+from partwell.api.shapes import Body, Reason
+from partwell.api.shapes.access import AccessShape
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.journeys.queries import get_departure
+from partwell.people.actors import Actor
 from partwell.refusals import Conflict
 
 router = Router(tags=["access"])
+
+SystemName = Annotated[str, JsonBody(max_length=60, description="As in `GET /systems`.")]
+AccountName = Annotated[str, JsonBody(max_length=320, description="Its login or identifier.")]
+Chosen = Annotated[str, JsonBody(min_length=1, max_length=320)]
+
+
+class Attestation(Body):
+    """What somebody did or saw about an account. `account` is needed only where the system has several."""
+
+    system: SystemName
+    account: AccountName = ""
+    note: Reason
+    link: Annotated[str, JsonBody(max_length=1000)] = ""
+
+
+class Impossibility(Body):
+    """Why nobody can cut an account. `account` is needed only where the system has several."""
+
+    system: SystemName
+    account: AccountName = ""
+    reason: Reason
+
+
+class Choice(Body):
+    """Which of several matching accounts are the leaver's; an empty list says that none is."""
+
+    system: SystemName
+    accounts: Annotated[list[Chosen], JsonBody(max_length=200, description="Their logins or identifiers.")]
 
 
 @router.get("/{journey_id}/access", response=AccessShape)
@@ -74,6 +107,49 @@ def verify(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     return _view(request, departure)
 
 
+@router.post("/{journey_id}/access/attest", response=AccessShape)
+@idempotent
+def attest(request: HttpRequest, journey_id: UUID, body: Attestation) -> HttpResponse:
+    """Say that what was left to do on an account is done. It counts as said by the caller, not as proven."""
+    actor = actor_of(request)
+    departure = get_departure(actor, journey_id)
+    operations.attest_account(
+        account=_account(departure, body.system, body.account, actor),
+        note=body.note,
+        evidence=body.link,
+        actor=actor,
+        now=clock.now(),
+    )
+    return _view(request, departure)
+
+
+@router.post("/{journey_id}/access/impossible", response=AccessShape)
+@idempotent
+def impossible(request: HttpRequest, journey_id: UUID, body: Impossibility) -> HttpResponse:
+    """Say, with the reason, that an account cannot be cut by anybody."""
+    actor = actor_of(request)
+    departure = get_departure(actor, journey_id)
+    account = _account(departure, body.system, body.account, actor)
+    operations.mark_impossible(account=account, reason=body.reason, actor=actor, now=clock.now())
+    return _view(request, departure)
+
+
+@router.post("/{journey_id}/access/link", response=AccessShape)
+@idempotent
+def link(request: HttpRequest, journey_id: UUID, body: Choice) -> HttpResponse:
+    """Say which of several matching accounts are meant; the plan with that choice waits for approval."""
+    actor = actor_of(request)
+    departure = get_departure(actor, journey_id)
+    operations.link_accounts(
+        departure=departure,
+        system=queries.get_system(body.system),
+        external_ids=[_account(departure, body.system, name, actor).external_id for name in body.accounts],
+        actor=actor,
+        now=clock.now(),
+    )
+    return _view(request, departure)
+
+
 @router.post("/{journey_id}/access/restore", response={202: AccessShape})
 @idempotent
 def restore(request: HttpRequest, journey_id: UUID) -> HttpResponse:
@@ -84,6 +160,10 @@ def restore(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     return _view(request, departure, 202)
 
 
+def _account(departure: Departure, system: str, name: str, actor: Actor) -> AccountRecord:
+    return queries.get_account(departure, queries.get_system(system), name, actor=actor)
+
+
 def _latest(departure: Departure) -> Plan:
     found = queries.latest_plan(departure)
     if found is None:
@@ -92,4 +172,4 @@ def _latest(departure: Departure) -> Plan:
 
 
 def _view(request: HttpRequest, departure: Departure, status: int = 200) -> HttpResponse:
-    return reply(queries.plan_view(departure, actor=actor_of(request)), status)
+    return reply(queries.plan_view(departure, actor=actor_of(request), now=clock.now()), status)

@@ -16,7 +16,23 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from partwell.api import access, clients, contracts, evidence, journeys, people, steps, systems, templates
+from partwell.api import (
+    access,
+    clients,
+    contracts,
+    cuts,
+    evidence,
+    guests,
+    journeys,
+    notices,
+    participants,
+    people,
+    settings,
+    steps,
+    systems,
+    templates,
+    tokens,
+)
 from partwell.api.answers import TooLarge, TooMany, problem, refused
 from partwell.api.authentication import BearerToken
 from partwell.api.bodies import StrictParser
@@ -49,13 +65,18 @@ def build() -> Api:
         auth=BearerToken(),
         parser=StrictParser(),
     )
-    for below_journeys in (journeys.router, steps.router, access.router):
-        api.add_router("/journeys", below_journeys)
+    for below_journeys in (journeys, participants, guests, steps, access):
+        api.add_router("/journeys", below_journeys.router)
+    api.add_router("/steps", steps.mine)
+    api.add_router("/notices", notices.router)
+    api.add_router("/cuts", cuts.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)
     api.add_router("/systems", systems.router)
+    api.add_router("/tokens", tokens.router)
+    api.add_router("", settings.router)
     api.add_router("", people.router)
     for raised, answer in _HANDLERS.items():
         api.add_exception_handler(raised, answer)

@@ -17,6 +17,21 @@ from partwell.refusals import Invalid, Refusal
 
 NO_TEXT = "Text holds a NUL or half a character. Remove it."
 JSON, CSV, MULTIPART = "application/json", "text/csv", "multipart/form-data"
+# What the description says of an endpoint that reads `file_of`.
+UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
 
 
 class BodyUnreadable(Refusal):

@@ -12,7 +12,8 @@ from partwell.api.authentication import actor_of
 from partwell.api.contracts import contract_dict
 from partwell.api.idempotency import idempotent
 from partwell.api.registers import CSV_BODY, CSV_FILE, export, import_
-from partwell.api.shapes import ClientDetail, ClientShape, Cursor, ImportShape, Limit, Listing
+from partwell.api.shapes import Cursor, Limit, Listing
+from partwell.api.shapes.office import ClientDetail, ClientShape, ImportShape
 from partwell.people import queries
 from partwell.people.models import Client
 

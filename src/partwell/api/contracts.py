@@ -11,7 +11,8 @@ from partwell.api.answers import listing, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.registers import CSV_BODY, CSV_FILE, export, import_
-from partwell.api.shapes import ContractShape, Cursor, ImportShape, Limit, Listing
+from partwell.api.shapes import Cursor, Limit, Listing
+from partwell.api.shapes.office import ContractShape, ImportShape
 from partwell.people import queries
 from partwell.people.models import Client, Contract
 

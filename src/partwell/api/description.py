@@ -22,6 +22,8 @@ CHANGING = {
     415: "The body is of a type that is not read here",
     **READING,
 }
+# Calls that change nothing, so that repeating them is safe anyway.
+KEYLESS = ("check_text", "access_approve", "verify_sent")
 KEY_PARAMETER = {
     "in": "header",
     "name": HEADER,
@@ -40,7 +42,7 @@ def complete_description(schema: Any) -> Any:
                 **operation["responses"],
                 **{status: {"$ref": f"#/components/responses/{status}"} for status in refusals},
             }
-            if method != "get" and not operation["operationId"].endswith(("check_text", "access_approve")):
+            if method != "get" and not operation["operationId"].endswith(KEYLESS):
                 operation["parameters"] = [*operation["parameters"], KEY_PARAMETER]
     components = schema["components"]
     components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()

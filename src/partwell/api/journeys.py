@@ -12,21 +12,14 @@ from partwell import clock
 from partwell.api.answers import listing, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
-from partwell.api.shapes import (
-    Body,
+from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Moment, Reason
+from partwell.api.shapes.journeys import (
     ClosedShape,
-    Cursor,
-    Day,
     JourneyRow,
     JourneyShape,
-    Limit,
-    Line,
-    Listing,
-    Moment,
     MoveShape,
     NoticeShape,
     OverrideShape,
-    Reason,
     WithdrawalShape,
 )
 from partwell.closure.statements import closing_statement

@@ -12,7 +12,8 @@ from partwell.api.answers import listing, reply
 from partwell.api.authentication import actor_of, caller_of
 from partwell.api.idempotency import idempotent
 from partwell.api.registers import CSV_BODY, CSV_FILE, export, import_
-from partwell.api.shapes import Cursor, ImportShape, Limit, Listing, MeShape, PersonDetail, PersonShape
+from partwell.api.shapes import Cursor, Limit, Listing
+from partwell.api.shapes.office import ImportShape, MeShape, PersonDetail, PersonShape
 from partwell.people import queries
 from partwell.people.models import Person
 

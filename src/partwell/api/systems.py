@@ -9,15 +9,14 @@ from ninja import Body as JsonBody
 from ninja import Router
 
 from partwell import clock
-from partwell.access.models import System
 from partwell.access.operations import add_system, test_system
-from partwell.access.queries import systems_list
+from partwell.access.queries import get_system, systems_list
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent, idempotent_outside
-from partwell.api.shapes import Body, Cursor, Limit, Listing, SystemShape, SystemTest
+from partwell.api.shapes import Body, Cursor, Limit, Listing
+from partwell.api.shapes.access import SystemShape, SystemTest
 from partwell.people.authorisation import check_office
-from partwell.refusals import NotFound
 
 router = Router(tags=["systems"])
 
@@ -56,8 +55,5 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
     """Ask the system whether our credentials suffice; changes nothing there."""
     actor = actor_of(request)
     check_office(actor, "systems.test")
-    system = System.objects.filter(name=name).first()
-    if system is None:
-        raise NotFound("system")
-    report = test_system(system=system, actor=actor, now=clock.now())
+    report = test_system(system=get_system(name), actor=actor, now=clock.now())
     return reply({"ok": report.ok, "summary": report.summary, "problems": list(report.problems)})

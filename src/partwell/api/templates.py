@@ -1,17 +1,21 @@
-"""Journey templates: list, read, check a text."""
+"""Journey templates: list, read, check a text, publish it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from partwell import clock
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
-from partwell.api.shapes import Body, Cursor, Limit, Listing, TemplateDetail, TemplateProblem, TemplateRow
+from partwell.api.idempotency import idempotent
+from partwell.api.shapes import Body, Cursor, Limit, Listing
+from partwell.api.shapes.office import PublishedTemplate, TemplateDetail, TemplateProblem, TemplateRow
 from partwell.journeys.template.check import check
-from partwell.journeys.template_queries import TemplateSummary, list_templates, show_template
+from partwell.journeys.template_operations import publish_template
+from partwell.journeys.template_queries import list_templates, show_template
 from partwell.people.authorisation import check_office
 
 router = Router(tags=["templates"])
@@ -26,9 +30,17 @@ class TemplateText(Body):
 @router.get("", response=Listing[TemplateRow])
 def list_all(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) -> HttpResponse:
     """The latest version of every template."""
-    rows = [_summary(found) for found in list_templates(actor=actor_of(request))]
+    rows = [found.as_dict() for found in list_templates(actor=actor_of(request))]
     page, after = page_of(rows, key=lambda row: row["id"], cursor=cursor, limit=limit)
     return listing(page, after)
+
+
+@router.post("", response={201: PublishedTemplate})
+@idempotent
+def publish(request: HttpRequest, body: TemplateText) -> HttpResponse:
+    """Publish a text as the next version of its template; journeys that run keep theirs."""
+    version = publish_template(text=body.source, actor=actor_of(request), now=clock.now())
+    return reply({"id": version.template_id, "version": version.version, "digest": version.digest}, 201)
 
 
 @router.post("/check", response=Listing[TemplateProblem])
@@ -49,17 +61,4 @@ def show(
     found = show_template(template_id=template_id, actor=actor_of(request), version=version)
     body = found.template.model_dump(mode="json", exclude={"steps"})
     steps = [step.model_dump(mode="json") for step in found.template.steps]
-    return reply({**body, **_summary(found), "steps": steps})
-
-
-def _summary(found: TemplateSummary) -> dict[str, Any]:
-    return {
-        "id": found.version.template_id,
-        "version": found.version.version,
-        "digest": found.version.digest,
-        "title": found.version.title,
-        "audience": found.version.audience,
-        "steps": len(found.template.steps),
-        "journeys": found.journeys,
-        "published_at": found.version.published_at.isoformat(),
-    }
+    return reply({**body, **found.as_dict(), "steps": steps})

@@ -11,15 +11,14 @@ from django.db.models import Min
 
 from partwell import clock
 from partwell.access import operations, queries, runs
-from partwell.access.models import AccountRecord, Plan, System, SystemRun
+from partwell.access.models import AccountRecord, Plan, SystemRun
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, say, speaks, table
 from partwell.departures.models import Departure
-from partwell.departures.policies import authorise
 from partwell.journeys.operations.advancing import advance
 from partwell.people.actors import Actor
-from partwell.refusals import Conflict, Invalid, NotFound
+from partwell.refusals import Conflict
 
 app = typer.Typer(name="access", help="Access plans and what came of them.", no_args_is_help=True)
 
@@ -42,6 +41,14 @@ def plan(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) ->
     departure = find(journey_id, actor)
     operations.make_plan(departure=departure, actor=actor, now=clock.now())
     _show(departure, actor, as_json)
+
+
+@app.command()
+@speaks
+def show(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+    """Show the latest plan with the state of every account. Asks nothing of any system."""
+    actor = acting(as_email)
+    _show(find(journey_id, actor), actor, as_json)
 
 
 @app.command()
@@ -167,7 +174,7 @@ def link(
     ours = [_account(departure, system, name, actor) for name in account or []]
     operations.link_accounts(
         departure=departure,
-        system=_system(system),
+        system=queries.get_system(system),
         external_ids=[found.external_id for found in ours],
         actor=actor,
         now=clock.now(),
@@ -175,30 +182,8 @@ def link(
     _conclude(departure, actor, as_json)
 
 
-def _system(name: str) -> System:
-    system = System.objects.filter(name=name).first()
-    if system is None:
-        raise NotFound("system")
-    return system
-
-
 def _account(departure: Departure, system: str, name: str, actor: Actor) -> AccountRecord:
-    """The leaver's account in a system by login or identifier, or the only one there.
-
-    Raises as `departures.policies.authorise`, `NotFound`, and `Invalid` when several fit.
-    """
-    authorise(actor, "access.view", departure)
-    found = [
-        account
-        for account in queries.accounts_in(departure, _system(system))
-        if not name or name in (account.external_id, account.login)
-    ]
-    if not found:
-        raise NotFound("account")
-    if len(found) > 1:
-        names = ", ".join(account.external_id or account.login for account in found)
-        raise Invalid("which_account", f"Say which account with --account: {names}.", field="account")
-    return found[0]
+    return queries.get_account(departure, queries.get_system(system), name, actor=actor)
 
 
 def _latest(departure: Departure) -> Plan:
@@ -235,7 +220,7 @@ def _conclude(departure: Departure, actor: Actor, as_json: bool) -> None:
 
 
 def _show(departure: Departure, actor: Actor, as_json: bool) -> None:
-    view = queries.plan_view(departure, actor=actor)
+    view = queries.plan_view(departure, actor=actor, now=clock.now())
     answer(view, as_json=as_json, text=lambda: _text(view))
 
 
@@ -253,5 +238,8 @@ def _text(view: dict[str, Any]) -> str:
     parts = [head, table(rows, ["SYSTEM", "ACCOUNT", "ACTION", "STATE", "REASON"])]
     if unreachable:
         parts.append("Could not be asked, so what is there is unknown:\n" + "\n".join(unreachable))
+    if view["time_to_revoke"]:
+        kept = [(row["sla"], f"{row['minutes']} min", row["says"]) for row in view["time_to_revoke"]]
+        parts.append(table(kept, ["CLASS", "WITHIN", "TIME TO REVOKE"]))
     parts.append("All access is settled." if view["is_settled"] else "Not settled yet.")
     return "\n\n".join(parts)

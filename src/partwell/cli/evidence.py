@@ -1,21 +1,22 @@
-"""`partwell evidence …`: verifying the record or a pack, and exporting a pack."""
+"""`partwell evidence …`: verifying the record or a pack, exporting a pack, reading events, erasing values."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
-from partwell.cli.output import AsJson, answer, say, speaks
+from partwell.cli.output import AsJson, answer, listing, say, speaks, table
 from partwell.closure.audiences import Audience
-from partwell.closure.operations import export_pack
-from partwell.closure.queries import verify_record
+from partwell.closure.operations import erase_field, export_pack
+from partwell.closure.queries import events_as_dicts, verify_record
 from partwell.evidence import verifier
 from partwell.refusals import Invalid
 
@@ -73,6 +74,56 @@ def export(
     answer({"pack": str(output), "head": head, "events": count}, as_json=as_json, text=head)
     say(f"{output}: {count} events, read back and whole.")
     say("Keep the head apart from the pack; `partwell evidence verify` takes it as --head.")
+
+
+@app.command()
+@speaks
+def events(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -> None:
+    """List what happened in a departure, newest first, with what was said of it."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    items: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page, after = events_as_dicts(departure=departure, actor=actor, after=after, limit=200)
+        items += page
+        if after is None:
+            break
+    answer(
+        listing(items),
+        as_json=as_json,
+        text=lambda: table(
+            [(i["id"], i["at"][:19], i["kind"], i["fields"].get("actor") or "(erased)") for i in items],
+            ("ID", "When (UTC)", "What", "Who"),
+        ),
+    )
+
+
+@app.command()
+@speaks
+def erase(
+    journey_id: JourneyId,
+    event: Annotated[UUID, typer.Argument(metavar="EVENT", help="As `partwell evidence events` shows it.")],
+    field: Annotated[list[str], typer.Option(help="A field whose value goes; repeat for more.")],
+    basis: Annotated[str, typer.Option(help="On what basis it may go; stays on the record.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase values from one event, for good. That they were there stays on record; proofs go on verifying."""
+    actor = acting(as_email)
+    erased = erase_field(
+        departure=find(journey_id, actor),
+        event_id=event,
+        names=field,
+        basis=basis,
+        actor=actor,
+        now=clock.now(),
+    )
+    answer(
+        {"event": str(event), "erased": field, "recorded": str(erased.pk)},
+        as_json=as_json,
+        text=f"Erased from {event}: {', '.join(field)}.",
+    )
 
 
 def _check_target(output: Path) -> None:

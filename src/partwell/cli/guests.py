@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,11 +10,12 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
-from partwell.departures.guests import ends_at, link_state, links_of
+from partwell.departures.guests import link_dict, links_of
 from partwell.departures.models import Departure, GuestLink
 from partwell.departures.states import GuestCapacity
 from partwell.journeys.addresses import guest_page
 from partwell.journeys.guests import invite_guest, revoke_guest
+from partwell.people.actors import Actor
 from partwell.refusals import NotFound
 
 app = typer.Typer(help="People without an account, who come in by a link.", no_args_is_help=True)
@@ -44,7 +45,7 @@ def invite(
     )
     address = guest_page(invitation.token)
     answer(
-        {**_row(invitation.link), "url": address},
+        {**link_dict(invitation.link, now=now), "url": address},
         as_json=as_json,
         text=f"{address}\nIt opens once. It is mailed to {invitation.link.email}, and shown here this once.",
     )
@@ -54,7 +55,8 @@ def invite(
 @speaks
 def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -> None:
     """List the links of a journey, latest first, without what opens them."""
-    items = [_row(link) for link in links_of(find(journey_id, acting(as_email)))]
+    actor = acting(as_email)
+    items = [link_dict(link, now=clock.now()) for link in links_of(find(journey_id, actor), actor=actor)]
     answer(
         listing(items),
         as_json=as_json,
@@ -75,28 +77,15 @@ def revoke(
 ) -> None:
     """Take a link back; the session opened from it ends too."""
     actor, now = acting(as_email), clock.now()
-    found = revoke_guest(link=_link(find(journey_id, actor), link), actor=actor, now=now)
-    answer(_row(found), as_json=as_json, text=f"The link for {found.email} opens nothing any more.")
+    found = revoke_guest(link=_link(find(journey_id, actor), link, actor), actor=actor, now=now)
+    answer(
+        link_dict(found, now=now), as_json=as_json, text=f"The link for {found.email} opens nothing any more."
+    )
 
 
-def _link(departure: Departure, text: str) -> GuestLink:
-    found = [link for link in links_of(departure) if str(link.pk).startswith(text.strip().lower())]
+def _link(departure: Departure, text: str, actor: Actor) -> GuestLink:
+    wanted = text.strip().lower()
+    found = [link for link in links_of(departure, actor=actor) if str(link.pk).startswith(wanted)]
     if len(found) != 1 or len(text.strip()) < 4:
         raise NotFound("link")
     return found[0]
-
-
-def _row(link: GuestLink) -> dict[str, Any]:
-    return {
-        "id": str(link.pk),
-        "email": link.email,
-        "name": link.name,
-        "capacity": link.capacity,
-        "steps": list(link.step_keys),
-        "is_work_address": link.is_work_address,
-        "state": link_state(link, now=clock.now()),
-        "invited_by": link.invited_by,
-        "invited_at": link.invited_at.isoformat(),
-        "opened_at": link.opened_at.isoformat() if link.opened_at else None,
-        "ends_at": ends_at(link).isoformat(),
-    }

@@ -148,6 +148,40 @@ def move(
 
 @app.command()
 @speaks
+def edit(
+    journey_id: JourneyId,
+    reason: Annotated[str | None, typer.Option(help="One of the template's reason codes.")] = None,
+    initiated_by: Annotated[str | None, typer.Option(help="leaver, organisation, mutual or expiry.")] = None,
+    confidentiality: Annotated[str | None, typer.Option(help="normal or need_to_know.")] = None,
+    rehire: Annotated[str | None, typer.Option(help="undecided, welcome, review or no.")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="A country or a part of one, as DE.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="The leaver's, as Europe/Berlin.")] = None,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change facts other than dates; only those that are given change."""
+    given = {
+        "reason": reason,
+        "initiated_by": initiated_by,
+        "confidentiality": confidentiality,
+        "rehire": rehire,
+        "jurisdiction": jurisdiction,
+        "timezone": timezone,
+    }
+    actor = acting(as_email)
+    draft = moving.edit(
+        departure=find(journey_id, actor),
+        changes={name: value for name, value in given.items() if value is not None},
+        actor=actor,
+        now=clock.now(),
+    )
+    for warning in draft.warnings:
+        say(warning)
+    answer(draft.as_dict(), as_json=as_json, text=lambda: _move_text(draft, stored=True, done="Changed."))
+
+
+@app.command()
+@speaks
 def withdraw(
     journey_id: JourneyId,
     reason: Annotated[str, typer.Option(help="Why the notice was taken back.")],
@@ -242,11 +276,11 @@ def _plan_text(data: dict[str, Any]) -> str:
     return f"{head}\n\n{table(rows, ('Ph', 'Key', 'Step', 'Owner', 'Due', 'State'))}"
 
 
-def _move_text(draft: moving.MoveDraft, *, stored: bool) -> str:
+def _move_text(draft: moving.MoveDraft, *, stored: bool, done: str = "Moved.") -> str:
     lines = [f"{c.field.replace('_', ' ')}: {c.before} → {c.after}" for c in draft.dates]
     lines += [
         f"{c.step.title}: {c.due_before.date()} → {c.due_after.date()}"
         + (f" ({c.state_before} → {c.state_after})" if c.state_before != c.state_after else "")
         for c in draft.steps
     ]
-    return "\n".join([*lines, "Moved." if stored else "Nothing was changed."])
+    return "\n".join([*lines, done if stored else "Nothing was changed."])

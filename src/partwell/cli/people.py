@@ -91,7 +91,7 @@ def grant(
     given = operations.grant_role(
         email=email, role=role, department=department, actor=acting(as_email), now=clock.now()
     )
-    answer(_as_dict(given), as_json=as_json, text=f"{given.user.email} holds {_where(given)}.")
+    answer(queries.grant_dict(given), as_json=as_json, text=f"{given.user.email} holds {_where(given)}.")
 
 
 @roles_app.command()
@@ -118,7 +118,7 @@ def list_(as_json: AsJson = False) -> None:
     grants = queries.list_grants()
     rows = [(g.user.email, g.role, g.department or "whole firm", g.granted_by) for g in grants]
     answer(
-        listing(_as_dict(grant) for grant in grants),
+        listing(queries.grant_dict(grant) for grant in grants),
         as_json=as_json,
         text=lambda: table(rows, ("EMAIL", "ROLE", "WHERE", "GRANTED BY")),
     )
@@ -196,17 +196,6 @@ def _export(kind: str, output: Path | None, as_email: str | None) -> None:
             "file_unwritable", f"{output} cannot be written: {error.strerror}.", field="output"
         ) from None
     say(f"{output} written.")
-
-
-def _as_dict(grant: RoleGrant) -> dict[str, Any]:
-    return {
-        "email": grant.user.email,
-        "name": grant.user.name,
-        "role": grant.role,
-        "department": grant.department,
-        "granted_at": grant.granted_at.isoformat(),
-        "granted_by": grant.granted_by,
-    }
 
 
 def _where(grant: RoleGrant) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from partwell import clock
 from partwell.cli.acting import As, acting
+from partwell.cli.dates import read_date
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
 from partwell.departures.models import Departure
 from partwell.documents.operations import store_file
-from partwell.journeys import queries
+from partwell.journeys import queries, step_dicts
 from partwell.journeys.models import Step
 from partwell.journeys.operations import steps as operations
 from partwell.people.actors import Actor
+from partwell.people.queries import find_user
 from partwell.refusals import NotFound
 
 app = typer.Typer(help="The steps of a journey.", no_args_is_help=True)
@@ -41,6 +43,47 @@ def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -
             ("Ph", "Key", "Step", "Owner", "Due", "State"),
         ),
     )
+
+
+@app.command()
+@speaks
+def show(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJson = False) -> None:
+    """Show one step with how to do it, its files and its comments."""
+    data = step_dicts.step_detail_dict(_step(journey_id, key, as_email))
+    answer(data, as_json=as_json, text=lambda: _as_text(data))
+
+
+@app.command()
+@speaks
+def add(
+    journey_id: JourneyId,
+    title: Annotated[str, typer.Option(help="Begins with a verb: “Collect the parking card”.")],
+    phase: Annotated[int, typer.Option(min=1, max=10, help="One of the ten phases.")],
+    owner: Annotated[str, typer.Option(help="E-mail address of whoever does it.")],
+    due: Annotated[str, typer.Option(help="As 2026-11-27; the end of the last day unless given.")] = "",
+    guidance: Annotated[str, typer.Option(help="How to do it.")] = "",
+    required: Annotated[bool, typer.Option("--required", help="No closing before it is done.")] = False,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a step of one's own to a running journey."""
+    actor, now = acting(as_email), clock.now()
+    departure = find(journey_id, actor)
+    due_at = operations.default_due(departure, now=now)
+    if due:
+        due_at = clock.at_local(read_date(due, "due"), clock.DEFAULT_WORKDAY_END, departure.timezone)
+    step = operations.add_step(
+        departure=departure,
+        title=title,
+        phase=phase,
+        due_at=due_at,
+        owner=find_user(owner, field="owner"),
+        guidance=guidance,
+        is_required=required,
+        actor=actor,
+        now=now,
+    )
+    answer(queries.step_dict(step), as_json=as_json, text=f"Added as {step.key}: {step.title}.")
 
 
 @app.command()
@@ -79,6 +122,41 @@ def claim(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJ
 
 @app.command()
 @speaks
+def reassign(
+    journey_id: JourneyId,
+    key: StepKey,
+    to: Annotated[str, typer.Option(help="E-mail address of the new owner.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a pending step to somebody else."""
+    step = operations.reassign_step(
+        step=_step(journey_id, key, as_email),
+        to=find_user(to, field="to"),
+        actor=acting(as_email),
+        now=clock.now(),
+    )
+    answer(queries.step_dict(step), as_json=as_json, text=f"{step.owner_name} has it: {step.title}.")
+
+
+@app.command()
+@speaks
+def comment(
+    journey_id: JourneyId,
+    key: StepKey,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the others on the inside should know.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something about a step to the others on the inside."""
+    said = operations.comment_on_step(
+        step=_step(journey_id, key, as_email), text=text, actor=acting(as_email), now=clock.now()
+    )
+    answer(step_dicts.comment_dict(said), as_json=as_json, text="Comment kept.")
+
+
+@app.command()
+@speaks
 def skip(
     journey_id: JourneyId,
     key: StepKey,
@@ -101,6 +179,16 @@ def undo(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJs
     actor = acting(as_email)
     step = operations.undo_step(step=_step(journey_id, key, as_email), actor=actor, now=clock.now())
     answer(queries.step_dict(step), as_json=as_json, text=f"Open again: {step.title}.")
+
+
+def _as_text(data: dict[str, Any]) -> str:
+    lines = [data["title"], f"{data['owner'] or 'Nobody yet'}, due {data['due_at'][:10]}, {data['state']}"]
+    lines += [data["guidance"]] if data["guidance"] else []
+    lines += [f"Note: {data['note']}"] if data["note"] else []
+    lines += [f"Link: {data['link']}"] if data["link"] else []
+    lines += [f"File: {each['name']} (sha256 {each['sha256']})" for each in data["files"]]
+    lines += [f"{each['author']}: {each['text']}" for each in data["comments"]]
+    return "\n".join(lines)
 
 
 def _step(journey_id: str, key: str, as_email: str | None) -> Step:

@@ -9,11 +9,10 @@ import typer
 
 from partwell import clock
 from partwell.access import operations, queries
-from partwell.access.models import System
 from partwell.cli.acting import As, acting
 from partwell.cli.output import AsJson, answer, listing, speaks, table
 from partwell.people.authorisation import check_office
-from partwell.refusals import Invalid, NotFound
+from partwell.refusals import Invalid
 
 app = typer.Typer(name="systems", help="Connected systems.", no_args_is_help=True)
 
@@ -62,10 +61,7 @@ def test(
     name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False, as_email: As = None
 ) -> None:
     """Check credentials and scopes of a system, without changing anything in it."""
-    system = System.objects.filter(name=name).first()
-    if system is None:
-        raise NotFound("system")
-    report = operations.test_system(system=system, actor=acting(as_email), now=clock.now())
+    report = operations.test_system(system=queries.get_system(name), actor=acting(as_email), now=clock.now())
     lines = [report.summary, *(f"- {problem}" for problem in report.problems if problem != report.summary)]
     answer(
         {"name": name, "ok": report.ok, "summary": report.summary, "problems": list(report.problems)},

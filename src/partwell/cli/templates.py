@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,7 +28,7 @@ TemplateFile = Annotated[Path, typer.Argument(metavar="F", help="A template in Y
 @speaks
 def list_(as_json: AsJson = False) -> None:
     """List the latest version of every template."""
-    items = [_summary(found) for found in list_templates(actor=console_actor())]
+    items = [found.as_dict() for found in list_templates(actor=console_actor())]
     columns = ("id", "version", "steps", "journeys", "title")
     answer(
         listing(items),
@@ -47,7 +47,7 @@ def show(
     """Show a template with all its steps."""
     found = show_template(template_id=template_id, actor=console_actor(), version=version)
     body = found.template.model_dump(mode="json")
-    answer({**body, **_summary(found), "steps": body["steps"]}, as_json=as_json, text=lambda: _as_text(found))
+    answer({**body, **found.as_dict(), "steps": body["steps"]}, as_json=as_json, text=lambda: _as_text(found))
 
 
 @app.command("check")
@@ -79,19 +79,6 @@ def publish(file: TemplateFile, as_json: AsJson = False) -> None:
         as_json=as_json,
         text=f"{version} is published; its digest is {version.digest}.",
     )
-
-
-def _summary(found: TemplateSummary) -> dict[str, Any]:
-    return {
-        "id": found.version.template_id,
-        "version": found.version.version,
-        "digest": found.version.digest,
-        "title": found.version.title,
-        "audience": found.version.audience,
-        "steps": len(found.template.steps),
-        "journeys": found.journeys,
-        "published_at": found.version.published_at.isoformat(),
-    }
 
 
 def _as_text(found: TemplateSummary) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
-from partwell.people.models import ApiToken
-from partwell.people.token_operations import DEFAULT_DAYS, create_token, list_tokens, revoke_token
+from partwell.people.token_operations import (
+    DEFAULT_DAYS,
+    create_token,
+    list_tokens,
+    revoke_token,
+    token_dict,
+)
 
 app = typer.Typer(help="API tokens.", no_args_is_help=True)
 
@@ -30,7 +35,7 @@ def create(
     token, secret = create_token(
         scopes=wanted, email=email, name=name, days=days, actor=acting(as_email), now=clock.now()
     )
-    answer({**_as_dict(token), "token": secret}, as_json=as_json, text=secret)
+    answer({**token_dict(token, now=clock.now()), "token": secret}, as_json=as_json, text=secret)
     if not as_json:
         say(f"It acts as {token.user.email} until {token.expires_at:%Y-%m-%d}. It is not shown again.")
 
@@ -39,15 +44,18 @@ def create(
 @speaks
 def list_(as_email: As = None, as_json: AsJson = False) -> None:
     """List tokens, without their secrets."""
-    tokens = list_tokens(actor=acting(as_email))
-    rows = [
-        (t.pk, t.name, t.user.email, " ".join(t.scopes), f"{t.expires_at:%Y-%m-%d}", _state(t))
-        for t in tokens
-    ]
+    now = clock.now()
+    items = [token_dict(token, now=now) for token in list_tokens(actor=acting(as_email))]
     answer(
-        listing(_as_dict(token) for token in tokens),
+        listing(items),
         as_json=as_json,
-        text=lambda: table(rows, ("ID", "NAME", "USER", "SCOPES", "EXPIRES", "STATE")),
+        text=lambda: table(
+            [
+                (i["id"], i["name"], i["user"], " ".join(i["scopes"]), i["expires_at"][:10], i["state"])
+                for i in items
+            ],
+            ("ID", "NAME", "USER", "SCOPES", "EXPIRES", "STATE"),
+        ),
     )
 
 
@@ -60,24 +68,4 @@ def revoke(
 ) -> None:
     """End a token at once."""
     token = revoke_token(token_id=token_id, actor=acting(as_email), now=clock.now())
-    answer(_as_dict(token), as_json=as_json, text=f"“{token.name}” is revoked.")
-
-
-def _state(token: ApiToken) -> str:
-    if token.revoked_at:
-        return "revoked"
-    return "expired" if token.expires_at <= clock.now() else "active"
-
-
-def _as_dict(token: ApiToken) -> dict[str, Any]:
-    return {
-        "id": token.pk,
-        "name": token.name,
-        "hint": token.hint,
-        "user": token.user.email,
-        "scopes": token.scopes,
-        "state": _state(token),
-        "created_at": token.created_at.isoformat(),
-        "expires_at": token.expires_at.isoformat(),
-        "last_used_at": token.last_used_at.isoformat() if token.last_used_at else None,
-    }
+    answer(token_dict(token, now=clock.now()), as_json=as_json, text=f"“{token.name}” is revoked.")

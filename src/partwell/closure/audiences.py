@@ -42,8 +42,9 @@ class Shown:
     """Which fields of a kind of event leave the house. `other_side` is None where the event itself does not.
 
     The one who leaves and the client read of their own dates, steps and accounts, never who on our side did
-    what, what anybody wrote, or what went wrong on the way. Auditors read who did what and when, because
-    separation of duties is what they ask about; they read neither free text nor whose accounts those were.
+    what, what anybody wrote, or what went wrong on the way. Auditors read which of us did what and when,
+    because separation of duties is what they ask about; they read neither free text nor whose accounts those
+    were, and of the leaving side and its guests no name either.
     """
 
     other_side: frozenset[str] | None
@@ -60,8 +61,8 @@ def _both(fields: str, *, auditor: str = "") -> Shown:
 
 _DATES = "notice_date last_working_day access_end contract_end"
 _STEP = _both("step title", auditor="step title opened")
-_CHANGE = "system verb verbs restores authority before attempt"
-_CUT = _both("system account verb verbs restores", auditor=_CHANGE)
+_CHANGE = "system system_title verb verbs restores authority before attempt"
+_CUT = _both("system system_title account login verb verbs restores", auditor=_CHANGE)
 _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
@@ -89,8 +90,14 @@ EVENTS: dict[str, Shown] = {
     "access.asked": _inside("question"),
     "access.approved": _inside("plan checksum"),
     "access.apply_started": _inside("plan plan_kind checksum"),
-    "access.drifted": _inside("plan delta system"),
-    "access.account_linked": _inside("system"),
+    "access.cut_ordered": _inside("cut people"),
+    "access.cut_approved": _inside("cut"),
+    "access.cut_fired": _inside("cut plan"),
+    "access.cut_cancelled": _inside("cut"),
+    "access.cut_stopped": _inside("cut plans"),
+    "access.cut_reviewed": _inside("cut"),
+    "access.drifted": _inside("plan delta system system_title"),
+    "access.account_linked": _inside("system system_title"),
     "access.alert_raised": _inside("alert"),
     "access.read_back": _inside(),
     "access.requested": _inside(_CHANGE),
@@ -145,8 +152,19 @@ def shows_event(
     return not kind.startswith("guest.") or said.get("capacity") == "departing"
 
 
-def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]) -> bool:
-    """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read."""
+def shows_field(
+    audience: Audience,
+    kind: str,
+    name: str,
+    hidden: frozenset[str],
+    *,
+    withheld: frozenset[str] = frozenset(),
+) -> bool:
+    """Whether a field's value belongs in the pack; `hidden`: guarded ones that the exporter may not read.
+
+    `withheld`: listed fields that an auditor does not read in this very event after all, because a name of
+    the leaving side or free text stands in them here.
+    """
     if audience is Audience.INTERNAL:
         return not is_hidden(kind, name, hidden)
     if name in _WHAT_AND_WHEN:
@@ -154,7 +172,7 @@ def shows_field(audience: Audience, kind: str, name: str, hidden: frozenset[str]
     shown = EVENTS.get(kind, _inside())
     if is_other_side(audience):
         return name in (shown.other_side or ())
-    return name == "actor" or name in shown.auditor
+    return name not in withheld and (name == "actor" or name in shown.auditor)
 
 
 def is_hidden(kind: str, name: str, hidden: frozenset[str]) -> bool:

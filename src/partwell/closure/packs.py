@@ -22,6 +22,8 @@ from django.conf import settings
 
 from partwell.closure.audiences import Audience, is_other_side, shows_event, shows_field
 from partwell.closure.page import render_page
+from partwell.departures.addresses import own_addresses
+from partwell.departures.guests import GUEST_MARK
 from partwell.departures.models import Departure
 from partwell.evidence import queries, verifier
 from partwell.evidence.heads import head_as_dict
@@ -81,24 +83,36 @@ def gather(
     )
     steps = Step.objects.filter(journey_id=departure.pk, visibility=Visibility.EVERYBODY)
     for_all = frozenset(str(each) for row in steps.values_list("pk", "key") for each in row)
+    outside = own_addresses(departure)
+    own_steps = set(Step.objects.filter(journey_id=departure.pk, is_own=True).values_list("key", flat=True))
     shown = []
     for event in own:
         said = {name: value["value"] for name, value in event.fields.items() if "value" in value}
         if shows_event(audience, event.kind, said, for_all):
             shown.append(event)
-            content.events.append(_pack_event(event, audience, hidden))
+            withheld = {"title"} if said.get("step") in own_steps else set()
+            if _is_outsider(str(said.get("actor", "")), outside):
+                withheld.add("actor")
+            content.events.append(_pack_event(event, audience, hidden, frozenset(withheld)))
     content.events_left_out = len(own) - len(shown)
     _gather_proofs(content, shown)
     _gather_files(content)
     return content
 
 
-def _pack_event(event: Event, audience: Audience, hidden: frozenset[str]) -> dict[str, Any]:
+def _is_outsider(actor: str, addresses: set[str]) -> bool:
+    """Whether the record's word for who acted means a guest, or the one who leaves."""
+    return actor.endswith(GUEST_MARK) or any(f"<{address}>" in actor.lower() for address in addresses)
+
+
+def _pack_event(
+    event: Event, audience: Audience, hidden: frozenset[str], withheld: frozenset[str]
+) -> dict[str, Any]:
     fields = {}
     for name, stored in event.fields.items():
         if "value" not in stored:
             fields[name] = {"digest": digest_of(stored), "state": "erased"}
-        elif shows_field(audience, event.kind, name, hidden):
+        elif shows_field(audience, event.kind, name, hidden, withheld=withheld):
             fields[name] = {"salt": stored["salt"], "value": stored["value"]}
         else:
             fields[name] = {"digest": digest_of(stored), "state": "left out"}

@@ -15,7 +15,7 @@ from partwell.evidence.operations import departure_scope
 from partwell.evidence.verification import verify_database
 from partwell.evidence.verifier import Report
 from partwell.people.actors import Actor
-from partwell.people.authorisation import check_office
+from partwell.people.authorisation import check_allowed, check_office
 from partwell.refusals import Invalid
 
 
@@ -57,10 +57,14 @@ def readable_fields(*, event: Event, departure: Departure, actor: Actor) -> dict
 
 
 def readable_events(
-    *, events: Iterable[Event], departure: Departure, actor: Actor
+    *, events: Iterable[Event], departure: Departure, actor: Actor, held: frozenset[str] | None = None
 ) -> list[dict[str, queries.FieldValue]]:
-    """`readable_fields` of several events of one departure, asking only once who reads."""
-    held = authorise(actor, "evidence.view", departure)
+    """`readable_fields` of several events of one departure, asking only once who reads; or not at all where
+    the caller knows already what the actor is to the departure (`held`)."""
+    if held is None:
+        held = authorise(actor, "evidence.view", departure)
+    else:
+        check_allowed(actor, "evidence.view", held)
     hidden = frozenset(name for name, rule in GUARDED_FIELDS.items() if not can_read(actor, rule, held))
     return [
         {

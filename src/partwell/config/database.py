@@ -44,7 +44,7 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
 
 def _sqlite(path: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "partwell.config.sqlite",
         "NAME": str(path),
         "OPTIONS": {
             # Writers queue at BEGIN instead of failing half way; WAL lets readers go on beside them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from partwell.api.application import url_patterns
 from partwell.web import errors, health
@@ -13,7 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # There is no sign-up, and addresses belong to the register: allauth's pages for both do not exist here.
     path("account/signup/", errors.not_found),
     path("account/email/", errors.not_found),
-    path("account/confirm-email/", errors.not_found),
+    re_path(r"^account/confirm-email/", errors.not_found),
     path("account/login/code/confirm/", errors.not_found),
     path("account/password/set/", errors.not_found),
     path("api/v1/", url_patterns()),

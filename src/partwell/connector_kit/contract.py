@@ -1,4 +1,4 @@
-"""What a connector promises: capabilities as small Protocols, and the frozen values that pass through them.
+"""What a connector promises: capabilities as small Protocols over the values of `values.py`.
 
 A connector talks to one kind of target (SCIM, LDAP, …) and knows no Django. It is built from a
 `Connection` and offers only those capabilities that its manifest declares; what it does not declare
@@ -12,179 +12,79 @@ fresh read plus, where the target allows one, a negative probe; nothing raises b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Protocol, runtime_checkable
 
+from partwell.connector_kit.values import (
+    Account,
+    Connection,
+    ConnectorError,
+    Entitlement,
+    ErrorKind,
+    Holding,
+    HoldingKind,
+    Identity,
+    Job,
+    JobState,
+    Nature,
+    Outcome,
+    Proof,
+    Receipt,
+    Reversibility,
+    Rotation,
+    Secrets,
+    Snapshot,
+    TestReport,
+    TransferKind,
+    TransferRequest,
+    Verb,
+    Verdict,
+)
 
-class Verb(StrEnum):
-    """What can be done to an account, in the order in which a plan runs them (see `plan.ORDER`)."""
-
-    BLOCK_SIGN_IN = "block_sign_in"
-    REVOKE_SESSIONS = "revoke_sessions"
-    SUSPEND = "suspend"
-    REMOVE_ENTITLEMENTS = "remove_entitlements"
-    DELETE = "delete"
-
-
-class Reversibility(StrEnum):
-    """Whether `restore` can undo a verb: wholly, in part, or not at all."""
-
-    REVERSIBLE = "reversible"
-    PARTIAL = "partial"
-    NONE = "none"
-
-
-class Outcome(StrEnum):
-    """What the target said to a write. None of these is proof."""
-
-    DONE = "done"  # it answered that the change is made
-    ACCEPTED = "accepted"  # it took the request; the change comes later (a 202)
-    ALREADY_DONE = "already_done"  # it was so before, or the account does not exist
-
-
-class Verdict(StrEnum):
-    """What reading back showed."""
-
-    CONFIRMED = "confirmed"  # read afresh, and the probe (where there is one) was refused
-    PENDING = "pending"  # not yet; ask again until the stated time
-    FAILED = "failed"  # read afresh, and it is not so
-    UNVERIFIABLE = "unverifiable"  # the target cannot be asked this
-
-
-class ErrorKind(StrEnum):
-    """Retry policy is data: what a failure means for the next attempt."""
-
-    RETRYABLE = "retryable"  # network, 5xx, timeout: try again with back-off
-    THROTTLED = "throttled"  # try again at `retry_at`
-    DENIED = "denied"  # our credentials or scopes are not enough
-    NOT_FOUND = "not_found"
-    CONFLICT = "conflict"
-    INVALID = "invalid"  # the target says that our request is wrong
-    UNSUPPORTED = "unsupported"
-
-
-class ConnectorError(Exception):
-    """Anything that stopped a connector. `message` is for people, and carries no secret."""
-
-    def __init__(
-        self,
-        kind: ErrorKind,
-        message: str,
-        *,
-        retry_at: datetime | None = None,
-        request_id: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.retry_at = retry_at
-        self.request_id = request_id
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether trying again unchanged is pointless."""
-        return self.kind not in (ErrorKind.RETRYABLE, ErrorKind.THROTTLED)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """By what a person may be known in a target. Exact matches only; nothing here is guessed."""
-
-    emails: tuple[str, ...]
-    usernames: tuple[str, ...] = ()
-    employee_number: str = ""
-    display_name: str = ""
-
-
-@dataclass(frozen=True)
-class Entitlement:
-    """A group, role or licence that an account holds."""
-
-    kind: str
-    external_id: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account in a target, as just read. `external_id` never changes; `login` may."""
-
-    external_id: str
-    login: str
-    display_name: str = ""
-    is_active: bool | None = None
-    matched_by: str = ""
-    entitlements: tuple[Entitlement, ...] = ()
-    open_sessions: int | None = None
-    is_protected: bool = False  # break-glass, operator or last administrator: never touched
-    details: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The state before any write; the only source for `restore`. JSON-serialisable."""
-
-    taken_at: datetime
-    state: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The answer to a write, redacted, with the target's own id for the request where it gives one."""
-
-    outcome: Outcome
-    summary: str
-    request_id: str = ""
-    request: Mapping[str, Any] = field(default_factory=dict)
-    response: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a fresh read and a negative probe showed.
-
-    `read` and `probe` are sentences for people ("locked since 2026-11-27T16:30Z", "a new bind was
-    refused"). `still_open` counts sessions seen alive: suspension does not end them, and we say so.
-    `retry_until` comes with `PENDING`.
-    """
-
-    verdict: Verdict
-    read: str
-    probe: str = ""
-    still_open: int | None = None
-    retry_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class TestReport:
-    """Whether credentials and scopes suffice for each declared capability."""
-
-    ok: bool
-    summary: str
-    problems: tuple[str, ...] = ()
-
-
-class Secrets(Protocol):
-    """Resolves references (`env:NAME`, `file:PATH`) at the moment of use; never stored, never logged."""
-
-    def resolve(self, reference: str) -> str: ...
-
-
-@dataclass(frozen=True)
-class Connection:
-    """One configured target: a name, the connector's settings, and the means to reach it.
-
-    `transport` is the one guarded way out (see `connector_kit.transport`); `now` is the clock, passed in.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    secrets: Secrets
-    transport: Any
-    now: Any
+# Connectors find the whole contract here, values included.
+__all__ = [
+    "PROTOCOLS",
+    "Account",
+    "CanBlockSignIn",
+    "CanDelete",
+    "CanDiscover",
+    "CanListAccounts",
+    "CanListHoldings",
+    "CanReleaseLicence",
+    "CanRemoveEntitlements",
+    "CanRestore",
+    "CanRevokeSessions",
+    "CanRevokeTokens",
+    "CanRotate",
+    "CanSnapshot",
+    "CanSuspend",
+    "CanTransfer",
+    "CanVerify",
+    "CanWipe",
+    "Connection",
+    "Connector",
+    "ConnectorError",
+    "Entitlement",
+    "ErrorKind",
+    "Holding",
+    "HoldingKind",
+    "Identity",
+    "Job",
+    "JobState",
+    "Nature",
+    "Outcome",
+    "Proof",
+    "Receipt",
+    "Reversibility",
+    "Rotation",
+    "Secrets",
+    "Snapshot",
+    "TestReport",
+    "TransferKind",
+    "TransferRequest",
+    "Verb",
+    "Verdict",
+]
 
 
 class Connector(Protocol):
@@ -214,6 +114,25 @@ class CanDiscover(Protocol):
 
 
 @runtime_checkable
+class CanListAccounts(Protocol):
+    def list_accounts(self) -> AsyncIterator[list[Account]]:
+        """Every account of the target, page by page, each page let go before the next is asked for.
+
+        Raises where a page fails: a list that broke off is never "all there are". `entitlements` may be
+        left empty here; identifiers, `is_active`, `nature` and, where the target knows it, `last_used_at`
+        are filled.
+        """
+        ...
+
+
+@runtime_checkable
+class CanListHoldings(Protocol):
+    async def holdings(self, external_id: str) -> list[Holding]:
+        """Sessions, tokens, keys, devices and owned things of one account. A failure raises."""
+        ...
+
+
+@runtime_checkable
 class CanSnapshot(Protocol):
     async def snapshot(self, external_id: str) -> Snapshot: ...
 
@@ -223,6 +142,11 @@ class CanBlockSignIn(Protocol):
     async def block_sign_in(self, external_id: str) -> Receipt:
         """Keep the account alive, but let nobody in. Reversible."""
         ...
+
+
+@runtime_checkable
+class CanRevokeTokens(Protocol):
+    async def revoke_tokens(self, external_id: str) -> Receipt: ...
 
 
 @runtime_checkable
@@ -238,6 +162,13 @@ class CanRevokeSessions(Protocol):
 @runtime_checkable
 class CanRemoveEntitlements(Protocol):
     async def remove_entitlements(self, external_id: str) -> Receipt: ...
+
+
+@runtime_checkable
+class CanReleaseLicence(Protocol):
+    async def release_licence(self, external_id: str) -> Receipt:
+        """Give back what is paid for by the seat. Data that hangs on the licence may go with it: last."""
+        ...
 
 
 @runtime_checkable
@@ -257,14 +188,63 @@ class CanRestore(Protocol):
     async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt: ...
 
 
+@runtime_checkable
+class CanTransfer(Protocol):
+    async def transfer(self, external_id: str, request: TransferRequest) -> Job:
+        """Give something of the account to a successor. Asked again, it finds the same job or shows that it
+        is done. UNSUPPORTED for a kind that the manifest does not list under `transfer.kinds`."""
+        ...
+
+    async def job(self, handle: str) -> Job:
+        """How far it has come."""
+        ...
+
+
+@runtime_checkable
+class CanRotate(Protocol):
+    async def rotate(
+        self, external_id: str, *, old: str, keep: Callable[[Mapping[str, str]], None]
+    ) -> Rotation:
+        """Give a shared credential a new secret.
+
+        `keep` puts the new secret (by field name) where its users find it, and is called before the old one
+        stops working; when it raises, the old one goes on working. `old` is the secret so far, for the
+        probe that it is refused; empty when nobody here knows it. No secret is in what is returned.
+        """
+        ...
+
+
+@runtime_checkable
+class CanWipe(Protocol):
+    async def wipe(self, external_id: str, device_id: str) -> Job:
+        """Erase a device. Irreversible, and never asked for twice: an unknown outcome stays unknown until
+        `job` shows it. `DONE` only when the target shows that the device was wiped, not that it was told."""
+        ...
+
+    async def lock(self, external_id: str, device_id: str) -> Job:
+        """Lock a device, so that it opens to nobody."""
+        ...
+
+    async def job(self, handle: str) -> Job:
+        """How far it has come."""
+        ...
+
+
 PROTOCOLS: dict[str, type] = {
     "discover": CanDiscover,
+    "list_accounts": CanListAccounts,
+    "holdings": CanListHoldings,
     "snapshot": CanSnapshot,
     Verb.BLOCK_SIGN_IN: CanBlockSignIn,
     Verb.REVOKE_SESSIONS: CanRevokeSessions,
+    Verb.REVOKE_TOKENS: CanRevokeTokens,
     Verb.SUSPEND: CanSuspend,
     Verb.REMOVE_ENTITLEMENTS: CanRemoveEntitlements,
+    Verb.RELEASE_LICENCE: CanReleaseLicence,
     Verb.DELETE: CanDelete,
+    "transfer": CanTransfer,
+    "rotate": CanRotate,
+    "wipe": CanWipe,
     "verify": CanVerify,
     "restore": CanRestore,
 }

@@ -17,23 +17,33 @@ from partwell.connector_kit.contract import Account, Reversibility, Verb
 ORDER: tuple[Verb, ...] = (
     Verb.BLOCK_SIGN_IN,
     Verb.REVOKE_SESSIONS,
+    Verb.REVOKE_TOKENS,
     Verb.SUSPEND,
     Verb.REMOVE_ENTITLEMENTS,
+    Verb.RELEASE_LICENCE,
     Verb.DELETE,
 )
 
 # What the standing rule may do without a signature: it keeps the account and all that it holds.
-STANDING: frozenset[Verb] = frozenset({Verb.BLOCK_SIGN_IN, Verb.REVOKE_SESSIONS, Verb.SUSPEND})
+STANDING: frozenset[Verb] = frozenset(
+    {Verb.BLOCK_SIGN_IN, Verb.REVOKE_SESSIONS, Verb.REVOKE_TOKENS, Verb.SUSPEND}
+)
 
 # Verbs that may be asked a second time after an unknown outcome. Deleting is not one of them: between the
 # two calls the identifier may have come to mean another account.
 REPEATABLE: frozenset[Verb] = frozenset(ORDER) - {Verb.DELETE}
 
-# Sign-in is blocked as an extra where the target can; suspension alone is what every account needs.
-OPTIONAL: frozenset[Verb] = frozenset({Verb.BLOCK_SIGN_IN, Verb.DELETE})
+# Done as an extra where the target can; what every account needs is the rest.
+OPTIONAL: frozenset[Verb] = frozenset(
+    {Verb.BLOCK_SIGN_IN, Verb.REVOKE_TOKENS, Verb.RELEASE_LICENCE, Verb.DELETE}
+)
+
+# Never planned unless somebody asks for it by name: data goes with it.
+ASKED_FOR: frozenset[Verb] = frozenset({Verb.RELEASE_LICENCE, Verb.DELETE})
 
 MANUAL_TEXT: dict[Verb, str] = {
-    Verb.REVOKE_SESSIONS: "This connection cannot end open sessions: end them by hand and attest it.",
+    Verb.REVOKE_SESSIONS: "This connection cannot end open sessions: end them by hand, and "
+    "what tokens and keys there are with them, and attest it.",
     Verb.SUSPEND: "This connection cannot suspend: do it by hand and attest it.",
     Verb.REMOVE_ENTITLEMENTS: "This connection cannot take groups away: do it by hand and attest it.",
 }
@@ -54,16 +64,19 @@ def position(verb: str) -> int:
 
 
 def actions_for(
-    account: Account, capabilities: Mapping[str, Reversibility | None], *, delete: bool = False
+    account: Account,
+    capabilities: Mapping[str, Reversibility | None],
+    *,
+    asked_for: Collection[Verb] = (),
 ) -> list[Action]:
     """What to do to `account`, in order, on a connection with these capabilities.
 
     A verb that the connection does not declare becomes a manual action, never a silent gap. A protected
-    account gets manual actions only.
+    account gets manual actions only. `asked_for` names verbs that nobody gets by default (`ASKED_FOR`).
     """
     found = []
     for verb in ORDER:
-        if verb is Verb.DELETE and not delete:
+        if verb in ASKED_FOR and verb not in asked_for:
             continue
         if verb is Verb.REMOVE_ENTITLEMENTS and not account.entitlements:
             continue
@@ -83,6 +96,12 @@ def is_under_standing_rule(verb: str, reversibility: str) -> bool:
     if verb not in STANDING:
         return False
     return verb == Verb.REVOKE_SESSIONS or reversibility != Reversibility.NONE
+
+
+def is_under_kill_switch(verb: str, reversibility: str) -> bool:
+    """Whether one person alone may have this done at once: what can be undone whole, and what the standing
+    rule would do in any case."""
+    return reversibility == Reversibility.REVERSIBLE or is_under_standing_rule(verb, reversibility)
 
 
 def choose(

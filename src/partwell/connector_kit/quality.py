@@ -6,6 +6,7 @@ A rule is `done`, and then the check has to hold; or `exempt` with a reason that
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ OWN_DOORS = {
     "aiohttp",
     "subprocess",
 }
+
+# A method that tries to get in, however the target is entered.
+_PROBE = re.compile(r"def (_?probe|_?try_)\w*\(")
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
@@ -58,13 +62,16 @@ def _imports(folder: Path) -> set[str]:
 
 
 def _raises_errors_as_data(folder: Path) -> bool:
-    """Whether everything raised is a `ConnectorError`, or made by a function that returns one.
+    """Whether everything raised is a `ConnectorError`, or made by a function that returns one: one of the
+    connector's own, or of the kit's `failures`.
 
     `ValueError` may be raised within a connector; the contract suite sees to it that none gets out.
     """
     allowed = {"ConnectorError", "AddressRefused", "ValueError"}
     nodes = _nodes(folder)
     for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module == "partwell.connector_kit.failures":
+            allowed |= {alias.name for alias in node.names}
         if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name):
             allowed |= {node.name} if node.returns.id == "ConnectorError" else set()
     raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]
@@ -97,7 +104,7 @@ RULES: dict[str, tuple[str, Callable[[Path], bool]]] = {
     ),
     "negative_probe": (
         "Verifying a suspension also tries to get in.",
-        lambda folder: "try_bind" in _code(folder) and "probe" in _tests(folder),
+        lambda folder: bool(_PROBE.search(_code(folder))) and "probe" in _tests(folder),
     ),
     "restore": (
         "What is reversible is restored from a snapshot, and a test does it.",

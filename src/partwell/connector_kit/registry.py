@@ -21,6 +21,7 @@ import yaml
 from partwell.connector_kit.contract import PROTOCOLS, Connection, Connector, Reversibility, Verb
 
 PACKAGE = "partwell.connectors"
+CHOICES = ("oneOf", "anyOf", "not")
 REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$")
 
 
@@ -41,6 +42,14 @@ class Manifest:
     docs: str = ""
     limits: Mapping[str, Any] = field(default_factory=dict)
     sessions_note: str = ""
+
+    @property
+    def needed_settings(self) -> tuple[str, ...]:
+        """What a description to start from has: the settings that are required, and the first of those
+        that the manifest lets people choose between."""
+        choices = self.settings.get("oneOf") or self.settings.get("anyOf") or [{}]
+        names = [*self.settings.get("required", []), *choices[0].get("required", [])]
+        return tuple(dict.fromkeys(names))
 
     @property
     def secret_settings(self) -> frozenset[str]:
@@ -133,7 +142,8 @@ def mismatches(manifest: Manifest, build: type) -> list[str]:
 def settings_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with the settings of a connection: (setting, problem) pairs, in a stable order.
 
-    A secret's value is never repeated in the problem: it may be the secret itself.
+    A secret's value is never repeated in the problem: it may be the secret itself. Where the manifest lets
+    people choose (`oneOf`, `anyOf`), the `description` of its settings says between what.
     """
     secret = manifest.secret_settings
     problems = [
@@ -144,6 +154,8 @@ def settings_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[t
     validator = jsonschema.Draft202012Validator(dict(manifest.settings))
     for error in sorted(validator.iter_errors(dict(settings)), key=lambda e: [str(p) for p in e.path]):
         name = ".".join(str(part) for part in error.path)
-        if name.split(".")[0] not in secret:
+        if not name and error.validator in CHOICES:
+            problems.append((name, str(manifest.settings.get("description", "These do not go together."))))
+        elif name.split(".")[0] not in secret:
             problems.append((name, error.message))
     return problems

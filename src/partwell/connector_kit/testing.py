@@ -16,6 +16,8 @@ import httpx
 from partwell.connector_kit.contract import (
     PROTOCOLS,
     Account,
+    CanListAccounts,
+    CanListHoldings,
     ConnectorError,
     ErrorKind,
     Identity,
@@ -28,7 +30,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 
-WRITES = {Verb.BLOCK_SIGN_IN, Verb.REVOKE_SESSIONS, Verb.SUSPEND, Verb.REMOVE_ENTITLEMENTS}
+WRITES = set(Verb) - {Verb.DELETE}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class World:
     """A target with one active person in at least one group, and how to reach it.
 
     `make_read_only` gives a connector whose transport refuses writes. `missing_id` is well-formed and belongs
-    to nobody.
+    to nobody. `irreversible` are the verbs that the manifest says cannot be undone.
     """
 
     make: Callable[[], Any]
@@ -44,6 +46,7 @@ class World:
     identity: Identity
     unknown: Identity
     missing_id: str
+    irreversible: frozenset[Verb] = frozenset({Verb.REVOKE_SESSIONS})
 
 
 async def _account(connector: Any, world: World) -> Account:
@@ -107,6 +110,30 @@ class ConnectorContract:
         assert set(again.entitlements) == set(account.entitlements)
         await connector.close()
 
+    async def test_everybody_is_listed_once_with_what_they_are_known_by(self, world: World) -> None:
+        connector = world.make()
+        account = await _account(connector, world)
+        if isinstance(connector, CanListAccounts):
+            listed = [each async for page in connector.list_accounts() for each in page]
+            assert len({each.external_id for each in listed}) == len(listed)
+            (same,) = [each for each in listed if each.external_id == account.external_id]
+            assert (same.login, same.is_active) == (account.login, True)
+            known = {*map(str.lower, same.emails), same.login.lower(), same.employee_number.lower()}
+            identity = world.identity
+            ours = {*identity.emails, *identity.usernames, identity.employee_number} - {""}
+            assert known & set(map(str.lower, ours))
+        await connector.close()
+
+    async def test_what_an_account_holds_can_be_listed_and_nobody_holds_nothing(self, world: World) -> None:
+        connector = world.make()
+        account = await _account(connector, world)
+        if isinstance(connector, CanListHoldings):
+            held = await connector.holdings(account.external_id)
+            assert len({(each.kind, each.external_id) for each in held}) == len(held)
+            assert all(each.external_id and each.name for each in held)
+            assert await connector.holdings(world.missing_id) == []
+        await connector.close()
+
     async def test_a_snapshot_survives_being_stored_as_json(self, world: World) -> None:
         connector = world.make()
         account = await _account(connector, world)
@@ -136,8 +163,8 @@ class ConnectorContract:
             assert proof.read
             second: Receipt = await act(account.external_id)
             assert second.outcome is Outcome.ALREADY_DONE, verb
-            if verb is Verb.REVOKE_SESSIONS:
-                continue  # ended sessions come back nowhere
+            if verb in world.irreversible:
+                continue
             await connector.restore(account.external_id, verb, snapshot)
             after = await connector.verify(account.external_id, verb)
             assert after.verdict is not Verdict.CONFIRMED, verb

@@ -22,13 +22,15 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from partwell.connector_kit.addresses import AddressRefused, AllowList, check_address, clean_host
-from partwell.connector_kit.contract import ConnectorError, ErrorKind
+from partwell.connector_kit.limiter import DEFAULT_CLASS, Limiter
+from partwell.connector_kit.values import ConnectorError, ErrorKind
 
 Resolver = Callable[[str, int], list[str]]
 
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 READING_METHODS = frozenset({"GET", "HEAD"})
+VENDORS_REQUEST_IDS = ("x-okta-request-id", "x-github-request-id")
 
 
 def resolve_by_system(host: str, port: int) -> list[str]:
@@ -57,7 +59,7 @@ class Answer:
     @property
     def request_id(self) -> str:
         """The target's own id for the request, where it gives one."""
-        names = ("x-request-id", "request-id", "x-okta-request-id", "x-correlation-id")
+        names = ("x-request-id", "request-id", *VENDORS_REQUEST_IDS, "x-correlation-id")
         return next((self.headers[name] for name in names if name in self.headers), "")[:200]
 
     def json(self) -> Any:
@@ -86,7 +88,9 @@ class Transport:
         timeout: float = TIMEOUT_SECONDS,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         http: httpx.AsyncBaseTransport | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
+        self.limiter = limiter or Limiter()
         self.allow = allow
         self.read_only = read_only
         self.timeout = timeout
@@ -144,25 +148,33 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         ca_file: str = "",
         allow_plain: bool = False,
         timeout: float | None = None,
+        limit: str = DEFAULT_CLASS,
+        changes_nothing: bool = False,
     ) -> Answer:
         """Send one request and read its answer whole, whatever its status. Redirects come back as they are.
+
+        `json`, or else `content` as it is, is the body. `limit` names the class of endpoints whose rate, as
+        the manifest declares it, the request waits for; waiting does not count as the target's slowness.
+        `changes_nothing` is for a POST that a dry run needs too, such as asking for a token.
 
         Raises `AddressRefused` before anything is sent, RETRYABLE when the target cannot be reached, is too
         slow (`timeout` in seconds) or answers with more than the limit.
         """
-        if method not in READING_METHODS:
+        if method not in READING_METHODS and not changes_nothing:
             self.check_write()
         host, port = _split(url, allow_plain=allow_plain)
         pinned = await self.pin(host, port)
         parts = urlsplit(url)
         sent = {"accept-encoding": "identity", **(headers or {}), "host": parts.netloc}
         query = "&".join(filter(None, (parts.query, urlencode(params or {}))))
-        limit = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else timeout
+        await self.limiter.wait(limit)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(seconds):
                 return await self._send(
                     method,
                     pinned,
@@ -170,11 +182,12 @@ class Transport:
                     target=(parts.path or "/") + (f"?{query}" if query else ""),
                     headers=sent,
                     json=json,
+                    content=content,
                     ca_file=ca_file,
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise ConnectorError(
-                ErrorKind.RETRYABLE, f"{host} did not answer within {limit:g} seconds."
+                ErrorKind.RETRYABLE, f"{host} did not answer within {seconds:g} seconds."
             ) from None
         except httpx.ConnectError as error:
             raise ConnectorError(
@@ -194,6 +207,7 @@ class Transport:
         target: str,
         headers: Mapping[str, str],
         json: Any,
+        content: bytes | None,
         ca_file: str,
     ) -> Answer:
         refused: httpx.ConnectError | None = None
@@ -205,6 +219,7 @@ class Transport:
                 f"{scheme}://{literal}:{pinned.port}{target}",
                 headers=headers,
                 json=json,
+                content=content,
                 extensions={"sni_hostname": pinned.host},
             )
             try:

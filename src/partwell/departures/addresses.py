@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
-from partwell.people.models import Person, PersonAlias
+from partwell.people.models import Person, PersonAlias, User
 
 # Anybody may have an address here, so sharing the domain with a colleague says nothing.
 PUBLIC_MAIL_DOMAINS = frozenset(
@@ -72,13 +73,13 @@ def is_work_address(departure: Departure, email: str) -> bool:
     costs a mail, one that outlives the access lets somebody in.
     """
     address = email.strip().lower()
-    if departure.subject_kind == SubjectKind.STAFF and address in _own_addresses(departure):
+    if departure.subject_kind == SubjectKind.STAFF and address in own_addresses(departure):
         return True
     domain = address.rpartition("@")[2]
     if domain in PUBLIC_MAIL_DOMAINS:
         return False
     if departure.subject_kind == SubjectKind.STAFF:
-        own = {a.rpartition("@")[2] for a in _own_addresses(departure)} - PUBLIC_MAIL_DOMAINS
+        own = {a.rpartition("@")[2] for a in own_addresses(departure)} - PUBLIC_MAIL_DOMAINS
         if any(_are_related(domain, other) for other in own):
             return True
     labels = domain.split(".")
@@ -88,12 +89,22 @@ def is_work_address(departure: Departure, email: str) -> bool:
     return Person.objects.filter(shared).exists()
 
 
+def own_accounts(departure: Departure) -> QuerySet[User]:
+    """Every account with which the one who leaves signs in to Partwell: the one that the register ties to
+    them, and those that are nobody else's and have one of their addresses."""
+    if departure.person_id is None:
+        return User.objects.none()
+    theirs = Q(person_id=departure.person_id) | Q(person=None, address__in=own_addresses(departure))
+    return User.objects.annotate(address=Lower("email")).filter(theirs).order_by("pk")
+
+
 def is_own_address(departure: Departure, email: str) -> bool:
     """Whether the register has this address for the one who leaves."""
-    return email.strip().lower() in _own_addresses(departure)
+    return email.strip().lower() in own_addresses(departure)
 
 
-def _own_addresses(departure: Departure) -> set[str]:
+def own_addresses(departure: Departure) -> set[str]:
+    """Every address by which we know the one who leaves, in lower case."""
     own = {departure.subject_email.lower()}
     if departure.person_id is not None:
         person = Person.objects.filter(pk=departure.person_id).values_list("email", flat=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -26,7 +27,7 @@ from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor, Channel
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import check_allowed, operation
 from partwell.refusals import Conflict, Invalid, NotFound, Refusal
 
 TOKEN_BYTES = 32
@@ -34,6 +35,8 @@ GOOD_FOR = timedelta(days=14)
 BEFORE_ACCESS_END = timedelta(hours=1)
 """How long before access end a link to a work address dies, and every session opened from it."""
 NEW_LINKS_PER_DAY = 5
+GUEST_MARK = " (guest, by link)"
+"""How the record's word for a guest ends."""
 
 
 class LinkGone(Refusal):
@@ -196,12 +199,25 @@ def guest_actor(link: GuestLink) -> Actor:
 
 def guest_label(link: GuestLink) -> str:
     """Who the guest is, as the record says it."""
-    return f"{link.name or link.email} (guest, by link)"
+    return f"{link.name or link.email}{GUEST_MARK}"
 
 
-def links_of(departure: Departure) -> list[GuestLink]:
-    """All links of a departure, latest first; the caller has asked whether they may be seen."""
+def links_of(departure: Departure, *, actor: Actor) -> list[GuestLink]:
+    """All links of a departure, latest first, for those who invite: a guest's address is a private one.
+
+    Raises `NotFound` where the departure does not exist for the actor, `NotAllowed` for everybody else.
+    """
+    held = authorise(actor, "journeys.view", departure)
+    check_allowed(actor, "guests.invite", held)
     return list(departure.guest_links.all())
+
+
+def get_link(departure: Departure, link_id: UUID) -> GuestLink:
+    """One of the links of a departure. Raises `NotFound`."""
+    link = GuestLink.objects.select_related("departure").filter(departure=departure, pk=link_id).first()
+    if link is None:
+        raise NotFound("link")
+    return link
 
 
 def ends_at(link: GuestLink) -> datetime:
@@ -218,6 +234,23 @@ def link_state(link: GuestLink, *, now: datetime) -> str:
     if now >= ends_at(link) or link.departure.state == DepartureState.WITHDRAWN:
         return "expired"
     return "open" if link.opened_at else "waiting"
+
+
+def link_dict(link: GuestLink, *, now: datetime) -> dict[str, Any]:
+    """A link as the API and the command line show it, without what opens it."""
+    return {
+        "id": str(link.pk),
+        "email": link.email,
+        "name": link.name,
+        "capacity": link.capacity,
+        "steps": list(link.step_keys),
+        "is_work_address": link.is_work_address,
+        "state": link_state(link, now=now),
+        "invited_by": link.invited_by,
+        "invited_at": link.invited_at.isoformat(),
+        "opened_at": link.opened_at.isoformat() if link.opened_at else None,
+        "ends_at": ends_at(link).isoformat(),
+    }
 
 
 def check_alive(link: GuestLink, *, now: datetime) -> None:

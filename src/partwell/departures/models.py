@@ -93,7 +93,8 @@ class Participant(models.Model):
     """Somebody who takes part in a departure, and as what. Visibility is asked here.
 
     `capacity` is a role, or `step_owner`, or `helper`. The one who leaves has the capacity `departing`,
-    which opens their own page and nothing of the inside.
+    which opens their own page and nothing of the inside. `added_by` says who let them in; it is empty where
+    that followed from the plan.
     """
 
     departure = models.ForeignKey(Departure, on_delete=models.CASCADE, related_name="participants")
@@ -102,6 +103,7 @@ class Participant(models.Model):
     )
     capacity = models.CharField(max_length=20)
     added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
         ordering = ["pk"]

@@ -6,8 +6,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from partwell.departures.models import Departure, Participant
 from partwell.departures.states import Confidentiality, SubjectKind
-from partwell.people.actors import Actor, Channel
+from partwell.evidence.operations import departure_scope
+from partwell.people.actors import Actor, Channel, register_entry
 from partwell.people.authorisation import check_allowed, load_matrix, may_read_field
+from partwell.people.models import User
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, NotFound
 
@@ -17,6 +19,12 @@ def is_leaver(actor: Actor, departure: Departure) -> bool:
     if actor.channel is Channel.GUEST:
         return actor.departure_id == departure.pk and actor.guest_capacity == Role.DEPARTING
     return actor.person_id is not None and actor.person_id == departure.person_id
+
+
+def is_own_account(user: User, departure: Departure) -> bool:
+    """Whether the one who leaves signs in with this account: the rule of `is_leaver`, for somebody who does
+    not act but is given something."""
+    return departure.person_id is not None and register_entry(user) == departure.person_id
 
 
 def capacities(actor: Actor, departure: Departure) -> frozenset[str]:
@@ -78,6 +86,12 @@ def visible_departures(actor: Actor, *, to: str = "") -> QuerySet[Departure]:
     `to` names an operation that reads, such as `access.view`: then only those on which its row allows it.
     """
     return Departure.objects.filter(visibility(actor, to=to))
+
+
+def scopes_of_others(actor: Actor) -> list[str]:
+    """The scopes in evidence and mail of every departure whose inside does not exist for this actor."""
+    hidden = Departure.objects.exclude(visibility(actor)).values_list("pk", flat=True)
+    return [departure_scope(pk) for pk in hidden]
 
 
 def visibility(actor: Actor, *, prefix: str = "", to: str = "") -> Q:

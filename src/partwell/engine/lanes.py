@@ -31,6 +31,8 @@ LANES = {
         Lane("actions", at_once=8),
         # Keyed by connection: a slow directory holds up itself alone.
         Lane("connectors", at_once=8, per_partition=4, poll_seconds=0.4),
+        # What somebody pressed a button for: nothing scheduled is ever ahead of it.
+        Lane("urgent", at_once=12, poll_seconds=0.1),
         Lane("mail", at_once=2, poll_seconds=2.0),
     )
 }

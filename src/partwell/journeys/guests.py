@@ -12,6 +12,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from partwell import clock
 from partwell.departures import guests
@@ -182,16 +183,26 @@ def find_own_departure(actor: Actor) -> Departure:
     It is there once they are sure to know: when they gave the notice, or somebody has invited them. A
     dismissal is told in person, never by a page that appears.
     """
-    if actor.person_id is None or actor.channel is not Channel.WEB:
-        raise NotFound("page")
-    departure = (
-        Departure.objects.filter(person_id=actor.person_id, state=DepartureState.ACTIVE)
-        .select_related("journey")
-        .first()
-    )
-    if departure is None or not _is_told(departure):
+    departure = own_departures(actor).select_related("journey").first()
+    if departure is None:
         raise NotFound("page")
     return departure
+
+
+def own_departures(actor: Actor) -> QuerySet[Departure]:
+    """The departure with a page of its own for this signed-in person, as a query for `find_own_departure`."""
+    if actor.person_id is None or actor.channel is not Channel.WEB:
+        return Departure.objects.none()
+    gave_notice = Q(
+        initiated_by__in=(InitiatedBy.LEAVER, InitiatedBy.MUTUAL, InitiatedBy.EXPIRY),
+        confidentiality=Confidentiality.NORMAL,
+    )
+    invited = GuestLink.objects.filter(
+        departure=OuterRef("pk"), capacity=GuestCapacity.DEPARTING, revoked_at__isnull=True
+    )
+    return Departure.objects.filter(
+        gave_notice | Q(Exists(invited)), person_id=actor.person_id, state=DepartureState.ACTIVE
+    )
 
 
 def guest_page(departure: Departure, actor: Actor, *, now: datetime) -> GuestPage:
@@ -245,13 +256,6 @@ def guest_step(departure: Departure, key: str, actor: Actor) -> Step:
 def task_of(step: Step) -> GuestTask:
     """A step as its guest sees it."""
     return _task(step)
-
-
-def _is_told(departure: Departure) -> bool:
-    gave_notice = departure.initiated_by in (InitiatedBy.LEAVER, InitiatedBy.MUTUAL, InitiatedBy.EXPIRY)
-    if gave_notice and departure.confidentiality == Confidentiality.NORMAL:
-        return True
-    return departure.guest_links.filter(capacity=GuestCapacity.DEPARTING, revoked_at__isnull=True).exists()
 
 
 def _is_own(step: Step, actor: Actor, *, is_own: bool) -> bool:

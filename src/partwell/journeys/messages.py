@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from partwell.departures.guests import Invitation, ends_at
 from partwell.departures.models import Departure
+from partwell.departures.policies import is_own_account
 from partwell.departures.states import Confidentiality, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
 from partwell.journeys.addresses import guest_page, invitation_page, journey_page
@@ -29,6 +30,7 @@ SHOWN = 8
 
 ASSIGNED, DUE, OVERDUE, ESCALATED = "step_assigned", "step_due", "step_overdue", "step_escalated"
 INVITATION, GUEST, CLOSING, ACCESS = "invitation", "guest_link", "closing_statement", "access_alert"
+LET_IN = "let_in"
 
 
 def key_of(kind: str, departure: Departure, about: str) -> str:
@@ -79,6 +81,18 @@ def tell_assigned(step: Step, *, to: User, actor: Actor, now: datetime) -> None:
     if _may_write(to, departure, actor):
         key = f"given:{step.pk}:{to.pk}:{now.isoformat()}"
         queue_mails([_about_steps(ASSIGNED, to, departure, [step], key, "1 step for you", now)], now=now)
+
+
+def tell_let_in(user: User, departure: Departure, part: str, *, actor: Actor, now: datetime) -> None:
+    """A mail to somebody who was let into a departure, unless they did it themselves."""
+    if not _may_write(user, departure, actor):
+        return
+    subject, text = "A page waits for you", "A page waits for you in Partwell."
+    if not _is_restricted(departure):
+        subject = f"{departure.subject_name}: you take part"
+        text = f"{_leaves(departure)} You now take part in it as: {part}."
+    mail = _mail(LET_IN, user, departure, subject, text, f"{part}:{user.pk}:{now.isoformat()}", now)
+    queue_mails([mail], now=now)
 
 
 def due_soon(user: User, departure: Departure, steps: Sequence[Step], *, key: str, now: datetime) -> Mail:
@@ -143,7 +157,7 @@ def drop_guest_link(link_id: object, departure: Departure, *, now: datetime) -> 
 
 def drop_waiting(departure: Departure, *, now: datetime) -> None:
     """Take back what still waits to be sent about steps: the journey has ended."""
-    kinds = [ASSIGNED, DUE, OVERDUE, ESCALATED, ACCESS]
+    kinds = [ASSIGNED, DUE, OVERDUE, ESCALATED, ACCESS, LET_IN]
     drop_mails(scope=departure_scope(departure.pk), kinds=kinds, now=now)
 
 
@@ -218,8 +232,7 @@ def _letter(body: str, user: User, now: datetime) -> str:
 
 
 def _may_write(user: User, departure: Departure, actor: Actor) -> bool:
-    is_leaver = departure.person_id is not None and user.person_id == departure.person_id
-    return user.is_active and not is_leaver and user.pk != actor.user_id
+    return user.is_active and user.pk != actor.user_id and not is_own_account(user, departure)
 
 
 def _is_restricted(departure: Departure) -> bool:

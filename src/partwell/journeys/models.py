@@ -97,7 +97,13 @@ class Step(models.Model):
         constraints = [models.UniqueConstraint("journey", "key", name="step_key_once_per_journey")]
         indexes = [
             models.Index(fields=["owner", "state", "due_at", "id"], name="step_mine_by_due"),
-            models.Index(fields=["queue", "state", "due_at", "id"], name="step_queue_by_due"),
+            # Unclaimed steps alone: with the others in it, SQLite took a queue for most of the table, and
+            # read the whole of it instead (220 ms of 600,000 steps).
+            models.Index(
+                fields=["queue", "state", "due_at", "id"],
+                condition=models.Q(owner__isnull=True),
+                name="step_queue_by_due",
+            ),
             models.Index(fields=["state", "due_at"], name="step_by_due"),
         ]
 

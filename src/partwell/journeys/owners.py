@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from partwell.departures.models import Departure
+from partwell.departures.policies import is_own_account
 from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
@@ -92,11 +93,7 @@ class Owners:
         return self._from_grants(role)
 
     def _from_grants(self, role: Role) -> Owner:
-        holders = [
-            user
-            for user in self.holders.get(role, [])
-            if user.person_id is None or user.person_id != self._departure.person_id
-        ]
+        holders = [user for user in self.holders.get(role, []) if not is_own_account(user, self._departure)]
         if len(holders) == 1:
             return Owner(holders[0], holders[0].name or holders[0].email)
         if self._departure.confidentiality == Confidentiality.NEED_TO_KNOW:

@@ -22,6 +22,8 @@ from partwell.people.actors import Actor
 from partwell.refusals import Invalid, NotFound
 
 PAGE = 25
+# Where a step stands in a list by due date.
+StepPlace = tuple[datetime, UUID]
 
 
 @dataclass
@@ -199,23 +201,30 @@ def steps_of(departure: Departure) -> list[Step]:
     )
 
 
-def my_steps(actor: Actor, *, limit: int = 100) -> list[Step]:
-    """Pending steps that the actor owns, soonest first, blocked ones included; at most `limit`."""
+def my_steps(actor: Actor, *, limit: int = 100, after: StepPlace | None = None) -> list[Step]:
+    """Pending steps that the actor owns, soonest first, blocked ones included; at most `limit`, those that
+    come `after` a place in that order."""
     if actor.user_id is None:
         return []
+    mine = steps_of_mine(actor)
+    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit, after)
+
+
+def steps_of_mine(actor: Actor) -> QuerySet[Step]:
+    """Pending steps that the actor owns in running journeys, never those of their own departure."""
     mine = _live_steps().filter(owner_id=actor.user_id)
     if actor.person_id is not None:
         mine = mine.exclude(journey__departure__person_id=actor.person_id)
-    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit)
+    return mine
 
 
-def claimable_steps(actor: Actor, *, limit: int = 50) -> list[Step]:
-    """Open steps in the queues of the actor's teams that nobody has claimed."""
+def claimable_steps(actor: Actor, *, limit: int = 50, after: StepPlace | None = None) -> list[Step]:
+    """Open steps in the queues of the actor's teams that nobody has claimed; in the order of `my_steps`."""
     roles = {grant.role.value for grant in actor.grants}
     if not roles:
         return []
     free = _live_steps().filter(visibility(actor, prefix="journey__departure__"), owner__isnull=True)
-    return _soonest([free.filter(queue=role, state=StepState.OPEN) for role in sorted(roles)], limit)
+    return _soonest([free.filter(queue=role, state=StepState.OPEN) for role in sorted(roles)], limit, after)
 
 
 def waiting_for_others(departures: Iterable[UUID], actor: Actor, *, limit: int = 8) -> list[Step]:
@@ -312,12 +321,16 @@ def is_restricted(departure: Departure) -> bool:
     return departure.confidentiality == Confidentiality.NEED_TO_KNOW
 
 
-def _soonest(parts: Iterable[QuerySet[Step]], limit: int) -> list[Step]:
-    """The first `limit` of several sets of steps by due date.
+def _soonest(parts: Iterable[QuerySet[Step]], limit: int, after: StepPlace | None) -> list[Step]:
+    """The first `limit` of several sets of steps by due date, from the place `after` on.
 
     Each is asked by itself: for one owner or queue in one state an index holds the steps in this order, so
     that a database reads `limit` of them, and never all that somebody has.
     """
+    if after is not None:
+        due_at, pk = after
+        later = Q(due_at__gt=due_at) | Q(due_at=due_at, pk__gt=pk)
+        parts = [part.filter(later, due_at__gte=due_at) for part in parts]
     found = [step for part in parts for step in part.order_by("due_at", "pk")[:limit]]
     return sorted(found, key=lambda step: (step.due_at, step.pk))[:limit]
 

@@ -22,6 +22,7 @@ from partwell.departures.states import Confidentiality, DepartureState
 from partwell.journeys import messages
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
+from partwell.people.actors import register_entry
 from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
 from partwell.signals.outbox import Mail, known_keys, queue_mails
@@ -67,7 +68,8 @@ def queue_new(candidates: dict[str, Callable[[], Mail]], *, now: datetime) -> No
 def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[User]]:
     """Who answers for `role` in each of these departures: participants, else the nearest holders.
 
-    A need-to-know departure has participants alone, and never does the one who leaves answer. Two queries.
+    A need-to-know departure has participants alone, and never does the one who leaves answer. Two queries,
+    and two more for each account that the register does not know yet.
     """
     by_id = {departure.pk: departure for departure in departures}
     taking_part: dict[UUID, list[User]] = {}
@@ -77,6 +79,7 @@ def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[U
     for participant in participants:
         taking_part.setdefault(participant.departure_id, []).append(participant.user)
     grants = list(RoleGrant.objects.filter(role=role, user__is_active=True).select_related("user"))
+    entries = {grant.user.pk: register_entry(grant.user) for grant in grants}
     found: dict[UUID, list[User]] = {}
     for pk, departure in by_id.items():
         users = taking_part.get(pk, [])
@@ -84,7 +87,9 @@ def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[U
             own = [g.user for g in grants if g.department and g.department == departure.subject_department]
             users = own or [g.user for g in grants if not g.department]
         leaver = departure.person_id
-        found[pk] = [user for user in users if leaver is None or user.person_id != leaver]
+        found[pk] = [
+            user for user in users if leaver is None or entries.get(user.pk, user.person_id) != leaver
+        ]
     return found
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Subquery
 from pydantic import ValidationError
 
-from partwell.journeys.models import TemplateVersion
+from partwell.departures.policies import visibility
+from partwell.journeys.models import Journey, TemplateVersion
 from partwell.journeys.template.check import parse
 from partwell.journeys.template.digest import digest_of
 from partwell.journeys.template.load import Unreadable
@@ -25,11 +27,24 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class TemplateSummary:
-    """A template in a list: its latest version, and how many journeys pinned that version."""
+    """A template in a list: its latest version, and how many journeys that the reader sees pinned it."""
 
     version: TemplateVersion
     template: Template
     journeys: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The template's row as the API and the command line show it."""
+        return {
+            "id": self.version.template_id,
+            "version": self.version.version,
+            "digest": self.version.digest,
+            "title": self.version.title,
+            "audience": self.version.audience,
+            "steps": len(self.template.steps),
+            "journeys": self.journeys,
+            "published_at": self.version.published_at.isoformat(),
+        }
 
 
 def list_templates(*, actor: Actor) -> list[TemplateSummary]:
@@ -39,10 +54,10 @@ def list_templates(*, actor: Actor) -> list[TemplateSummary]:
     versions = (
         TemplateVersion.objects.annotate(newest=Subquery(newest.values("version")[:1]))
         .filter(version=F("newest"))
-        .annotate(journey_count=Count("journeys"))
         .order_by("template_id")
     )
-    return [TemplateSummary(v, load_version(v), v.journey_count) for v in versions]
+    counts = _journeys(actor)
+    return [TemplateSummary(v, load_version(v), counts.get(v.pk, 0)) for v in versions]
 
 
 def show_template(*, template_id: str, actor: Actor, version: int | None = None) -> TemplateSummary:
@@ -54,7 +69,13 @@ def show_template(*, template_id: str, actor: Actor, version: int | None = None)
         if found_older is None:
             raise NotFound(f"version {version} of template “{template_id}”")
         found = found_older
-    return TemplateSummary(found, load_version(found), found.journeys.count())
+    return TemplateSummary(found, load_version(found), _journeys(actor).get(found.pk, 0))
+
+
+def _journeys(actor: Actor) -> dict[int, int]:
+    """How many journeys pinned each version, of those whose departure exists for the actor."""
+    mine = Journey.objects.filter(visibility(actor, prefix="departure__"))
+    return dict(mine.order_by().values_list("template_id").annotate(Count("pk")))
 
 
 def latest(template_id: str) -> TemplateVersion:

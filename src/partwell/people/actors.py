@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from partwell.people.models import RoleGrant, User
+from django.db.models.functions import Lower
+
+from partwell.people.models import Person, PersonAlias, RoleGrant, User
 from partwell.people.roles import Role
 
 
@@ -86,11 +88,25 @@ def actor_for_user(
         label=f"{user.name} <{user.email}>" if user.name else user.email,
         channel=channel,
         user_id=user.pk,
-        person_id=user.person_id,
+        person_id=register_entry(user),
         grants=grants,
         is_fresh=is_fresh,
         scopes=None if scopes is None else frozenset(scopes),
     )
+
+
+def register_entry(user: User) -> int | None:
+    """Whose account it is, by the register: the entry that it was tied to, or the one that has its address.
+
+    An account may be older than the entry, as the first administrator's is. Whoever leaves is known by any of
+    their addresses, so that no account of theirs shows them the inside of their own departure.
+    """
+    if user.person_id is not None:
+        return user.person_id
+    address = user.email.lower()
+    own = Person.objects.annotate(address=Lower("email")).filter(address=address)
+    aliases = PersonAlias.objects.annotate(address=Lower("email")).filter(address=address)
+    return own.values_list("pk", flat=True).first() or aliases.values_list("person_id", flat=True).first()
 
 
 def console_actor() -> Actor:

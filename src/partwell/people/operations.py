@@ -238,22 +238,30 @@ def ensure_user(person: Person, now: datetime) -> User:
     Raises `Conflict` when another entry's account has this address.
     """
     with transaction.atomic():
-        if user := User.objects.filter(person=person).first():
+        if user := tie_account(person):
             return user
-        user = _user_by_address(person.email)
-        if user is None:
-            return _create_user(person.email, name=person.name, person=person, now=now)
-        if user.person_id is not None:
+        if _user_by_address(person.email) is not None:
             raise Conflict(
                 "address_taken",
                 f"{person.email} is the account of another colleague in the register. "
                 "Correct the address of one of them.",
                 field="email",
             )
+        return _create_user(person.email, name=person.name, person=person, now=now)
+
+
+def tie_account(person: Person) -> User | None:
+    """The sign-in account of a register entry, None without one. An account that was made for one of their
+    addresses before the entry was there becomes theirs."""
+    if user := User.objects.filter(person=person).first():
+        return user
+    addresses = [person.email, *person.aliases.values_list("email", flat=True)]
+    user = next((found for each in addresses if (found := _loose_account(each))), None)
+    if user is not None:
         user.person = person
         user.name = user.name or person.name
         user.save(update_fields=["person", "name"])
-        return user
+    return user
 
 
 def ensure_user_for_email(email: str, *, name: str = "", now: datetime) -> User:
@@ -277,6 +285,11 @@ def ensure_user_for_email(email: str, *, name: str = "", now: datetime) -> User:
         if person is not None and (user is None or user.person_id is None):
             return ensure_user(person, now)
         return user or _create_user(address, name=name, person=None, now=now)
+
+
+def _loose_account(email: str) -> User | None:
+    user = _user_by_address(email)
+    return user if user is not None and user.person_id is None else None
 
 
 def _user_by_address(email: str) -> User | None:

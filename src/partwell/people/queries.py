@@ -78,6 +78,28 @@ def list_grants() -> list[RoleGrant]:
     return list(RoleGrant.objects.select_related("user").order_by("user__email", "role", "department"))
 
 
+def grant_dict(grant: RoleGrant) -> dict[str, Any]:
+    """A held role as the API and the command line show it."""
+    return {
+        "email": grant.user.email,
+        "name": grant.user.name,
+        "role": grant.role,
+        "department": grant.department,
+        "granted_at": grant.granted_at.isoformat(),
+        "granted_by": grant.granted_by,
+    }
+
+
+def settings_dict(here: Installation) -> dict[str, Any]:
+    """Whose installation this is, as the API and the command line show it."""
+    return {
+        "company": here.company_name,
+        "country": here.country,
+        "timezone": here.timezone,
+        "is_practice": here.is_practice,
+    }
+
+
 def people_by_address(email: str) -> QuerySet[Person]:
     """The person whose own address this is, whatever its case."""
     return Person.objects.annotate(own_address=Lower("email")).filter(own_address=email.strip().lower())
@@ -119,6 +141,49 @@ def find_user(email: str, *, field: str = "email") -> User:
             "user_unknown", f"Nobody here signs in as {email}. An administrator can let them in.", field=field
         )
     return user
+
+
+def find_colleague(text: str, *, field: str = "person") -> Person | User:
+    """The one colleague with this name, e-mail address, alias or employee number: their account, or their
+    entry in the register where they have none.
+
+    Raises `Invalid` when there is none, naming those whose names are near; `Conflict` when several are meant.
+    """
+    text = text.strip()
+    account = User.objects.select_related("person").filter(email__iexact=text).first()
+    if account is not None:
+        return account
+    found: list[Person | User] = []
+    try:
+        found.append(find_person(text))
+    except Invalid:
+        if text:
+            found += Person.objects.filter(name_folded=fold(text)).order_by("email")
+            # An account of its own has no folded name; there are few, and names are compared as they stand.
+            found += User.objects.filter(person=None, name=text)
+    if len(found) > 1:
+        addresses = " or ".join(each.email for each in found[:5])
+        raise Conflict(
+            "ambiguous_person",
+            f"Several are called “{text}”: {addresses}. Use the address of the one you mean.",
+            field=field,
+        )
+    if not found:
+        raise Invalid("unknown_person", f"Nobody here is called “{text}”. {_near(text)}", field=field)
+    if isinstance(entry := found[0], Person):
+        return User.objects.select_related("person").filter(person=entry).first() or entry
+    return entry
+
+
+def _near(text: str) -> str:
+    """Who might be meant, or what to do where nobody is near."""
+    people = Person.objects.order_by("name_folded", "pk")
+    for word in fold(text).split():
+        people = people.filter(name_folded__contains=word)
+    near = [f"{person.name} <{person.email}>" for person in people[:3]] if text else []
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "Use a whole name or an e-mail address from the register."
 
 
 def find_client(ref_or_name: str) -> Client:

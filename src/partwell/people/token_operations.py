@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from partwell.evidence.operations import record
 from partwell.people.actors import Actor, Channel, actor_for_user
@@ -109,6 +110,28 @@ def list_tokens(*, actor: Actor) -> list[ApiToken]:
     """Everybody's tokens for administrators and the console, else one's own; never their secrets."""
     tokens = ApiToken.objects.select_related("user")
     return list(tokens if _sees_all(actor) else tokens.filter(user_id=actor.user_id or 0))
+
+
+def token_dict(token: ApiToken, *, now: datetime) -> dict[str, Any]:
+    """A token as the API and the command line show it, without its secret."""
+    return {
+        "id": token.pk,
+        "name": token.name,
+        "hint": token.hint,
+        "user": token.user.email,
+        "scopes": token.scopes,
+        "state": token_state(token, now=now),
+        "created_at": token.created_at.isoformat(),
+        "expires_at": token.expires_at.isoformat(),
+        "last_used_at": token.last_used_at.isoformat() if token.last_used_at else None,
+    }
+
+
+def token_state(token: ApiToken, *, now: datetime) -> str:
+    """`active`, `expired` or `revoked`."""
+    if token.revoked_at:
+        return "revoked"
+    return "expired" if token.expires_at <= now else "active"
 
 
 def find_token(secret: str, *, now: datetime) -> ApiToken | None:

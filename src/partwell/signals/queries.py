@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from partwell.signals.models import Message
 from partwell.signals.states import MailState
 
 
-def list_mail(*, states: Iterable[str] = (), limit: int = 100) -> list[Message]:
-    """The latest mails, without their texts."""
+def list_mail(
+    *, states: Iterable[str] = (), limit: int = 100, after: tuple[datetime, UUID] | None = None
+) -> list[Message]:
+    """The latest mails, without their texts; at most `limit`, those that come `after` one in that order."""
     found = Message.objects.defer("sealed_text")
     if states := list(states):
         found = found.filter(state__in=states)
+    if after is not None:
+        created_at, pk = after
+        found = found.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__gt=pk))
     return list(found[:limit])
 
 
-def count_mail() -> dict[str, int]:
-    """How many mails there are in each state."""
-    counted = dict(Message.objects.order_by().values_list("state").annotate(Count("pk")))
+def count_mail(*, without: Iterable[str] = ()) -> dict[str, int]:
+    """How many mails there are in each state, without those of some scopes."""
+    mails = Message.objects.exclude(scope__in=list(without)).order_by()
+    counted = dict(mails.values_list("state").annotate(Count("pk")))
     return {state.value: counted.get(state.value, 0) for state in MailState}
 
 

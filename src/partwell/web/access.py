@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from partwell import clock
 from partwell.access import operations, queries, questions
 from partwell.access.attention import needing_attention
-from partwell.access.models import System
 from partwell.access.summaries import alert_row
 from partwell.departures.models import Departure
 from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
 from partwell.web import access_page
 from partwell.web.access_table import TITLES
+from partwell.web.cuts import cuts_to_show
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
@@ -72,6 +72,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         {
             "rows": rows,
             "quiet": quiet,
+            "cuts": cuts_to_show(actor),
             "alerts": [alert_row(alert) for alert in queries.open_alerts(actor)[:12]],
             "now": clock.now(),
         },
@@ -160,7 +161,7 @@ def apply(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 def link(request: HttpRequest, departure_id: UUID, system: str) -> HttpResponse:
     """Say which of several matching accounts are theirs."""
     departure = check_may(request, "access.link", departure_id)
-    found = _system(system)
+    found = queries.get_system(system)
     chosen = request.POST.getlist("account")
     if not chosen and "none" not in request.POST:
         messages.error(request, f"Choose an account in {found.title}, or say that none is theirs.")
@@ -258,13 +259,6 @@ def _show(
         ),
     }
     return render(request, "access/plan.html", context, status=status)
-
-
-def _system(name: str) -> System:
-    found = System.objects.filter(name=name).first()
-    if found is None:
-        raise NotFound("system")
-    return found
 
 
 def _to_plan(departure: Departure, anchor: str = "") -> HttpResponseRedirect:

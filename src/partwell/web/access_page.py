@@ -15,6 +15,7 @@ from partwell.access.connections import identity_of, target_of
 from partwell.access.discovery import Found
 from partwell.access.models import Change, Plan, Question, System, SystemRun
 from partwell.access.states import AccessState, PlanKind, PlanState, QuestionKind, QuestionState
+from partwell.access.timing import duration
 from partwell.connector_kit import registry
 from partwell.connector_kit.contract import Reversibility, Verb
 from partwell.departures.models import Departure
@@ -24,7 +25,7 @@ from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
 from partwell.people.actors import Actor
 from partwell.people.authorisation import load_matrix
-from partwell.web.access_table import TITLES, duration, progress_of, table_of
+from partwell.web.access_table import TITLES, progress_of, table_of
 from partwell.web.navigation import may_follow
 from partwell.web.presenting import name_of
 from partwell.web.timeline import timeline
@@ -35,7 +36,7 @@ TAKEN_UP_WITHIN = timedelta(seconds=20)
 
 def revision_of(departure: Departure, *, now: datetime) -> str:
     """What changes whenever the page would look different: the newest event, the next tries, the question,
-    and, while something is on its way, the minute."""
+    and the minute, while something is on its way or a class's time runs."""
     newest = (
         Event.objects.filter(scope=departure_scope(departure.pk))
         .order_by("-occurred_at", "-pk")
@@ -47,6 +48,8 @@ def revision_of(departure: Departure, *, now: datetime) -> str:
     question = questions.latest_question(departure)
     is_asking = question is not None and question.state == QuestionState.OPEN
     moving = is_asking or runs["next_at__max"] is not None
+    if not moving and departure.is_open and now >= departure.access_end_at:
+        moving = queries.live_accounts(departure).exists()
     said = [
         newest,
         *tries.values(),
@@ -59,7 +62,7 @@ def revision_of(departure: Departure, *, now: datetime) -> str:
 
 def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str, Any]:
     """All that the living part needs; the page around it needs a little more."""
-    view = queries.plan_view(departure, actor=actor)
+    view = queries.plan_view(departure, actor=actor, now=now)
     plan = queries.latest_plan(departure)
     question = questions.latest_question(departure)
     systems = {system.name: system for system in System.objects.filter(is_enabled=True)}

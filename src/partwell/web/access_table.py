@@ -10,13 +10,16 @@ from itertools import groupby
 from typing import Any
 
 from partwell.access.states import SLA_MINUTES, AccessState, SlaClass, weakest
+from partwell.access.timing import Counted, duration
 from partwell.connector_kit.contract import Verb
 
 TITLES: dict[str, str] = {
     Verb.BLOCK_SIGN_IN: "Block sign-in",
     Verb.REVOKE_SESSIONS: "End sessions",
+    Verb.REVOKE_TOKENS: "Revoke tokens",
     Verb.SUSPEND: "Suspend",
     Verb.REMOVE_ENTITLEMENTS: "Remove groups",
+    Verb.RELEASE_LICENCE: "Release licence",
     Verb.DELETE: "Delete",
 }
 MARKS: dict[str, str] = {
@@ -65,11 +68,12 @@ def table_of(
         _row(list(found), verbs, set(capabilities.get(name, ())), now)
         for (name, _), found in groupby(changes, key=lambda row: (row["system"], row["account"]))
     ]
+    kept = {found["sla"]: found for found in view.get("time_to_revoke", ())}
     return {
         "columns": [TITLES[verb] for verb in verbs],
         "width": len(verbs) + 2,
         "groups": [
-            _group(sla, list(found), access_end_at, now)
+            _group(sla, list(found), kept.get(sla), access_end_at, now)
             for sla, found in groupby(rows, key=lambda row: str(row["sla"]))
         ],
         "rows": rows,
@@ -116,6 +120,8 @@ def _row(changes: list[dict[str, Any]], verbs: list[str], can: set[str], now: da
         "tone": {AccessState.FAILED: "is-problem", AccessState.UNREACHABLE: "is-unreach"}.get(state, ""),
         "pips": _pips(changes, state),
         "took": _took(changes, state, now),
+        "time": "" if restores else _time(first),
+        "is_late": bool(first.get("is_late")) and not restores,
         "can_be_said": state in (AccessState.FAILED, AccessState.UNREACHABLE, AccessState.MANUAL)
         and not any(c["state"] in MOVING for c in changes),
         "restores": restores,
@@ -143,6 +149,8 @@ def _words(change: Mapping[str, Any], verb: str, restores: bool) -> str:
     if verb == Verb.REMOVE_ENTITLEMENTS:
         names = change["entitlements"]
         return str(names[0]) if len(names) == 1 else f"{len(names)} groups, roles or licences"
+    if verb == Verb.REVOKE_TOKENS:
+        return "Tokens and keys"
     if verb == Verb.DELETE:
         return "Delete: cannot be undone"
     return TITLES[verb]
@@ -213,21 +221,18 @@ def _took(changes: list[dict[str, Any]], state: AccessState, now: datetime) -> s
     return duration(now - min(asked)) if state in (*MOVING, AccessState.UNREACHABLE) else ""
 
 
+def _time(change: Mapping[str, Any]) -> str:
+    """How long after access end the account was proven gone, and by how much that or what is open is late."""
+    late = f"{duration(timedelta(seconds=change['late_by_seconds']))} late" if change.get("is_late") else ""
+    if change.get("counted_as") != Counted.REVOKED:
+        return late
+    after = timedelta(seconds=change["seconds_to_revoke"])
+    said = f"{duration(after)} after access end" if after else "before access end"
+    return f"{said}, {late}" if late else said
+
+
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def duration(span: timedelta) -> str:
-    """“3 min 40 s”, “4 h 10 min”, “2 days”."""
-    seconds = max(0, round(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min" + (f" {seconds % 60} s" if seconds % 60 else "")
-    if seconds < 172_800:
-        minutes = seconds % 3600 // 60
-        return f"{seconds // 3600} h" + (f" {minutes} min" if minutes else "")
-    return f"{seconds // 86_400} days"
 
 
 def allowed_words(sla: str) -> str:
@@ -236,22 +241,45 @@ def allowed_words(sla: str) -> str:
     return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} hours"
 
 
-def _group(sla: str, rows: list[dict[str, Any]], access_end_at: datetime, now: datetime) -> dict[str, Any]:
+def _group(
+    sla: str,
+    rows: list[dict[str, Any]],
+    kept: Mapping[str, Any] | None,
+    access_end_at: datetime,
+    now: datetime,
+) -> dict[str, Any]:
     verified = sum(row["state"] == AccessState.VERIFIED for row in rows)
     limit = access_end_at + timedelta(minutes=SLA_MINUTES[SlaClass(sla)])
     is_done = all(row["state"] in ("verified", "attested", "impossible") for row in rows)
     left = ""
     if now >= access_end_at and not is_done:
         left = f"{duration(limit - now)} left" if limit > now else f"{duration(now - limit)} late"
+    elif now >= access_end_at and kept is not None and not any(row["restores"] for row in rows):
+        left = _kept(kept)
     return {
         "sla": sla.capitalize(),
         "allowed": allowed_words(sla),
         "systems": _count(len({row["system"] for row in rows}), "system"),
         "progress": f"{verified} of {len(rows)} verified" if any(r["pips"]["n"] for r in rows) else "",
         "left": left,
-        "is_late": left.endswith("late"),
+        "is_late": " late" in left,
         "rows": rows,
     }
+
+
+def _kept(found: Mapping[str, Any]) -> str:
+    """Whether the class's time was kept, once nothing in it is open."""
+    said = []
+    if found["late"]:
+        late_by = duration(timedelta(seconds=found["late_by_seconds"]))
+        said.append(f"{found['late']} late, by {'up to ' if found['late'] > 1 else ''}{late_by}")
+    elif found["revoked"]:
+        last = "the last after" if found["revoked"] > 1 else "after"
+        longest = timedelta(seconds=found["longest_seconds"])
+        said.append(f"in time, {last} {duration(longest)}" if longest else "in time, before access ended")
+    if found["said"]:
+        said.append(f"{found['said']} by a person’s word, not counted")
+    return ", ".join(said)
 
 
 def _unclear(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -206,12 +206,16 @@ def close(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 def override(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     """A second person reads why it should close with things open, and approves or leaves it."""
     actor = actor_of(request)
-    departure = queries.get_departure(actor, departure_id)
+    departure, held = queries.open_departure(actor, departure_id)
     if request.method == "POST":
         ending.approve_override(departure=departure, actor=actor, now=clock.now())
         return HttpResponseRedirect(reverse("web:journey_closed", args=[departure.pk]))
     return _render(
-        request, departure, "journeys/override.html", "Approve", obstacles=ending.obstacles(departure)
+        request,
+        departure,
+        "journeys/override.html",
+        "Approve",
+        obstacles=ending.obstacles(departure, held=held),
     )
 
 

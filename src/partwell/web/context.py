@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, IntegerField, QuerySet, Subquery, Value
 from django.http import HttpRequest
 
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
-from partwell.journeys.models import Step
+from partwell.journeys.guests import own_departures
+from partwell.journeys.queries import steps_of_mine
 from partwell.journeys.states import StepState
 from partwell.people.models import Installation, User
 from partwell.people.roles import ROLE_LABELS
@@ -18,6 +20,17 @@ from partwell.web.navigation import address_of, may_follow, sections_for
 from partwell.web.session import actor_of
 
 MOST_COUNTED = 99
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Whose installation this is, and the figures of the side bar; `leaves`: my departure has a page."""
+
+    company: str | None = ""
+    is_practice: bool | None = False
+    steps: int = 0
+    departures: int = 0
+    leaves: bool = False
 
 
 class Shell:
@@ -33,18 +46,31 @@ class Shell:
         return user if isinstance(user, User) and user.is_authenticated else None
 
     @cached_property
-    def _installation(self) -> Installation | None:
-        return Installation.objects.first()
+    def _frame(self) -> _Frame:
+        """One query for all that the frame says, whoever looks."""
+        here = Installation.objects.filter(pk=Installation.ONLY)
+        if self._user is None:
+            found = here.values_list("company_name", "is_practice").first()
+            return _Frame(*found) if found else _Frame()
+        actor = actor_of(self._request)
+        asked = User.objects.filter(pk=self._user.pk).values_list(
+            Subquery(here.values("company_name")),
+            Subquery(here.values("is_practice")),
+            _count_of(steps_of_mine(actor).filter(state=StepState.OPEN)),
+            _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
+            Exists(own_departures(actor)) if actor.person_id else Value(False),
+        )
+        return _Frame(*asked.get())
 
     @property
     def company(self) -> str:
         """Whose installation this is; empty before the first run."""
-        return self._installation.company_name if self._installation else ""
+        return self._frame.company or ""
 
     @property
     def is_practice(self) -> bool:
         """Whether everything here is invented, for trying things out."""
-        return bool(self._installation and self._installation.is_practice)
+        return bool(self._frame.is_practice)
 
     @cached_property
     def me(self) -> dict[str, str] | None:
@@ -61,14 +87,12 @@ class Shell:
         """The side bar, with how much waits behind each link."""
         if self._user is None:
             return []
-        actor = actor_of(self._request)
-        mine = Step.objects.filter(owner=self._user, state=StepState.OPEN)
-        open_departures = visible_departures(actor).filter(state=DepartureState.ACTIVE)
         counts = {
-            "web:my_steps": (_count(mine), "open steps of yours"),
-            "web:departures": (_count(open_departures), "departures in flight"),
+            "web:my_steps": (_in_words(self._frame.steps), "open steps of yours"),
+            "web:departures": (_in_words(self._frame.departures), "departures in flight"),
         }
-        return sections_for(actor, self._request.path, counts)
+        actor = actor_of(self._request)
+        return sections_for(actor, self._request.path, counts, leaves=self._frame.leaves)
 
     @cached_property
     def start_url(self) -> str:
@@ -82,10 +106,17 @@ class Shell:
         return url if leads else ""
 
 
-def _count(rows: QuerySet[Any]) -> str:
-    """How many there are, as far as a side bar needs to know; never counts more than it shows."""
-    found = rows.order_by()[: MOST_COUNTED + 1].count()
-    return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found or "")
+def _count_of(rows: QuerySet[Any]) -> Subquery:
+    """How many there are, for a query of several such figures; never counts more than a side bar shows."""
+    return Subquery(
+        rows.order_by().values("pk")[: MOST_COUNTED + 1],
+        output_field=IntegerField(),
+        template="(SELECT COUNT(*) FROM (%(subquery)s) AS counted)",
+    )
+
+
+def _in_words(count: int) -> str:
+    return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "")
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,25 +14,27 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
+from partwell.access.timing import time_to_revoke
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience, is_other_side
 from partwell.closure.operations import export_pack
 from partwell.closure.queries import departure_events, readable_events, verify_record
+from partwell.closure.sent_packs import verify_sent_pack
 from partwell.closure.statements import closing_statement
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
 from partwell.evidence import queries
 from partwell.evidence.heads import head_text
 from partwell.evidence.keys import group
-from partwell.evidence.verifier import Report, verify_pack
+from partwell.evidence.verifier import Report
 from partwell.people.authorisation import check_office
-from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
+from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web.access_page import may
+from partwell.web.access_table import allowed_words
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
 from partwell.web.timeline import describe
 from partwell.web.translate import put_refusal
 
-LARGEST_PACK = 256 * 1024 * 1024
 MOST_PROBLEMS = 50
 PAGE = 50
 
@@ -91,12 +88,14 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_POST
 def verify_uploaded(request: HttpRequest) -> HttpResponse:
     """Whether an uploaded pack is whole; it is not kept."""
-    check_office(actor_of(request), "evidence.verify")
+    actor = actor_of(request)
+    check_office(actor, "evidence.verify")
     form = PackForm(request.POST, request.FILES)
     found: dict[str, Any] | None = None
     if form.is_valid():
         try:
-            found = _in_words(_verify_upload(form.cleaned_data["pack"], form.cleaned_data["head"]))
+            data = form.cleaned_data
+            found = _in_words(verify_sent_pack(pack=data["pack"], head=data["head"], actor=actor))
         except Refusal as refusal:
             put_refusal(form, refusal)
     return _overview(request, pack_form=form, pack_found=found, status=422 if form.errors else 200)
@@ -153,35 +152,6 @@ def _overview(
     return render(request, "evidence/overview.html", context, status=status)
 
 
-def _verify_upload(upload: UploadedFile, head: str) -> Report:
-    if upload.size is None or upload.size > LARGEST_PACK:
-        raise Invalid(
-            "too_large",
-            "The file has more than 256 MB. Verify it on your own machine: partwell evidence verify PACK.",
-            field="pack",
-        )
-    with _on_disk(upload) as path:
-        try:
-            return verify_pack(path, head.strip() or None)
-        except ValueError as error:
-            raise Invalid(
-                "bad_head", f"{error}. Copy it as it was printed at closing.", field="head"
-            ) from None
-
-
-@contextmanager
-def _on_disk(upload: UploadedFile) -> Iterator[str]:
-    """The upload as a file that the verifier can open, gone afterwards."""
-    number, path = tempfile.mkstemp(suffix=".zip")
-    try:
-        with os.fdopen(number, "wb") as file:
-            for chunk in upload.chunks():
-                file.write(chunk)
-        yield path
-    finally:
-        os.unlink(path)  # noqa: PTH108 - mkstemp gives a plain path
-
-
 def _in_words(report: Report) -> dict[str, Any]:
     """The report for a page: what is wrong, where, and what this cannot show."""
     return {
@@ -224,6 +194,12 @@ def _departure(
         "form": form or ExportForm(departure=found),
         "may_export": may(actor, "evidence.export", found),
         "statement": closing_statement(found),
+        "classes": [
+            {"found": each, "allowed": allowed_words(each.sla), "words": each.in_words()}
+            for each in time_to_revoke(found, actor=actor, now=clock.now())
+        ]
+        if may(actor, "access.view", found)
+        else [],
         "crumbs": [
             {"title": "Journeys", "url": reverse("web:departures")},
             {"title": found.subject_name, "url": reverse("web:journey", args=[found.pk])},

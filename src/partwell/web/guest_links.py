@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from partwell import clock
-from partwell.departures.guests import Invitation, ends_at, link_state, links_of
+from partwell.departures.guests import Invitation, ends_at, get_link, link_state, links_of
 from partwell.departures.models import Departure, GuestLink
 from partwell.departures.policies import capacities
 from partwell.departures.states import GuestCapacity
@@ -68,7 +68,7 @@ def guest_panel(departure: Departure, actor: Actor, *, now: datetime) -> dict[st
     """
     return {
         "departure": departure,
-        "guest_links": [_row(link, now=now) for link in links_of(departure)],
+        "guest_links": [_row(link, now=now) for link in links_of(departure, actor=actor)],
         "can_invite": _may(actor, "guests.invite", departure),
         "can_revoke": _may(actor, "guests.revoke", departure),
     }
@@ -117,9 +117,7 @@ def revoke(request: HttpRequest, departure_id: UUID, link_id: UUID) -> HttpRespo
     """Take a link back; its session ends with it."""
     actor = actor_of(request)
     departure = queries.get_departure(actor, departure_id)
-    link = GuestLink.objects.select_related("departure").filter(departure=departure, pk=link_id).first()
-    if link is None:
-        raise NotFound("link")
+    link = get_link(departure, link_id)
     revoke_guest(link=link, actor=actor, now=clock.now())
     messages.success(request, f"The link for {link.email} is taken back, and opens nothing any more.")
     return HttpResponseRedirect(reverse("web:guest_links", args=[departure.pk]))

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from partwell import clock
 from partwell.access import queries as access_queries
 from partwell.access import summaries
+from partwell.access.timing import recent_times
 from partwell.departures.notices import visible_notices
 from partwell.journeys import queries
 from partwell.journeys.states import StepState
@@ -17,6 +18,7 @@ from partwell.people.actors import Actor
 from partwell.web.journeys import departure_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
+from partwell.web.time_to_revoke import figure_of
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -40,6 +42,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "now": now,
         "lead": _lead(mine, now),
         "alerts": _alerts(actor),
+        "revoking": figure_of(recent_times(actor, now=now)),
         "notices": list(visible_notices(actor)[:5]),
         "groups": due_groups(mine[:12], now=now, viewer_id=viewer),
         "mine_count": len(mine),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from partwell import clock
 from partwell.access import summaries
+from partwell.closure.queries import readable_events
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise, can_read
 from partwell.departures.states import DepartureState
@@ -145,10 +146,14 @@ def _journey_context(request: HttpRequest, departure: Departure, held: frozenset
         "done": sum(s.state in SETTLED and s.state != StepState.NOT_NEEDED for s in steps),
         "total": sum(p.total for p in phases),
         "late": sum(p.late for p in phases),
-        "obstacles": obstacles(departure, steps=steps, access=access) if departure.is_open else [],
+        "obstacles": obstacles(departure, steps=steps, access=access, held=held) if departure.is_open else [],
         "access": access.overview,
         "people": _people(departure),
-        "events": timeline(newest),
+        "events": timeline(
+            newest, readable_events(events=newest, departure=departure, actor=actor, held=held)
+        )
+        if may["evidence"]
+        else [],
         "rev": str(newest[0].pk) if newest else "",
         "may": may,
         "now": now,

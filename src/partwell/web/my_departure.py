@@ -18,7 +18,14 @@ def page(request: HttpRequest) -> HttpResponse:
     """What happens until one leaves, and after."""
     actor = actor_of(request)
     departure = find_own_departure(actor)
-    return show_page(request, departure, actor, now=clock.now(), step_page="web:my_departure_step")
+    return show_page(
+        request,
+        departure,
+        actor,
+        now=clock.now(),
+        step_page="web:my_departure_step",
+        more={"is_signed_in": True},
+    )
 
 
 @never_cache

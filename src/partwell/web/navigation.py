@@ -48,6 +48,9 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
 )
 
 
+# For whoever leaves and can still sign in, once they are sure to know; nobody else is offered it.
+MY_DEPARTURE = Item("My departure", "web:my_departure", "door-exit")
+
 # Pages of one departure that belong to a section of their own.
 INSIDE_DEPARTURES = {"access": "web:access_overview", "evidence": "web:evidence"}
 
@@ -67,14 +70,21 @@ def may_follow(actor: Actor, operation: str) -> bool:
     return bool({grant.role.value for grant in actor.grants} & load_matrix().operations[operation].allow)
 
 
-def sections_for(actor: Actor, path: str, counts: dict[str, tuple[str, str]]) -> list[dict[str, object]]:
-    """The side bar for one page: sections with a title and items with url, icon, count and `is_here`."""
+def sections_for(
+    actor: Actor, path: str, counts: dict[str, tuple[str, str]], *, leaves: bool = False
+) -> list[dict[str, object]]:
+    """The side bar for one page: sections with a title and items with url, icon, count and `is_here`.
+
+    `leaves` says that the actor's own departure has a page for them.
+    """
     parts = path.strip("/").split("/")
     if len(parts) > 2 and parts[0] == "departures" and parts[2] in INSIDE_DEPARTURES:
         path = address_of(INSIDE_DEPARTURES[parts[2]])
     sections: list[dict[str, object]] = []
     for title, items in SECTIONS:
         links = []
+        if leaves and not title:
+            items = (*items, MY_DEPARTURE)
         for item in items:
             url = address_of(item.name)
             if not url or not may_follow(actor, item.operation):

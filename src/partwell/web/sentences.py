@@ -9,18 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from partwell.access.alerts import DOING
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience
 
 Sentence = Callable[[str, dict[str, Any]], str]
 
-_VERBS = {
-    "block_sign_in": "blocking sign-in",
-    "revoke_sessions": "ending sessions",
-    "suspend": "suspending",
-    "remove_entitlements": "removing groups",
-    "delete": "deleting",
-    "": "the work by hand",
-}
+_VERBS = {**{verb.value: doing for verb, doing in DOING.items()}, "": "the work by hand"}
 
 
 def _changed(fields: dict[str, Any]) -> str:
@@ -33,13 +27,24 @@ def _count(number: int, noun: str) -> str:
 
 
 def _what(f: dict[str, Any]) -> str:
-    """One effect on one account: “blocking sign-in for ada in crm”."""
+    """One effect on one account: “blocking sign-in for ada in Customer base”."""
     doing = _VERBS.get(f["verb"], str(f["verb"]))
     return f"{'putting back ' if f.get('restores') else ''}{doing} for {_account(f)}"
 
 
 def _account(f: dict[str, Any]) -> str:
-    return f"{f['account']} in {f['system']}" if f["account"] else str(f["system"])
+    """Whose account it is, by its login; events from before logins were kept have the id alone."""
+    return f"{f.get('login') or f['account']} in {_system(f)}" if f["account"] else _system(f)
+
+
+def _system(f: dict[str, Any]) -> str:
+    return str(f.get("system_title") or f["system"])
+
+
+def _linked(who: str, f: dict[str, Any]) -> str:
+    logins = f.get("logins") or [""] * len(f["ours"])
+    names = [login or pk for login, pk in zip(logins, f["ours"], strict=True)]
+    return f"{who} said which accounts in {_system(f)} are theirs: {', '.join(names) or 'none'}"
 
 
 def _why(f: dict[str, Any]) -> str:
@@ -123,18 +128,22 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         lambda who, f: f"{who} approved access plan {f['plan']} as a second person",
     ),
     "access.apply_started": ("accepted", _began),
+    "access.cut_ordered": (
+        "failed",
+        lambda who, f: f"{who} ordered the kill switch (one of {f['people']}): {f['reason']}",
+    ),
+    "access.cut_approved": ("verified", lambda who, f: f"{who} approved the kill switch as a second person"),
+    "access.cut_fired": ("accepted", lambda who, f: f"{who} fired the kill switch, plan {f['plan']}"),
+    "access.cut_cancelled": ("accepted", lambda who, f: f"{who} called the kill switch off"),
+    "access.cut_stopped": ("failed", lambda who, f: f"{who} stopped the cut while it ran"),
+    "access.cut_reviewed": ("verified", lambda who, f: f"{who} reviewed the cut: {f['note']}"),
     "access.drifted": (
         "failed",
         lambda who, f: (
-            f"{f['system']} is not as plan {f['plan']} saw it: {f['what']}; plan {f['delta']} waits"
+            f"{_system(f)} is not as plan {f['plan']} saw it: {f['what']}; plan {f['delta']} waits"
         ),
     ),
-    "access.account_linked": (
-        "accepted",
-        lambda who, f: (
-            f"{who} said which accounts in {f['system']} are theirs: {', '.join(f['ours']) or 'none'}"
-        ),
-    ),
+    "access.account_linked": ("accepted", _linked),
     "access.alert_raised": ("failed", lambda who, f: str(f["text"])),
     "access.read_back": ("accepted", _reading),
     "access.requested": ("accepted", lambda who, f: f"Asked for {_what(f)}"),

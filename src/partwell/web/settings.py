@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from partwell import clock
+from partwell.departures.policies import scopes_of_others
 from partwell.evidence import queries as evidence
 from partwell.evidence.heads import head_text
 from partwell.people import operations
@@ -114,6 +115,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     head = evidence.head()
+    mail = count_mail(without=scopes_of_others(actor_of(request)))
     is_set = {name: known for name, known, _ in configured.ENVIRONMENT}
     context: dict[str, Any] = {
         "here": here,
@@ -127,7 +129,7 @@ def _page(
             }
             for grant in list_grants()
         ],
-        "mail": [(state.replace("_", " "), count) for state, count in count_mail().items()],
+        "mail": [(state.replace("_", " "), count) for state, count in mail.items()],
         "has_mail_server": is_set["PARTWELL_SMTP_URL"],
         "head": head_text(head) if head else "",
         "environment": configured.ENVIRONMENT,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from partwell import clock
 from partwell.departures.models import Notice
-from partwell.departures.notices import visible_notices
+from partwell.departures.notices import get_notice, visible_notices
 from partwell.departures.states import Confidentiality
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, TemplateVersion
@@ -23,7 +23,7 @@ from partwell.journeys.operations import starting
 from partwell.journeys.queries import phases_of
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.queries import find_client, find_person
-from partwell.refusals import FreshSignInNeeded, NotAllowed, NotFound, Refusal
+from partwell.refusals import FreshSignInNeeded, NotAllowed, Refusal
 from partwell.web import presenting
 from partwell.web.fields import DATE, MOMENT
 from partwell.web.session import actor_of
@@ -129,9 +129,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def decline_notice(request: HttpRequest, notice_id: UUID) -> HttpResponse:
     """HR says that nothing follows from a notice."""
     actor = actor_of(request)
-    notice = visible_notices(actor).filter(pk=notice_id).first()
-    if notice is None:
-        raise NotFound("notice")
+    notice = get_notice(actor, notice_id)
     starting.settle_notice(notice=notice, journey=None, actor=actor, now=clock.now())
     messages.success(request, f"The notice about {notice.subject_name} is settled.")
     return HttpResponseRedirect(reverse("web:home"))

@@ -13,14 +13,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
-from partwell.access import operations, questions, systems
+from partwell.access import operations, queries, questions, systems
 from partwell.access.connections import target_of
 from partwell.access.models import System
+from partwell.access.queries import get_system
 from partwell.access.states import QuestionState
 from partwell.connector_kit import registry
 from partwell.connector_kit.contract import Reversibility
 from partwell.people.authorisation import check_office
-from partwell.refusals import FreshSignInNeeded, Invalid, NotFound, Refusal
+from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
 from partwell.web.access_table import allowed_words
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
@@ -28,12 +29,19 @@ from partwell.web.translate import put_refusal
 LARGEST_DESCRIPTION = 64 * 1024
 CAPABILITY_WORDS = {
     "discover": "Find accounts",
+    "list_accounts": "List all accounts, to find forgotten ones",
+    "holdings": "List sessions, tokens, keys, devices and owned things",
     "snapshot": "Keep the state from before",
     "block_sign_in": "Block sign-in",
     "revoke_sessions": "End open sessions",
+    "revoke_tokens": "Revoke tokens and keys",
     "suspend": "Suspend",
     "remove_entitlements": "Remove groups, roles and licences",
+    "release_licence": "Release the licence, only when asked for by name",
     "delete": "Delete, only when asked for by name",
+    "transfer": "Give what they hold to a successor",
+    "rotate": "Give shared credentials a new secret",
+    "wipe": "Lock and wipe devices",
     "verify": "Read back",
     "restore": "Put back",
 }
@@ -87,8 +95,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_GET
 def system(request: HttpRequest, name: str) -> HttpResponse:
     """One system: its settings by reference, what it can do, and what it cannot."""
-    check_office(actor_of(request), "systems.view")
-    found = _find(name)
+    actor = actor_of(request)
+    check_office(actor, "systems.view")
+    found = get_system(name)
     registered = registry.find(found.connector)
     capabilities = target_of(found).capabilities
     waiting = systems.being_tested()
@@ -98,7 +107,7 @@ def system(request: HttpRequest, name: str) -> HttpResponse:
         "manifest": registered.manifest if registered else None,
         "settings": _settings(found),
         "capabilities": _capabilities(found, capabilities),
-        "accounts": found.accounts.exclude(external_id="").count(),
+        "accounts": queries.accounts_on_record(found, actor=actor).count(),
         "allowed": allowed_words(found.sla_class),
         "is_testing": found.pk in waiting,
         "question": found.questions.exclude(state=QuestionState.OPEN).first(),
@@ -137,7 +146,7 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def test(request: HttpRequest, name: str) -> HttpResponse:
     """Ask the system whether our credentials and scopes suffice."""
-    found = _find(name)
+    found = get_system(name)
     questions.ask_for_test(system=found, actor=actor_of(request), now=clock.now())
     return _to_system(found)
 
@@ -146,7 +155,7 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
 def test_live(request: HttpRequest, name: str) -> HttpResponse:
     """204 while the test runs; then the browser is asked to read the page again."""
     check_office(actor_of(request), "systems.view")
-    if _find(name).pk in systems.being_tested():
+    if get_system(name).pk in systems.being_tested():
         return HttpResponse(status=204)
     return HttpResponse(status=204, headers={"HX-Refresh": "true"})
 
@@ -220,18 +229,11 @@ def _example(manifest: registry.Manifest) -> str:
     properties = manifest.settings.get("properties", {})
     lines = [f"name: my-{manifest.id}", f"title: {manifest.title}", f"connector: {manifest.id}", "sla: high"]
     lines.append("settings:")
-    for name in manifest.settings.get("required", []):
+    for name in manifest.needed_settings:
         schema = properties.get(name, {})
         value = f"env:{name.upper()}" if schema.get("secret") else schema.get("example", "…")
         lines.append(f"  {name}: {value}")
     return "\n".join(lines if len(lines) > 5 else [*lines[:-1], "settings: {}"])
-
-
-def _find(name: str) -> System:
-    found = System.objects.filter(name=name).first()
-    if found is None:
-        raise NotFound("system")
-    return found
 
 
 def _to_system(found: System) -> HttpResponseRedirect:

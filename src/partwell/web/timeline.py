@@ -12,9 +12,16 @@ from partwell.web.presenting import name_of
 from partwell.web.sentences import SENTENCES
 
 
-def timeline(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Events for the timeline, in the order given: mark, moment, short hash and a sentence."""
-    return [describe(event) for event in events]
+def timeline(
+    events: Iterable[Event], readable: Iterable[Mapping[str, FieldValue]] | None = None
+) -> list[dict[str, Any]]:
+    """Events for the timeline, in the order given: mark, moment, short hash and a sentence.
+
+    `readable` holds, for each, the fields that its reader may read; without it, all are told.
+    """
+    if readable is None:
+        return [describe(event) for event in events]
+    return [describe(event, fields) for event, fields in zip(events, readable, strict=True)]
 
 
 def describe(event: Event, readable: Mapping[str, FieldValue] | None = None) -> dict[str, Any]:

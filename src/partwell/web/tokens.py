@@ -20,6 +20,7 @@ from partwell.people.token_operations import (
     create_token,
     list_tokens,
     revoke_token,
+    token_state,
 )
 from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web.session import actor_of
@@ -30,6 +31,7 @@ SCOPES = {
     Scope.WRITE: "Change what I may change",
     Scope.ACCESS: "Cut and restore access that a second person approved",
 }
+STATES = {"active": ("attested", "Alive"), "expired": ("none", "Expired"), "revoked": ("none", "Revoked")}
 
 
 class TokenForm(forms.Form):
@@ -96,10 +98,5 @@ def _with(scope: str) -> list[str]:
 
 
 def _row(token: ApiToken) -> dict[str, object]:
-    if token.revoked_at:
-        state, says = "none", "Revoked"
-    elif token.expires_at <= clock.now():
-        state, says = "none", "Expired"
-    else:
-        state, says = "attested", "Alive"
+    state, says = STATES[token_state(token, now=clock.now())]
     return {"token": token, "scopes": ", ".join(token.scopes), "state": state, "says": says}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from partwell import clock
 from partwell.access import questions, runs, wake
+from partwell.access.operations import cuts
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
@@ -25,6 +26,8 @@ def register_all() -> None:
         registry.workflow(name, workflow)
     for name, timer in {**runs.WIRING.timers, wake.END: _end_access}.items():
         registry.timer(name, timer)
+    registry.timer(cuts.FIRE, cuts.fire_due_cut)
+    registry.timer(cuts.REVIEW, cuts.warn_about_missing_review)
     registry.workflow(questions.ANSWER, questions.answer)
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from partwell import clock
 from partwell.access import runs
 from partwell.access.models import SystemRun
 from partwell.access.operations import approve_plan
 from partwell.access.queries import latest_plan
+from partwell.closure import sent_packs
 from partwell.connectors.fake.store import FakeStore
 from partwell.departures.models import Departure
 from partwell.evidence.sequencer import sequence_pending
@@ -80,6 +82,9 @@ def test_access_is_planned_approved_by_a_person_cut_and_read_back(
     work(journey["id"])
     shown = it.post(f"{path}/verify").json()
     assert {change["state"] for change in shown["changes"]} == {"verified"}
+    assert {change["counted_as"] for change in shown["changes"]} == {"revoked"}
+    (normal,) = shown["time_to_revoke"]
+    assert (normal["sla"], normal["minutes"], normal["in_time"], normal["late"]) == ("normal", 1440, 1, 0)
     assert it.post(f"{path}/restore").status_code == 202
 
 
@@ -106,3 +111,62 @@ def test_the_record_is_verified(hr: Api, journey: dict) -> None:
     report = hr.get("/evidence/verify").json()
     assert report["problems"] == []
     assert hr.get("/evidence/verify?head=nonsense").json()["field"] == "head"
+
+
+def test_of_several_accounts_somebody_says_which_is_meant(it: Api, vault: FakeStore, journey: dict) -> None:
+    email = journey["subject"]["email"]
+    vault.add_account("vault", "v-2", login="marit.old", emails=[email], sessions=0, groups={})
+    path = f"/journeys/{journey['id']}/access"
+    assert {c["state"] for c in it.post(f"{path}/plan").json()["changes"]} == {"ambiguous"}
+    unclear = it.post(f"{path}/attest", {"system": "vault", "note": "Gone."})
+    assert (unclear.status_code, unclear.json()["code"]) == (422, "which_account")
+    assert "v-1, v-2" in unclear.json()["detail"]
+    stranger = it.post(f"{path}/link", {"system": "vault", "accounts": ["v-3"]})
+    assert stranger.status_code == 404
+    chosen = it.post(f"{path}/link", {"system": "vault", "accounts": ["marit"]}).json()
+    assert {c["account"] for c in chosen["changes"]} == {"v-1"}
+    again = it.post(f"{path}/link", {"system": "vault", "accounts": ["v-1"]})
+    assert (again.status_code, again.json()["code"]) == (409, "nothing_ambiguous")
+
+
+def test_what_a_person_says_of_an_account_is_kept_as_their_word(it: Api, firm: dict, journey: dict) -> None:
+    it.post("/systems", {"name": "by-hand", "connector": "manual"})
+    path = f"/journeys/{journey['id']}/access"
+    it.post(f"{path}/plan")
+    said = {"system": "by-hand", "note": "I took the key back.", "link": "https://desk.example/7"}
+    view = it.post(f"{path}/attest", said).json()
+    assert ({c["state"] for c in view["changes"]}, view["is_settled"]) == ({"attested"}, True)
+    assert "(token API token)" in view["changes"][0]["proof"]["said_by"]
+    again = it.post(f"{path}/impossible", {"system": "by-hand", "reason": "It is gone."})
+    assert (again.status_code, again.json()["code"]) == (409, "no_such_move")
+    reader = token_for(firm["it"], "read")
+    assert reader.post(f"{path}/attest", said).json()["code"] == "scope_missing"
+
+
+def test_a_pack_that_is_sent_is_verified_and_not_kept(
+    hr: Api, it: Api, journey: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = hr.get(f"/journeys/{journey['id']}/pack").content
+    sequence_pending(now=clock.now())
+    shown = hr.get(f"/journeys/{journey['id']}/statement").json()
+    assert shown["head"] in shown["statement"]
+
+    def send(pack: bytes, head: str = "") -> Any:
+        file = SimpleUploadedFile("pack.zip", pack, content_type="application/zip")
+        return it.raw("post", f"/evidence/packs/verify?head={head}", {"data": {"file": file}})
+
+    assert send(content).json()["whole"] is True
+    changed = bytearray(content)
+    changed[changed.index(b'"journey.started"') + 1] ^= 1
+    report = send(bytes(changed)).json()
+    assert report["whole"] is False and "events.json" in str(report["problems"])
+    assert send(b"no zip at all").json()["whole"] is False
+    assert send(content, head="nonsense").json()["field"] == "head"
+    monkeypatch.setattr(sent_packs, "LARGEST_PACK", 10)
+    large = send(content)
+    assert (large.status_code, large.json()["code"], large.json()["field"]) == (422, "too_large", "file")
+
+
+def test_the_head_to_keep_is_null_until_it_is_signed(hr: Api, journey: dict) -> None:
+    shown = hr.get(f"/journeys/{journey['id']}/statement").json()
+    assert shown["head"] is None and "being signed" in shown["statement"]

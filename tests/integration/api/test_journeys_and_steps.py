@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from partwell.api.models import KeptAnswer
 from partwell.departures.models import Departure, Notice
 from partwell.journeys.models import Step
 from partwell.people.operations import ensure_user
 from partwell.people.roles import Role
+from partwell.signals.models import Message
 from tests.factories import NOW, make_holder
 from tests.integration.api.conftest import LAST_DAY, Api, token_for
 
@@ -128,6 +130,56 @@ def test_steps_are_completed_undone_skipped_handed_on_and_talked_about(
     assert hr.post(f"{path}/none/undo").status_code == 404
 
 
+def test_a_step_of_one_s_own_is_added_and_shown_with_all_that_stands_on_its_page(
+    hr: Api, journey: dict, firm: dict
+) -> None:
+    path = f"/journeys/{journey['id']}/steps"
+    body = {"title": "Collect the parking card", "phase": 5, "due_date": LAST_DAY.isoformat(),
+            "owner": firm["it"].email, "guidance": "At the gate.", "required": True}  # fmt: skip
+    added = hr.post(path, body)
+    assert (added.status_code, added.json()["owner"]) == (201, firm["it"].name)
+    key = added.json()["key"]
+    hr.post(f"{path}/{key}/comments", {"text": "Ask Bo."})
+    shown = hr.get(f"{path}/{key}").json()
+    assert (shown["guidance"], shown["required"]) == ("At the gate.", True)
+    assert [comment["text"] for comment in shown["comments"]] == ["Ask Bo."]
+    assert (
+        hr.post(path, {**body, "owner": firm["person"].email}).json()["field"]
+        == hr.post(path, {**body, "owner": "who@x.example"}).json()["field"]
+        == "owner"
+    )
+    mine = token_for(firm["it"]).get("/steps").json()["items"]
+    assert key in {step["key"] for step in mine}
+    assert {step["journey"] for step in mine} == {journey["id"]}
+
+
+def test_pages_of_one_s_own_steps_miss_nothing_though_all_are_due_at_once(hr: Api, journey: dict) -> None:
+    Step.objects.filter(owner=hr.user).update(due_at=NOW)
+    everything = hr.get("/steps").json()
+    assert everything["next"] is None and len(everything["items"]) >= 2
+    seen, path = [], "/steps?limit=1"
+    while path:
+        page = hr.get(path).json()
+        seen += page["items"]
+        path = f"/steps?limit=1&cursor={page['next']}" if page["next"] else ""
+    assert seen == everything["items"]
+    assert hr.get("/steps?cursor=nonsense").json()["code"] == "cursor_unknown"
+
+
+def test_a_guest_s_link_goes_by_mail_alone(hr: Api, journey: dict) -> None:
+    path = f"/journeys/{journey['id']}/guests"
+    made = hr.post(path, {"email": "marit@home.example"}, **{"Idempotency-Key": "guest-1"})
+    assert (made.status_code, made.json()["state"]) == (201, "waiting")
+    mail = Message.objects.get(to="marit@home.example")
+    token = mail.text.split("/g/")[1].split("/")[0].split()[0]
+    assert len(token) > 30
+    assert token not in made.content.decode() + hr.get(path).content.decode()
+    assert not any(token in kept.body for kept in KeptAnswer.objects.all())
+    helper = {"email": "bo@courier.example", "capacity": "helper", "steps": ["none"]}
+    assert hr.post(path, helper).json()["field"] == "steps"
+    assert hr.post(f"{path}/{made.json()['id']}/revoke").json()["state"] == "revoked"
+
+
 def test_a_file_is_attached_and_a_hostile_one_refused(hr: Api, journey: dict) -> None:
     path = f"/journeys/{journey['id']}/steps/confirm/files"
     good = SimpleUploadedFile("letter.pdf", b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n")
@@ -138,6 +190,10 @@ def test_a_file_is_attached_and_a_hostile_one_refused(hr: Api, journey: dict) ->
     page = SimpleUploadedFile("letter.pdf", b"<html><script>alert(1)</script>")
     assert hr.raw("post", path, {"data": {"file": page}}).status_code == 422
     assert hr.raw("post", path, {"data": {"other": "x"}}).json()["code"] == "file_missing"
+    kept = answer.json()["id"]
+    assert hr.get(f"{path}/{kept}").getvalue().startswith(b"%PDF")
+    assert hr.get(f"{path}/{kept}")["Content-Disposition"] == 'attachment; filename="letter.pdf"'
+    assert hr.get(path.replace("confirm", "initiate") + f"/{kept}").status_code == 404
     assert hr.post(path, {"file": "x"}).status_code == 415
     assert Step.objects.get(journey_id=journey["id"], key="confirm").attachments.count() == 1
 

@@ -11,12 +11,15 @@ from partwell.departures.notices import visible_notices
 from partwell.evidence.models import Event
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, Step
+from partwell.journeys.operations.advancing import end_own_sign_in
 from partwell.journeys.operations.ending import withdraw
 from partwell.journeys.operations.starting import draft_journey, start, start_or_give_notice
+from partwell.journeys.queries import get_departure, list_departures
 from partwell.people.actors import console_actor
-from partwell.people.operations import ensure_user
+from partwell.people.models import PersonAlias, User
+from partwell.people.operations import ensure_user, grant_role
 from partwell.people.roles import Role
-from partwell.refusals import Conflict, Invalid, NotAllowed
+from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
 from tests.factories import (
     LAST_DAY,
     NOW,
@@ -154,6 +157,55 @@ def test_a_line_manager_gives_notice_and_hr_starts() -> None:
     assert isinstance(given, Notice)
     hr = as_actor(make_holder(Role.HR, "Amara Osei"))
     assert list(visible_notices(hr)) == [given]
+
+
+def test_a_notice_waits_for_hr_of_the_department_and_of_the_whole_firm() -> None:
+    manager = make_person("Joon-ho Baek")
+    person = make_person(manager=manager, department="Platform")
+    intake = Intake(person=person, last_working_date=LAST_DAY)
+    actor = as_actor(ensure_user(manager, now=NOW))
+    given = start_or_give_notice(template_id="small", intake=intake, actor=actor, now=NOW)
+    here = as_actor(make_holder(Role.HR, "Amara Osei", department="Platform"))
+    elsewhere = as_actor(make_holder(Role.HR, "Ida Moen", department="Sales"))
+    whole_firm = as_actor(make_holder(Role.HR, "Lena Gold"))
+    assert list(visible_notices(here)) == list(visible_notices(whole_firm)) == [given]
+    assert not visible_notices(elsewhere).exists()
+
+
+def test_looking_at_a_plan_tells_hr_nothing_of_a_hidden_departure() -> None:
+    insider, outsider = make_holder(Role.HR, "Amara Osei"), as_actor(make_holder(Role.HR, "Ida Moen"))
+    intake = Intake(person=make_person(), last_working_date=LAST_DAY)
+    looked: list[object] = []
+    for _ in range(2):
+        draft = draft_journey(template_id="small", intake=intake, actor=outsider, now=NOW)
+        looked.append(draft.as_dict())
+        if len(looked) == 1:
+            start_journey(intake.person, actor=as_actor(insider), confidentiality="need_to_know")
+    assert looked[0] == looked[1]
+    with pytest.raises(NotAllowed):
+        start(template_id="small", intake=intake, actor=outsider, now=NOW)
+
+
+def test_an_administrator_older_than_the_register_sees_nothing_of_their_own_departure() -> None:
+    founder = grant_role(
+        email="founder@harbour.example", role=Role.ADMIN, actor=console_actor(), now=NOW
+    ).user
+    grant_role(email=founder.email, role=Role.HR, actor=console_actor(), now=NOW)
+    assert founder.person is None
+    person = make_person("Ada Founder", email="Founder@harbour.example")
+    assert as_actor(founder).person_id == person.pk
+    journey = start_journey(person)
+    founder.refresh_from_db()
+    assert founder.person == person
+    assert not Step.objects.filter(journey=journey, owner=founder).exists()
+    second = User.objects.create_user("ada@harbour.example")
+    PersonAlias.objects.create(person=person, email="Ada@harbour.example")
+    for account in (founder, second):
+        assert not list_departures(as_actor(account), now=NOW)[0]
+        with pytest.raises(NotFound):
+            get_departure(as_actor(account), journey.pk)
+    assert end_own_sign_in(departure_id=journey.pk, now=NOW)
+    assert not User.objects.filter(pk__in=[founder.pk, second.pk], is_active=True).exists()
 
 
 def test_a_stranger_may_not_give_notice_for_somebody() -> None:

@@ -9,6 +9,7 @@ import pytest
 from partwell.evidence.models import Event
 from partwell.journeys.models import Journey
 from partwell.journeys.operations import steps
+from partwell.journeys.queries import get_departure
 from partwell.people.actors import Channel, console_actor
 from partwell.people.operations import ensure_user
 from partwell.people.roles import Role
@@ -85,6 +86,17 @@ def test_reassigning_lets_the_new_owner_in_and_act(journey: Journey) -> None:
     steps.reassign_step(step=step_of(journey, "confirm"), to=other, actor=console_actor(), now=NOW)
     done = steps.complete_step(step=step_of(journey, "confirm"), actor=as_actor(other), now=NOW, note="done")
     assert done.settled_by.startswith("Nadia Ferreira")
+
+
+def test_whoever_gives_the_last_step_away_reads_nothing_any_more(journey: Journey) -> None:
+    first, second = (ensure_user(make_person(name), now=NOW) for name in ("Nadia Ferreira", "Bela Toth"))
+    for key in ("confirm", "initiate"):
+        steps.reassign_step(step=step_of(journey, key), to=first, actor=console_actor(), now=NOW)
+    steps.reassign_step(step=step_of(journey, "confirm"), to=second, actor=console_actor(), now=NOW)
+    assert get_departure(as_actor(first), journey.pk) == journey.departure
+    steps.reassign_step(step=step_of(journey, "initiate"), to=second, actor=console_actor(), now=NOW)
+    with pytest.raises(NotFound):
+        get_departure(as_actor(first), journey.pk)
 
 
 def test_the_leaver_is_never_given_a_step_and_sees_none(journey: Journey) -> None:

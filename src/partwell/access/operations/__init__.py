@@ -1,12 +1,11 @@
 """What can be done about access. Each operation is one transaction with its evidence; what asks systems does
 so before, and opens its transaction afterwards."""
 
+from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.operations.accounts import attest_account, link_accounts, mark_impossible
 from partwell.access.operations.enforcement import (
     enforce_access_end,
     escalate,
-    raise_alert,
-    resolve_alerts,
     schedule,
     unschedule,
 )

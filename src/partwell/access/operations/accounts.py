@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from partwell.access.alerts import forget_accounts, resolve_alerts, review_accounts
 from partwell.access.discovery import Answer, Found, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
-from partwell.access.proposals import refresh_states, seal, store_answer
-from partwell.access.states import AccessState, Link, PlanKind, PlanState, check_move
+from partwell.access.proposals import STANDING_RULE, refresh_states, seal, store_answer
+from partwell.access.states import AccessState, AlertKind, Link, PlanKind, PlanState, check_move
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import poke
@@ -48,6 +49,9 @@ def link_accounts(
         account.link = Link.OURS if external_id in external_ids else Link.NOT_OURS
         account.state, account.reason = AccessState.PLANNED, ""
         account.save()
+    resolve_alerts(departure, kind=AlertKind.AMBIGUOUS, key=system.name, now=now)
+    set_aside = [account for account in unclear.values() if account.link == Link.NOT_OURS]
+    forget_accounts(departure.pk, set_aside, now=now)
     latest = departure.access_plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.PROPOSED:
         plan = latest
@@ -60,7 +64,7 @@ def link_accounts(
     matched = tuple(account_from(_values(account)) for account in ours.exclude(link=Link.NOT_OURS))
     answer = Answer(system.pk, Found.FOUND if matched else Found.NONE, matched=matched)
     is_past_end = now >= departure.access_end_at
-    store_answer(plan, system, answer, now=now, standing=is_past_end)
+    store_answer(plan, system, answer, now=now, rule=STANDING_RULE if is_past_end else None)
     seal(plan)
     record(
         "access.account_linked",
@@ -69,7 +73,9 @@ def link_accounts(
         at=now,
         fields={
             "system": system.name,
+            "system_title": system.title,
             "ours": sorted(external_ids),
+            "logins": [unclear[pk].login for pk in sorted(external_ids)],
             "not_ours": sorted(set(unclear) - set(external_ids)),
         },
     )
@@ -93,13 +99,13 @@ def attest_account(
     It is about what is by hand; about everything left only where the system cannot be asked, refuses, or
     has nothing by hand. `evidence` refers to a file or a link.
     """
-    return _say(account, AccessState.ATTESTED, "access.attest", note, actor, now, evidence)
+    return _say(account, AccessState.ATTESTED, "access.attest", note, actor, now, evidence, field="note")
 
 
 @operation("access.mark_impossible")
 def mark_impossible(*, account: AccountRecord, reason: str, actor: Actor, now: datetime) -> AccountRecord:
     """A person says, with the reason, that this account cannot be cut by anybody."""
-    return _say(account, AccessState.IMPOSSIBLE, "access.mark_impossible", reason, actor, now, "")
+    return _say(account, AccessState.IMPOSSIBLE, "access.mark_impossible", reason, actor, now, field="reason")
 
 
 def _say(
@@ -109,12 +115,14 @@ def _say(
     text: str,
     actor: Actor,
     now: datetime,
-    evidence: str,
+    evidence: str = "",
+    *,
+    field: str,
 ) -> AccountRecord:
     departure = account.departure
     authorise(actor, name, departure)
     if not text.strip():
-        raise Invalid("note_missing", "Say in a sentence how you know; it becomes evidence.", field="note")
+        raise Invalid("note_missing", "Say in a sentence how you know; it becomes evidence.", field=field)
     lock(departure)
     account.refresh_from_db()
     if account.state == AccessState.AMBIGUOUS:
@@ -122,9 +130,9 @@ def _say(
     left = _left_to_a_person(account, state)
     for change in left:
         check_move(change.state, state)
-        change.state, change.reason = state, text.strip()
+        change.state, change.reason, change.came_back_at = state, text.strip(), None
         change.proof = {"said_by": actor.label, "said_at": now.isoformat(), "evidence": evidence}
-        change.save(update_fields=["state", "reason", "proof"])
+        change.save(update_fields=["state", "reason", "proof", "came_back_at"])
     if left:
         refresh_states([account])
     elif account.state in (AccessState.UNREACHABLE, AccessState.MANUAL):
@@ -139,12 +147,15 @@ def _say(
         at=now,
         fields={
             "system": account.system.name,
+            "system_title": account.system.title,
             "account": account.external_id,
+            "login": account.login,
             "verbs": [change.verb for change in left],
             "note": text.strip(),
             "evidence": evidence,
         },
     )
+    review_accounts(departure.pk, [account], by=actor.label, now=now)
     poke(departure.pk)
     return account
 

@@ -6,19 +6,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from partwell.access import wake
+from partwell.access.alerts import raise_alert, resolve_alerts, review_accounts
 from partwell.access.models import Alert, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
 from partwell.access.proposals import seal
-from partwell.access.states import PlanKind, PlanState
+from partwell.access.states import AccessState, AlertKind, PlanKind, PlanState
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import poke
-from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import operation
 
 ESCALATE_HOURS = (24, 1)
-NO_APPROVED_PLAN = "no_approved_plan"
 RULE = "standing rule"
 
 
@@ -53,9 +52,15 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
     if not departure.is_open or now < departure.access_end_at:
         return None
     lock(departure)
-    latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
+    plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
+    latest = plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):
+        # Nothing asks again for what has failed under it already, and now access has ended.
+        failed = list(departure.access_accounts.filter(state=AccessState.FAILED).select_related("system"))
+        review_accounts(departure.pk, failed, by=actor.label, now=now)
         return None
+    if latest is not None and latest.cut is not None and latest.cut.fired_at == departure.access_end_at:
+        return None  # the kill switch has done all that this rule would do, at this very access end
     if latest is not None and latest.state == PlanState.APPROVED:
         start_runs(latest, actor=engine_actor(f"approved plan {latest.version}"), now=now)
         return latest
@@ -84,17 +89,17 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
     departure = Departure.objects.get(pk=departure_id)
     actor = actor or engine_actor("access end is near")
     authorise(actor, "access.escalate", departure)
-    if not departure.is_open:
+    if not departure.is_open or now >= departure.access_end_at:
         return None
     latest = departure.access_plans.exclude(kind=PlanKind.RESTORE).order_by("-version").first()
     if latest is not None and latest.approved_at is not None:
-        resolve_alerts(departure, kind=NO_APPROVED_PLAN, now=now)
+        resolve_alerts(departure, kind=AlertKind.NO_APPROVED_PLAN, now=now)
         return None
     minutes = max(0, round((departure.access_end_at - now).total_seconds() / 60))
     left = f"{round(minutes / 60)} hours" if minutes >= 90 else f"{minutes} minutes"
     return raise_alert(
         departure,
-        kind=NO_APPROVED_PLAN,
+        kind=AlertKind.NO_APPROVED_PLAN,
         key=departure.access_end_at.isoformat() + (":24" if minutes > 90 else ":1"),
         text=(
             f"Access of {departure.subject_name} ends in {left}, and no plan is approved. At that time "
@@ -103,33 +108,3 @@ def escalate(*, departure_id: UUID, now: datetime, actor: Actor | None = None) -
         actor=actor,
         now=now,
     )
-
-
-def raise_alert(
-    departure: Departure, *, kind: str, text: str, actor: Actor, now: datetime, key: str = ""
-) -> Alert:
-    """Raise what people must be told, in the caller's transaction. Raised twice, it is there once."""
-    alert, is_new = Alert.objects.get_or_create(
-        departure=departure, kind=kind, key=key[:120], defaults={"text": text, "raised_at": now}
-    )
-    if not is_new and alert.resolved_at is None and alert.text == text:
-        return alert
-    if not is_new:
-        alert.text, alert.raised_at, alert.resolved_at = text, now, None
-        alert.save()
-    record(
-        "access.alert_raised",
-        scope=departure_scope(departure.pk),
-        actor=actor.label,
-        at=now,
-        fields={"alert": kind, "text": text},
-    )
-    return alert
-
-
-def resolve_alerts(departure: Departure, *, now: datetime, kind: str, key: str | None = None) -> int:
-    """Mark alerts of a kind as resolved, in the caller's transaction; returns how many were open."""
-    alerts = Alert.objects.filter(departure=departure, kind=kind, resolved_at__isnull=True)
-    if key is not None:
-        alerts = alerts.filter(key=key)
-    return alerts.update(resolved_at=now)

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Max
 
 from partwell.access import wake
+from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
-from partwell.access.models import Change, Plan, System, SystemRun
-from partwell.access.proposals import checksum_of, known_accounts, seal, store_answer
+from partwell.access.models import AccountRecord, Change, Plan, System, SystemRun
+from partwell.access.proposals import (
+    STANDING_RULE,
+    checksum_of,
+    deletion,
+    known_accounts,
+    seal,
+    store_answer,
+)
 from partwell.access.queries import effects_to_restore
-from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
+from partwell.access.states import AccessState, AlertKind, Authority, PlanKind, PlanState, RunState
 from partwell.connector_kit.contract import Reversibility, Verb
 from partwell.connector_kit.plan import position
 from partwell.departures.models import Departure
@@ -71,7 +80,9 @@ def _store_plan(
     plan = new_plan(departure, kind=PlanKind.FULL, actor=actor, now=now)
     is_past_end = departure.is_open and now >= departure.access_end_at
     for system, (target, answer) in zip(systems, asked, strict=True):
-        store_answer(plan, system, answer, now=now, standing=is_past_end, delete=target.name in delete_in)
+        asked_for = deletion(target, delete_in)
+        rule = STANDING_RULE if is_past_end else None
+        store_answer(plan, system, answer, now=now, rule=rule, asked_for=asked_for)
     seal(plan)
     record_plan(plan, actor, now)
     if is_past_end:
@@ -101,6 +112,16 @@ def _check_nothing_in_flight(departure: Departure) -> None:
 def lock(departure: Departure) -> None:
     """Hold the departure until the transaction ends, so that plans get their versions one after another."""
     Departure.objects.select_for_update().get(pk=departure.pk)
+
+
+def lock_all(departures: Collection[UUID]) -> None:
+    """`lock` for many, in an order that all who do this keep."""
+    list(
+        Departure.objects.select_for_update()
+        .filter(pk__in=departures)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def new_plan(
@@ -173,6 +194,8 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
             "already_approved",
             f"Plan {plan.version} needs no approval any more; it was approved by {plan.approved_by}.",
         )
+    if plan.kind == PlanKind.CUT and plan.ended_at is None:
+        raise Conflict("cut_in_progress", "Systems are still being asked. Approve when they have answered.")
     if checksum != plan.checksum:
         raise Conflict(
             "checksum_differs",
@@ -191,6 +214,12 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         at=now,
         fields={"plan": plan.version, "checksum": checksum},
     )
+    resolve_alerts(departure, kind=AlertKind.NO_APPROVED_PLAN, now=now)
+    if plan.kind == PlanKind.DELTA:
+        for name in plan.answers:
+            resolve_alerts(departure, kind=AlertKind.DRIFTED, key=drift_key(plan, name), now=now)
+    else:
+        resolve_alerts(departure, kind=AlertKind.DRIFTED, now=now)
     poke(departure.pk)
     return plan
 
@@ -266,6 +295,8 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     plan = new_plan(departure, kind=PlanKind.RESTORE, actor=actor, now=now)
     plan.approved_at, plan.approved_by = now, actor.label
     Change.objects.filter(account__in={c.account_id for c in done}).update(is_current=False)
+    forget_accounts(departure.pk, {c.account for c in done}, now=now)
+    AccountRecord.objects.filter(pk__in={c.account_id for c in done}).update(revoked_at=None)
     Change.objects.bulk_create(_restoring(plan, change) for change in done)
     plan.answers = {
         name: {"found": Found.FOUND.value, "reason": ""}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from partwell.access.alerts import review_accounts
 from partwell.access.connections import Target, limited, open_connector, run_together, target_of
 from partwell.access.models import AccountRecord, Change, System
-from partwell.access.operations.enforcement import raise_alert, resolve_alerts
 from partwell.access.operations.plans import lock
-from partwell.access.outcomes import note_reading, proof_as_dict
+from partwell.access.outcomes import note_readings, proof_as_dict
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Link, PlanKind, check_move
 from partwell.connector_kit.contract import ConnectorError, Proof, Verb, Verdict
@@ -21,8 +21,6 @@ from partwell.engine.operations import poke
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
-
-ACCESS_BACK = "access_back"
 
 
 @dataclass(frozen=True)
@@ -91,16 +89,19 @@ def _store_reads(*, departure: Departure, results: list[ReadBack], actor: Actor,
             "account__system"
         )
     }
-    rows = []
+    rows, worse = [], set()
     for result in results:
         change = changes[result.change_id]
         before = change.state
         if result.proof is not None:
-            _take(change, result.proof, departure, actor, now)
+            _take(change, result.proof, now)
+        if change.state == AccessState.FAILED != before:
+            worse.add(change.account_id)
         rows.append(
             {
                 "system": change.account.system.name,
                 "account": change.account.external_id,
+                "login": change.account.login,
                 "verb": change.verb,
                 "before": before,
                 "after": change.state,
@@ -113,8 +114,7 @@ def _store_reads(*, departure: Departure, results: list[ReadBack], actor: Actor,
     for result in results:
         account = changes[result.change_id].account
         touched[account.pk] = account
-        if result.proof is not None:
-            note_reading(changes[result.change_id], result.proof, now)
+    note_readings([(changes[r.change_id], r.proof) for r in results if r.proof is not None], now=now)
     refresh_states(touched.values())
     record(
         "access.read_back",
@@ -123,30 +123,24 @@ def _store_reads(*, departure: Departure, results: list[ReadBack], actor: Actor,
         at=now,
         fields={"accounts": rows},
     )
+    review_accounts(departure.pk, touched.values(), by=actor.label, now=now, worse=worse)
     poke(departure.pk)
 
 
-def _take(change: Change, proof: Proof, departure: Departure, actor: Actor, now: datetime) -> None:
+def _take(change: Change, proof: Proof, now: datetime) -> None:
     """Move a change to where a fresh reading puts it. What is on its way keeps to its run."""
     if change.state in (AccessState.REQUESTED, AccessState.ACCEPTED):
         return
-    key = f"{change.account.system.name}:{change.account.external_id}:{change.verb}"
     if proof.verdict is Verdict.CONFIRMED:
+        if change.state != AccessState.VERIFIED:
+            change.verified_at = now
         after = AccessState.VERIFIED
-        change.verified_at, change.reason = now, ""
-        resolve_alerts(departure, kind=ACCESS_BACK, key=key, now=now)
+        change.came_back_at, change.reason = None, ""
     elif proof.verdict is Verdict.FAILED and change.state in (AccessState.VERIFIED, AccessState.ATTESTED):
         after = AccessState.FAILED
+        change.came_back_at = now
         change.reason = (
             f"Read back, and it is not so any more: {proof.read}. Make a fresh plan and cut it again."
-        )
-        raise_alert(
-            departure,
-            kind=ACCESS_BACK,
-            key=key,
-            text=f"{change.account} was cut and has access again ({proof.read}).",
-            actor=actor,
-            now=now,
         )
     else:
         return
@@ -154,4 +148,4 @@ def _take(change: Change, proof: Proof, departure: Departure, actor: Actor, now:
         check_move(change.state, after)
     change.state = after
     change.proof = proof_as_dict(proof, now)
-    change.save(update_fields=["state", "reason", "proof", "verified_at"])
+    change.save(update_fields=["state", "reason", "proof", "verified_at", "came_back_at"])

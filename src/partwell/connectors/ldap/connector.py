@@ -28,6 +28,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.threads import in_thread
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.ldap import kerberos
 from partwell.connectors.ldap.flavours import (
@@ -44,7 +45,6 @@ from partwell.connectors.ldap.session import (
     Door,
     Entry,
     Session,
-    in_thread,
     run_signed_in,
     try_bind,
 )

@@ -6,7 +6,6 @@ outlives its use. Referrals are never followed, because they would lead past the
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -160,7 +159,7 @@ class Session:
 
 
 def run_signed_in(pinned: Pinned, door: Door, user: str, password: str, work: Callable[[Session], T]) -> T:
-    """Sign in, run `work`, sign off. Blocking; see `in_thread`. Raises `ConnectorError` only."""
+    """Sign in, run `work`, sign off. Blocking. Raises `ConnectorError` only."""
     try:
         connection = _open(pinned, door, user, password)
         try:
@@ -188,17 +187,6 @@ def try_bind(pinned: Pinned, door: Door, user: str, password: str) -> BindAnswer
             _unbind(connection)
     except (LDAPException, OSError) as error:
         raise _failure(error, pinned) from None
-
-
-async def in_thread(work: Callable[..., T], *arguments: Any, seconds: float) -> T:
-    """Run blocking `work` in a thread; RETRYABLE when it takes longer. The thread ends by its own limits."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await asyncio.to_thread(work, *arguments)
-    except TimeoutError:
-        raise ConnectorError(
-            ErrorKind.RETRYABLE, f"The directory did not answer within {seconds:g} seconds."
-        ) from None
 
 
 def _open(pinned: Pinned, door: Door, user: str, password: str) -> ldap3.Connection:

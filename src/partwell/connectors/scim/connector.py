@@ -25,6 +25,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.scim.service import ScimService, text_filter
 
@@ -149,7 +150,7 @@ class ScimConnector:
             else:
                 answers += [answer] if answer else []
         if failures:
-            raise _combined(failures, done=len(answers), total=len(groups))
+            raise together(f"{len(answers)} of {len(groups)} groups are done.", failures)
         return self._receipt(
             external_id,
             Verb.REMOVE_ENTITLEMENTS,
@@ -187,7 +188,8 @@ class ScimConnector:
             except ConnectorError as error:
                 failures.append((group["name"], error))
         if failures:
-            raise _combined(failures, done=len(missing) - len(failures), total=len(missing))
+            done = len(missing) - len(failures)
+            raise together(f"{done} of {len(missing)} groups are done.", failures)
         return Receipt(Outcome.DONE, f"Asked to join {len(missing)} groups again.", request=operation)
 
     # -- proving --------------------------------------------------------------------------------------
@@ -326,19 +328,6 @@ def _members(group: Mapping[str, Any]) -> list[str]:
 
 def _name(group: Mapping[str, Any]) -> str:
     return str(group.get("displayName") or group["id"])
-
-
-def _combined(failures: list[tuple[str, ConnectorError]], *, done: int, total: int) -> ConnectorError:
-    """One error for several groups: what can be retried decides, so that the rest is tried again."""
-    order = [ErrorKind.THROTTLED, ErrorKind.RETRYABLE]
-    _, worst = min(failures, key=lambda f: order.index(f[1].kind) if f[1].kind in order else len(order))
-    left = "; ".join(f"{name}: {error.message}" for name, error in failures)
-    return ConnectorError(
-        worst.kind,
-        f"{done} of {total} groups are done. {left}",
-        retry_at=worst.retry_at,
-        request_id=worst.request_id,
-    )
 
 
 CONNECTOR = ScimConnector

@@ -7,21 +7,18 @@ the service's own form, and a refused answer would hide an account that is there
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from json import dumps
 from typing import Any
 from urllib.parse import quote
 
 from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind
+from partwell.connector_kit.pacing import retry_at
 from partwell.connector_kit.transport import Answer, Transport
 
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 PAGE_SIZE = 100
 MAX_PAGES = 1000
-DEFAULT_PAUSE = timedelta(seconds=60)
-LONGEST_PAUSE = timedelta(hours=24)
 
 _KINDS = {
     400: ErrorKind.INVALID,
@@ -40,21 +37,6 @@ _KINDS = {
 def text_filter(attribute: str, value: str) -> str:
     """`attribute eq "value"`; SCIM quotes text as JSON does."""
     return f"{attribute} eq {dumps(value)}"
-
-
-def retry_at(header: str, *, now: datetime) -> datetime:
-    """When to try again: `Retry-After` in seconds or as a date, within a day; else a minute."""
-    pause = DEFAULT_PAUSE
-    text = header.strip()
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        pause = timedelta(seconds=int(text))
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-            pause = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-        except (ValueError, TypeError, OverflowError):
-            pass
-    return now + min(max(pause, timedelta(0)), LONGEST_PAUSE)
 
 
 class ScimService:

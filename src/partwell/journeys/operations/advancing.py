@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from partwell.access.operations import enforcement
+from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState
@@ -16,7 +17,7 @@ from partwell.journeys.operations.steps import settle
 from partwell.journeys.owners import Owners
 from partwell.journeys.states import PENDING, StepState
 from partwell.journeys.step_kinds import KINDS, rule_of
-from partwell.people.actors import engine_actor
+from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import operation
 from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
@@ -65,7 +66,7 @@ def end_access(*, departure_id: UUID, now: datetime) -> None:
 
 @operation("access.end_own_sign_in")
 def end_own_sign_in(*, departure_id: UUID, now: datetime) -> bool:
-    """End the leaver's own Partwell account: no sign-in, no session, no role, and no duty in other journeys.
+    """End the leaver's own Partwell accounts: no sign-in, no session, no role, and no duty in other journeys.
 
     An inactive user's sessions and tokens die at the next request. Returns whether there was anything to
     end.
@@ -73,11 +74,13 @@ def end_own_sign_in(*, departure_id: UUID, now: datetime) -> bool:
     departure = lock_departure(Departure.objects.get(pk=departure_id))
     actor = engine_actor("end of access")
     authorise(actor, "access.end_own_sign_in", departure)
-    if departure.person_id is None:
-        return False
-    user = User.objects.select_for_update().filter(person_id=departure.person_id, is_active=True).first()
-    if user is None:
-        return False
+    accounts = list(own_accounts(departure).filter(is_active=True).select_for_update())
+    for user in accounts:
+        _end_account(user, departure, actor, now)
+    return bool(accounts)
+
+
+def _end_account(user: User, departure: Departure, actor: Actor, now: datetime) -> None:
     user.is_active = False
     user.save(update_fields=["is_active"])
     grants = [str(grant.role) for grant in RoleGrant.objects.filter(user=user)]
@@ -91,7 +94,6 @@ def end_own_sign_in(*, departure_id: UUID, now: datetime) -> bool:
         at=now,
         fields={"user": user.email, "grants": grants, "duties_handed_on": duties},
     )
-    return True
 
 
 def _hand_on_duties(user: User, now: datetime) -> int:
@@ -113,9 +115,10 @@ def _hand_on_duties(user: User, now: datetime) -> int:
         record(
             "step.reassigned",
             scope=departure_scope(step.journey_id),
-            actor=f"Partwell ({user} has left)",
+            # Not that they have left: whoever reads this record need not know of that departure.
+            actor=engine_actor("closed accounts").label,
             at=now,
-            fields={"step": step.key, "from": str(user), "to": step.owner_name},
+            fields={"step": step.key, "title": step.title, "from": str(user), "to": step.owner_name},
         )
         count += 1
     return count

@@ -9,6 +9,7 @@ from typing import Any
 
 from partwell.access import summaries
 from partwell.access.operations import enforcement
+from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState, SubjectKind
@@ -18,7 +19,7 @@ from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations.moving import lock_departure
 from partwell.journeys.states import PENDING, JourneyState, StepState
 from partwell.people.actors import Actor
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import load_matrix, operation
 from partwell.people.models import User
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
@@ -46,20 +47,26 @@ def obstacles(
     *,
     steps: Iterable[Step] | None = None,
     access: summaries.Picture | None = None,
+    held: frozenset[str] | None = None,
 ) -> list[Obstacle]:
     """All that keeps the journey from closing: required steps still pending, accounts still alive.
 
-    A page that has read the steps or the access already gives them, so that they are not read twice.
+    A page that has read the steps or the access already gives them, so that they are not read twice. It also
+    says what its reader is to the departure (`held`): whoever may not read the access plan is told how much
+    of it is open, not whose account in which system.
     """
     if steps is None:
         steps = departure.journey.steps.all()
     pending = [step for step in steps if step.state in PENDING and step.is_required]
     found = [Obstacle("step", step.title, step.key) for step in pending]
+    live = (access or summaries.picture(departure)).live
+    if live and held is not None and not held & load_matrix().operations["access.view"].allow:
+        return [*found, Obstacle("access", f"Access: {len(live)} not settled yet")]
     found += [
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
         )
-        for account in (access or summaries.picture(departure)).live
+        for account in live
     ]
     return found
 
@@ -167,9 +174,8 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
 
 def _reopen_own_sign_in(departure: Departure) -> bool:
     """Whoever stays can sign in to Partwell again. Roles are granted anew by a person, never by this."""
-    if departure.person_id is None:
-        return False
-    return bool(User.objects.filter(person_id=departure.person_id, is_active=False).update(is_active=True))
+    ended = own_accounts(departure).filter(is_active=False).values_list("pk", flat=True)
+    return bool(User.objects.filter(pk__in=list(ended)).update(is_active=True))
 
 
 def _end(

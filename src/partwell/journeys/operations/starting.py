@@ -28,6 +28,8 @@ from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
+from partwell.people.models import User
+from partwell.people.operations import tie_account
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
 
@@ -62,20 +64,37 @@ class Draft:
         }
 
 
-def draft_journey(
-    *, template_id: str, intake: Intake, actor: Actor, now: datetime, may_create: bool = False
-) -> Draft:
-    """Plan without storing: the dry run, and the first half of `start`.
+def draft_journey(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> Draft:
+    """Plan without storing: the dry run. It looks the same whether or not a departure that the actor cannot
+    know of is under way, so that nobody finds out by looking, which leaves no trace.
 
     Raises `NotFound` for an unknown template, `Invalid` for wrong input, `Conflict` when the person leaves
     already and the actor may know it, `NotAllowed` for who may not start this journey alone.
     """
+    return _draft(template_id, intake, actor, now, may_create=False)
+
+
+def _draft(template_id: str, intake: Intake, actor: Actor, now: datetime, *, may_create: bool) -> Draft:
     check_office(_as_register_role(actor, intake), "journeys.start")
     version = known_template(template_id)
     template = load_version(version)
     departure = draft_departure(intake, template, now=now)
     _check_may_start_alone(actor, departure)
-    _check_not_leaving(departure, actor)
+    if visible_departures(actor).filter(pk__in=_running(departure)).exists():
+        raise _leaves_already(departure)
+    return plan_draft(version, template, departure, actor=actor, now=now, may_create=may_create)
+
+
+def plan_draft(
+    version: TemplateVersion,
+    template: Template,
+    departure: Departure,
+    *,
+    actor: Actor,
+    now: datetime,
+    may_create: bool,
+) -> Draft:
+    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started."""
     journey = Journey(
         departure=departure,
         template=version,
@@ -94,10 +113,22 @@ def draft_journey(
 def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> Journey:
     """Start the journey of one departure, and return it.
 
-    Refusals as for `draft_journey`. The departure, its participants, all steps and the evidence event
-    commit together, with one wake-up for the engine and its access timers.
+    Refusals as for `draft_journey`; `NotAllowed` too while a departure that the actor cannot know of is
+    under way: then they give notice, as everybody does who may not start alone. The departure, its
+    participants, all steps and the evidence event commit together, with one wake-up for the engine and its
+    access timers.
     """
-    draft = draft_journey(template_id=template_id, intake=intake, actor=actor, now=now, may_create=True)
+    if intake.person is not None:
+        # Nobody owns a step of their own departure, by whichever of their accounts.
+        tie_account(intake.person)
+    draft = _draft(template_id, intake, actor, now, may_create=True)
+    if hidden_departures(actor).filter(pk__in=_running(draft.departure)).exists():
+        raise _give_notice()
+    return store(draft, actor=actor, now=now)
+
+
+def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
+    """Write a planned journey, in the caller's transaction. Raises `Conflict` when they leave already."""
     departure = draft.departure
     try:
         with transaction.atomic():
@@ -226,20 +257,12 @@ def _check_may_start_alone(actor: Actor, departure: Departure) -> None:
         raise _give_notice()
 
 
-def _check_not_leaving(departure: Departure, actor: Actor) -> None:
+def _running(departure: Departure) -> list[Any]:
+    """The departures of the same person that are under way."""
     if departure.person_id is None:
-        return
-    running = list(
-        Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE).values_list(
-            "pk", flat=True
-        )
-    )
-    if not running:
-        return
-    if visible_departures(actor).filter(pk__in=running).exists():
-        raise _leaves_already(departure)
-    if hidden_departures(actor).filter(pk__in=running).exists():
-        raise _give_notice()
+        return []
+    running = Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE)
+    return list(running.values_list("pk", flat=True))
 
 
 def _give_notice() -> NotAllowed:
@@ -278,8 +301,9 @@ def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant
         if owner.user is not None
     }
     if actor.user_id is not None:
-        found.add((actor.user_id, (Role.HR if actor.has_role(Role.HR) else Role.ACCOUNT_MANAGER).value))
-    leaver = getattr(departure.person, "user", None) if departure.person else None
+        mine = [role for role in (Role.HR, Role.IT_SECURITY) if actor.has_role(role)]
+        found.add((actor.user_id, (mine or [Role.ACCOUNT_MANAGER])[0].value))
+    leaver = User.objects.filter(person=departure.person).first() if departure.person else None
     if leaver is not None:
         found = {(user, capacity) for user, capacity in found if user != leaver.pk}
         found.add((leaver.pk, Role.DEPARTING.value))

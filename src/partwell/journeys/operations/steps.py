@@ -8,7 +8,7 @@ from typing import Any
 
 from partwell import clock
 from partwell.departures.models import Departure, Participant
-from partwell.departures.policies import authorise
+from partwell.departures.policies import authorise, is_own_account
 from partwell.documents.models import StoredFile
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
@@ -19,7 +19,7 @@ from partwell.journeys.policies import check_can_complete, check_can_settle, che
 from partwell.journeys.states import PENDING, STEP_TRANSITIONS, StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind, Visibility
 from partwell.people.actors import Actor
-from partwell.people.authorisation import operation
+from partwell.people.authorisation import STEP_OWNER, operation
 from partwell.people.models import User
 from partwell.people.queries import role_holders
 from partwell.people.roles import Role
@@ -69,12 +69,15 @@ def skip_step(*, step: Step, reason: str, actor: Actor, now: datetime) -> Step:
 
 @operation("steps.reassign")
 def reassign_step(*, step: Step, to: User, actor: Actor, now: datetime) -> Step:
-    """Give a pending step to somebody else, who thereby takes part in the departure."""
+    """Give a pending step to somebody else, who thereby takes part in the departure. Whoever had it and owns
+    no other step there takes no part as an owner any more."""
     step = lock_step(step, "steps.reassign", actor)
     _check_pending(step)
-    _check_can_own(step, to)
-    before = step.owner_name
+    _check_can_own(step, to, field="to")
+    former, before = step.owner, step.owner_name
     _own(step, to, now)
+    if former is not None and not step.journey.steps.filter(owner=former).exists():
+        Participant.objects.filter(departure_id=step.journey_id, user=former, capacity=STEP_OWNER).delete()
     _record(step, "step.reassigned", actor, now, {"from": before, "to": str(to)})
     messages.tell_assigned(step, to=to, actor=actor, now=now)
     return step
@@ -158,7 +161,7 @@ def add_step(
         is_required=is_required,
         is_own=True,
     )
-    _check_can_own(step, owner)
+    _check_can_own(step, owner, field="owner")
     step.owner, step.owner_name = owner, str(owner)
     step.save(force_insert=True)
     _take_part(departure, owner, now)
@@ -214,13 +217,13 @@ def _check_pending(step: Step) -> None:
         raise Conflict("step_settled", f"“{step.title}” is {_words(step.state)} already.")
 
 
-def _check_can_own(step: Step, user: User) -> None:
+def _check_can_own(step: Step, user: User, *, field: str) -> None:
     departure = step.journey.departure
     if not user.is_active:
-        raise Invalid("owner_inactive", f"{user} cannot sign in any more. Choose somebody else.", field="to")
-    if departure.person_id is not None and user.person_id == departure.person_id:
+        raise Invalid("owner_inactive", f"{user} cannot sign in any more. Choose somebody else.", field=field)
+    if is_own_account(user, departure):
         raise Invalid(
-            "owner_leaves", f"{user} is the one who leaves, and sees nothing of the inside.", field="to"
+            "owner_leaves", f"{user} is the one who leaves, and sees nothing of the inside.", field=field
         )
     if step.role == Role.DEPARTING:
         raise Conflict("step_of_leaver", "This step is the leaving side's own; it cannot be handed on.")
@@ -234,7 +237,7 @@ def _own(step: Step, user: User, now: datetime) -> None:
 
 def _take_part(departure: Departure, user: User, now: datetime) -> None:
     Participant.objects.get_or_create(
-        departure=departure, user=user, capacity="step_owner", defaults={"added_at": now}
+        departure=departure, user=user, capacity=STEP_OWNER, defaults={"added_at": now}
     )
 
 

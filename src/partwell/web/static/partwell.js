@@ -37,6 +37,11 @@
     else if (document.activeElement?.closest(".pw-side")) menuButton?.focus();
   }
 
+  /* What the menu covers cannot be seen, so it closes when the focus goes there. */
+  document.addEventListener("focusin", (event) => {
+    if (root.classList.contains("pw-menu-open") && !event.target.closest(".pw-side, [data-pw-menu]")) setMenu(false);
+  });
+
   /* Show the steps of one role; the heading that follows says how many that leaves. */
   function filterSteps(chip) {
     all("[data-pw-role]").forEach((other) => other.setAttribute("aria-pressed", String(other === chip)));
@@ -81,14 +86,41 @@
       if (list.length) choose(list[(at + (event.key === "ArrowDown" ? 1 : -1) + list.length) % list.length]);
     } else if (event.key === "Enter" && at >= 0) {
       event.preventDefault();
-      one("a", list[at])?.click();
+      follow(list[at]);
     }
   });
-  palette?.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+  const follow = (option) => { if (option?.dataset.pwUrl) location.assign(option.dataset.pwUrl); };
+  palette?.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+    follow(event.target.closest('[role="option"]'));
+  });
+
+  /* A part of a page that is read anew keeps the focus, and what the reader has folded or unfolded. */
+  let before = null;
+  const traits = (element) => ["id", "href", "name", "value"].map((name) => element.getAttribute(name)).join(" ");
+  const likes = (element) => all(element.localName).filter((other) => traits(other) === traits(element));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const focused = event.detail.target.contains(document.activeElement) ? document.activeElement : null;
+    before = {
+      focused,
+      place: focused ? likes(focused).indexOf(focused) : 0,
+      folds: new Map(all("details[id]", event.detail.target).map((details) => [details.id, details.open])),
+    };
+  });
+  const restore = () => {
+    if (!before) return;
+    const { focused, place, folds } = before;
+    before = null;
+    folds.forEach((open, id) => { const details = document.getElementById(id); if (details) details.open = open; });
+    if (!focused || focused.isConnected) return;
+    const same = likes(focused);
+    (same[place] ?? same[0] ?? document.getElementById("main"))?.focus({ preventScroll: true });
+  };
 
   /* After htmx: keep the reader where they were, and say what changed. */
   document.addEventListener("htmx:afterSwap", (event) => {
     prepare(event.target);
+    restore();
     if (palette?.contains(event.target)) {
       choose(options()[0] ?? null);
       announce(`${options().length} results`);

@@ -23,11 +23,12 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.pacing import LONGEST_PAUSE, retry_at
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ScriptedHttp
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.scim.connector import CONNECTOR, ScimConnector
-from partwell.connectors.scim.service import LONGEST_PAUSE, quoted_id, retry_at, text_filter
+from partwell.connectors.scim.service import quoted_id, text_filter
 from tests.servers.running import free_port
 
 NOW = datetime(2026, 11, 27, 16, 30, tzinfo=UTC)

@@ -1,0 +1,124 @@
+"""What connected systems, access and evidence look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+
+class SystemShape(Schema):
+    name: str
+    title: str
+    connector: str
+    sla: str
+    sla_minutes: int
+    is_enabled: bool
+
+
+class SystemTest(Schema):
+    ok: bool
+    summary: str
+    problems: list[str]
+
+
+class AccessChange(Schema):
+    model_config = ConfigDict(extra="allow")
+    system: str
+    account: str
+    login: str
+    action: str
+    state: str
+    reason: str
+    counted_as: str = Field(description="revoked (proven gone), said (a person's word) or open.")
+    due_at: str | None = Field(description="By when the system's class wants it gone.")
+    revoked_at: str | None = Field(description="When all of the account was proven gone.")
+    seconds_to_revoke: int | None = Field(description="From access end until then, never below 0.")
+    is_late: bool
+    late_by_seconds: int
+
+
+class ClassTime(Schema):
+    """Accounts in systems of one class against the time after access end that it allows."""
+
+    sla: str
+    minutes: int
+    due_at: str | None
+    accounts: int
+    revoked: int
+    in_time: int
+    late: int
+    said: int = Field(description="Attested or impossible: a person's word, not counted as revoked.")
+    open: int
+    longest_seconds: int | None
+    late_by_seconds: int
+    says: str
+
+
+class AccessShape(Schema):
+    """The latest plan with everything that is current; `id` is null before the first plan."""
+
+    model_config = ConfigDict(extra="allow")
+    id: int | None
+    version: int | None
+    kind: str | None
+    state: str | None
+    checksum: str | None
+    changes: list[AccessChange]
+    counts: dict[str, int]
+    is_settled: bool
+    access_end_at: str
+    time_to_revoke: list[ClassTime]
+
+
+class CutShape(Schema):
+    """One order of the kill switch."""
+
+    id: str
+    title: str
+    reason: str
+    state: str = Field(description="waiting, ready, fired, stopped or cancelled.")
+    ordered_by: str
+    ordered_at: str
+    approved_by: str | None
+    fire_at: str | None
+    fired_at: str | None
+    review_due_at: str | None
+    reviewed_by: str | None
+    review_note: str
+
+
+class CutPerson(Schema):
+    id: str = Field(description="The journey's id.")
+    subject: str
+    accounts: int
+    verified: int
+    settled: int
+    failed: int
+    unreachable: int
+
+
+class CutView(CutShape):
+    """A cut with what became of everybody's accounts."""
+
+    people: list[CutPerson]
+    counts: dict[str, int]
+
+
+class EventShape(Schema):
+    id: str
+    kind: str
+    at: str
+    sequence: int | None
+    fields: dict[str, Any]
+    erased: list[str]
+
+
+class StatementShape(Schema):
+    statement: str
+    head: str | None
+
+
+class VerificationShape(Schema):
+    model_config = ConfigDict(extra="allow")

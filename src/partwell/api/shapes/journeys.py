@@ -1,0 +1,184 @@
+"""What a departure, its journey and its steps look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+
+class StepShape(Schema):
+    key: str
+    phase: int = Field(ge=1, le=10)
+    title: str
+    role: str
+    owner: str | None
+    due_at: str
+    state: str
+    blocked_by: list[str]
+    kind: str
+    evidence: str
+    required: bool
+    note: str
+    skip_reason: str
+    settled_at: str | None
+    settled_by: str | None
+
+
+class AttachmentShape(Schema):
+    id: str
+    name: str
+    size: int
+    sha256: str
+    attached_by: str
+    attached_at: str
+
+
+class CommentShape(Schema):
+    author: str
+    text: str
+    written_at: str
+
+
+class StepDetail(StepShape):
+    guidance: str
+    due_rule: str
+    needs: list[str]
+    link: str
+    files: list[AttachmentShape]
+    comments: list[CommentShape]
+
+
+class MyStepShape(StepShape):
+    """A step in a list over several journeys."""
+
+    journey: str
+    subject: str
+
+
+class JourneyRow(Schema):
+    id: str
+    subject: str
+    template: str
+    state: str
+    last_working_day: str
+    done: int
+    total: int
+    late: int
+
+
+class SubjectShape(Schema):
+    kind: str
+    name: str
+    email: str
+
+
+class JourneyShape(Schema):
+    """A journey; of a dry run `id` is null. `reason` and `rehire` are there for those who may read them."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str | None
+    subject: SubjectShape
+    template: str
+    state: str
+    last_working_day: str
+    access_end: str
+    contract_end: str
+    steps: list[StepShape]
+
+
+class ParticipantShape(Schema):
+    id: int
+    name: str
+    email: str
+    part: str
+    title: str
+    since: str
+    why: str
+    added_by: str | None = Field(description="Who let them in; null where it followed from the plan.")
+    pending_steps: int
+    can_sign_in: bool
+
+
+class GuestShape(Schema):
+    """A guest's link, without what opens it."""
+
+    id: str
+    email: str
+    name: str
+    capacity: str
+    steps: list[str]
+    is_work_address: bool
+    state: str
+    invited_by: str
+    invited_at: str
+    opened_at: str | None
+    ends_at: str
+
+
+class WaitingNotice(Schema):
+    """A notice, for those who settle it."""
+
+    id: str
+    subject: str
+    person: str | None
+    client: str | None
+    template: str
+    notice_date: str
+    last_working_day: str
+    reason: str
+    given_by: str
+    given_at: str
+    state: str
+    journey: str | None
+
+
+class NoticeShape(Schema):
+    """HR has the notice; the answer is the same whoever is leaving already."""
+
+    notice: str
+
+
+class DateChangeShape(Schema):
+    field: str
+    before: str
+    after: str
+
+
+class StepMove(Schema):
+    key: str
+    title: str
+    due_before: str
+    due_after: str
+    state_before: str
+    state_after: str
+
+
+class MoveShape(Schema):
+    """What a change of dates or facts changes."""
+
+    id: str
+    dates: list[DateChangeShape]
+    steps: list[StepMove]
+    warnings: list[str]
+
+
+class WithdrawalShape(Schema):
+    id: str
+    state: str
+    done: list[str]
+    restorable: list[dict[str, Any]]
+
+
+class ClosedShape(Schema):
+    id: str
+    state: str
+    ended_at: str | None
+    evidence: str
+
+
+class OverrideShape(Schema):
+    id: str
+    state: str
+    override: str

@@ -1,0 +1,173 @@
+"""What the office reads: the registers, imports, templates, and whom a token acts as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict
+
+
+class PersonShape(Schema):
+    id: int
+    email: str
+    name: str
+    department: str
+    title: str
+    country: str
+    timezone: str
+    employment_type: str
+    username: str
+    employee_number: str
+    start_date: str | None
+    left_on: str | None
+    manager_email: str | None
+
+
+class PersonDetail(PersonShape):
+    aliases: list[str]
+    reports: list[str]
+
+
+class ClientShape(Schema):
+    id: int
+    client_ref: str
+    name: str
+    tier: str
+    country: str
+    account_manager_email: str | None
+    ended_on: str | None
+
+
+class ContactShape(Schema):
+    name: str
+    email: str
+
+
+class ContractShape(Schema):
+    id: int
+    client_id: int
+    client_ref: str
+    client: str
+    title: str
+    start_date: str | None
+    end_date: str | None
+    notice_days: int | None
+    governing_law: str
+
+
+class ClientDetail(ClientShape):
+    contacts: list[ContactShape]
+    contracts: list[ContractShape]
+
+
+class FieldChangeShape(Schema):
+    field: str
+    old: str
+    new: str
+
+
+class RowChange(Schema):
+    line: int
+    what: str
+    key: str
+    fields: list[FieldChangeShape]
+
+
+class BadLineShape(Schema):
+    line: int
+    field: str
+    value: str
+    reason: str
+    way_out: str
+
+
+class ImportShape(Schema):
+    """Every change and every bad line; with a bad line nothing is applied."""
+
+    kind: str
+    digest: str
+    dry_run: bool
+    applied: bool
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    changes: list[RowChange]
+    bad_lines: list[BadLineShape]
+
+
+class TemplateRow(Schema):
+    id: str
+    version: int
+    digest: str
+    title: str
+    audience: str
+    steps: int
+    journeys: int
+    published_at: str
+
+
+class TemplateDetail(Schema):
+    model_config = ConfigDict(extra="allow")
+    id: str
+    version: int
+    digest: str
+    title: str
+    summary: str
+    audience: str
+    journeys: int
+    steps: list[dict[str, Any]]
+
+
+class TemplateProblem(Schema):
+    line: int
+    field: str
+    message: str
+
+
+class MeShape(Schema):
+    """Whom the token acts as, and what it may do at most."""
+
+    user: str
+    name: str
+    scopes: list[str]
+    roles: list[str]
+    token: str
+    expires_at: str
+
+
+class TokenShape(Schema):
+    """A token, without its secret."""
+
+    id: int
+    name: str
+    hint: str
+    user: str
+    scopes: list[str]
+    state: str
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+
+
+class PublishedTemplate(Schema):
+    id: str
+    version: int
+    digest: str
+
+
+class SettingsShape(Schema):
+    company: str
+    country: str
+    timezone: str
+    is_practice: bool
+
+
+class GrantShape(Schema):
+    email: str
+    name: str
+    role: str
+    department: str
+    granted_at: str
+    granted_by: str

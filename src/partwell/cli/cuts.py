@@ -1,0 +1,107 @@
+"""`partwell cuts …`: the kill switch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from partwell import clock
+from partwell.access.cut_queries import cut_dict, cut_view, get_cut, visible_cuts
+from partwell.access.models import Cut
+from partwell.access.operations.cuts import cancel_cut, fire_cut, stop_cut
+from partwell.cli.acting import As, acting
+from partwell.cli.dates import read_moment
+from partwell.cli.output import AsJson, answer, listing, speaks, table
+from partwell.journeys.operations.shutting_out import find_subjects, shut_out
+
+app = typer.Typer(help="The kill switch: shut people out of everything now.", no_args_is_help=True)
+
+CutId = Annotated[str, typer.Argument(metavar="CUT", help="As `partwell cuts list` shows it.")]
+
+
+@app.command()
+@speaks
+def order(
+    reason: Annotated[str, typer.Option(help="Why it cannot wait; whoever reviews it reads this.")],
+    person: Annotated[
+        list[str] | None, typer.Option(help="E-mail address or number; repeat for more.")
+    ] = None,
+    client: Annotated[list[str] | None, typer.Option(help="Reference or name; repeat for more.")] = None,
+    fire_at: Annotated[str, typer.Option(help="A time instead of now, as 2026-11-27T14:00+01:00.")] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shut people, or all contacts of clients, out. More than five wait for a second person on the web."""
+    people, clients = find_subjects(people=person or [], clients=client or [])
+    moment: datetime | None = read_moment(fire_at, "fire_at") if fire_at else None
+    cut = shut_out(
+        people=people,
+        clients=clients,
+        reason=reason,
+        fire_at=moment,
+        actor=acting(as_email),
+        now=clock.now(),
+    )
+    _show(cut, as_json)
+
+
+@app.command("list")
+@speaks
+def list_(as_email: As = None, as_json: AsJson = False) -> None:
+    """List cuts, newest first."""
+    items = [cut_dict(cut) for cut in visible_cuts(acting(as_email))]
+    rows = [(i["id"], i["title"], i["state"], i["ordered_by"], i["reviewed_by"] or "–") for i in items]
+    answer(
+        listing(items),
+        as_json=as_json,
+        text=lambda: table(rows, ("Cut", "Who", "State", "Ordered by", "Reviewed by")),
+    )
+
+
+@app.command()
+@speaks
+def show(cut_id: CutId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Show one cut, with what became of everybody's accounts."""
+    _show(get_cut(acting(as_email), cut_id), as_json)
+
+
+@app.command()
+@speaks
+def fire(cut_id: CutId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Fire a prepared cut now."""
+    actor = acting(as_email)
+    _show(fire_cut(cut=get_cut(actor, cut_id), actor=actor, now=clock.now()), as_json)
+
+
+@app.command()
+@speaks
+def cancel(cut_id: CutId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Call a prepared cut off."""
+    actor = acting(as_email)
+    _show(cancel_cut(cut=get_cut(actor, cut_id), actor=actor, now=clock.now()), as_json)
+
+
+@app.command()
+@speaks
+def stop(cut_id: CutId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Stop a cut that is running: nothing more is asked for."""
+    actor = acting(as_email)
+    _show(stop_cut(cut=get_cut(actor, cut_id), actor=actor, now=clock.now()), as_json)
+
+
+def _show(cut: Cut, as_json: bool) -> None:
+    view: dict[str, Any] = cut_view(cut)
+    rows = [
+        (p["subject"], f"{p['verified']} of {p['accounts']}", str(p["failed"]), str(p["unreachable"]))
+        for p in view["people"]
+    ]
+    answer(
+        view,
+        as_json=as_json,
+        text=lambda: (
+            f"Cut {view['id']} is {view['state']}.\n"
+            + table(rows, ("Who", "Read back", "Failed", "No answer"))
+        ),
+    )

@@ -1,0 +1,369 @@
+"""Every page that there is: who opens it, with what in its address, and what they do there first."""
+
+from __future__ import annotations
+
+from partwell.access.states import AccessState
+from partwell.journeys.states import StepState
+from partwell.journeys.template.model import EvidenceKind, StepKind
+from tests.proofs import accessible_deeds as deeds
+from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
+from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
+from tests.proofs.accessible_visits import a_step, visit
+
+HR, IT, ADMIN = "Amara Osei", "Priya Raman", "Tomasz Wrona"
+EXECUTIVE, MANAGER = "Helen Marsh", "Joon-ho Baek"
+LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
+
+NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
+REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
+
+AT_THE_DOOR = (
+    visit(NOBODY, "account_login"),
+    visit(NOBODY, "account_login", state="wrong password", is_extra=True, do=deeds.wrong_password),
+    visit(NOBODY, "mfa_authenticate", start=("account_login",), do=deeds.half_signed_in),
+    visit(NOBODY, "account_reset_password"),
+    visit(
+        NOBODY,
+        "account_reset_password",
+        state="too many tries",
+        do=fill({"E-mail": "somebody@harbourvale.example"}, "Send me the link"),
+        around=deeds.no_tries_left,
+        status=429,
+    ),
+    visit(NOBODY, "account_reset_password_done"),
+    visit(NOBODY, "account_reset_password_from_key", "reset account", "reset key"),
+    visit(NOBODY, "account_reset_password_from_key", "reset account", "no-key", state="ended", is_extra=True),
+    visit(NOBODY, "account_reset_password_from_key_done"),
+    visit(NOBODY, "account_inactive"),
+    visit(NOBODY, "web:invitation", "invitation"),
+    visit(
+        NOBODY,
+        "web:invitation",
+        "invitation",
+        state="weak password",
+        is_extra=True,
+        do=fill({"Password": "password"}, "Set the password"),
+        status=422,
+    ),
+    visit(NOBODY, "web:invitation", "no-such-invitation", state="ended", status=404),
+    visit(NOBODY, path="/no-such-page/", state="not found outside", status=404),
+)
+
+GUESTS = (
+    visit(NOBODY, "web:guest_open", "link spare"),
+    visit(NOBODY, "web:guest_open", "no-link", state="unknown", do=pressing("Open my page"), status=404),
+    visit(
+        NOBODY, "web:guest_open", "link spare", state="used", is_extra=True, do=deeds.open_twice, status=410
+    ),
+    visit(
+        NOBODY,
+        "web:guest_renew",
+        start=("web:guest_open", "link spare"),
+        do=deeds.ask_for_a_new_link,
+        status=410,
+    ),
+    visit(GUEST, "web:guest_page"),
+    visit(GUEST, "web:guest_step", a_step("Kestrel Outdoor GmbH", role="departing", state=StepState.OPEN)),
+    visit(HELPER, "web:guest_page", state="helper"),
+    visit(
+        HELPER,
+        "web:guest_step",
+        a_step("Kestrel Outdoor GmbH", role="legal", state=StepState.OPEN),
+        state="refused",
+        do=pressing("Confirm that it is done"),
+        status=422,
+    ),
+    visit(HELPER, "web:guest_leave", start=("web:guest_page",), do=deeds.leave),
+    visit(LEAVER, "web:my_departure"),
+    visit(LEAVER, "web:my_departure_step", a_step(LEAVER, role="departing", state=StepState.OPEN)),
+)
+
+TODAY = (
+    visit(HR, "web:home"),
+    visit(HR, "web:home", state="palette", do=deeds.palette),
+    visit(HR, "web:home", state="menu", do=deeds.menu),
+    visit(BYSTANDER, "web:home", state="empty", is_extra=True),
+    visit(HR, "web:find", query="?q=mar"),
+    visit(HR, "web:my_steps"),
+    visit(ADMIN, "web:my_steps", state="to claim"),
+    visit(BYSTANDER, "web:my_steps", state="empty"),
+    visit(HR, "web:departures"),
+    visit(HR, "web:departures", query="?q=nobody-of-that-name", state="none found", is_extra=True),
+    visit(HR, "web:departure_start"),
+    visit(
+        HR, "web:departure_start", state="refused", do=fill({"Who leaves": "x"}, "Show the plan"), status=422
+    ),
+    visit(HR, "web:departure_start", state="review", do=fill(NOTICE, "Show the plan")),
+    visit(
+        MANAGER,
+        "web:departure_start",
+        state="notice",
+        do=fill(NOTICE | {"Who leaves": "viktor.sandell@harbourvale.example"}, "Show the plan"),
+    ),
+)
+
+JOURNEYS = (
+    visit(HR, "web:journey", "marit"),
+    visit(HR, "web:journey", "marit", query="?role=finance", state="one role", is_extra=True),
+    visit(HR, "web:journey", "marit", state="all open", do=deeds.unfold_all),
+    visit(HR, "web:journey", "owen", state="closed"),
+    visit(HR, "web:journey", "sofia", state="withdrawn", is_extra=True),
+    visit(HR, "web:journey", "viktor", state="restricted"),
+    visit(HR, "web:journey", "northlight", state="client", is_extra=True),
+    visit(HR, "web:journey_dates", "marit"),
+    visit(
+        HR,
+        "web:journey_dates",
+        "marit",
+        state="difference",
+        do=fill({"Last working day": in_days(60)}, "Show the difference"),
+    ),
+    visit(HR, "web:journey_edit", "marit"),
+    visit(HR, "web:journey_withdraw", "marit"),
+    visit(
+        HR,
+        "web:journey_withdraw",
+        "marit",
+        state="refused",
+        is_extra=True,
+        do=pressing("Withdraw and end the journey"),
+        status=422,
+    ),
+    visit(HR, "web:journey_close", "marit"),
+    visit(HR, "web:journey_close", "hannah", state="asked for"),
+    visit(EXECUTIVE, "web:journey_override", "hannah"),
+    visit(HR, "web:journey_closed", "owen"),
+    visit(HR, "web:participants", "kestrel"),
+    visit(HR, "web:participant_remove", "kestrel", "participant"),
+    visit(HR, "web:guest_links", "kestrel"),
+    visit(
+        HR,
+        "web:guest_links",
+        "theo",
+        state="invited",
+        do=fill({"E-mail address": "theo@home.example"}, "Make the link and mail it"),
+    ),
+    visit(
+        HR, "web:guest_links", "theo", state="for a helper", is_extra=True, do=unfold("Steps of the helper")
+    ),
+)
+
+STEPS = (
+    visit(HR, "web:step_add", "marit"),
+    visit(
+        HR, "web:step_add", "marit", state="refused", is_extra=True, do=pressing("Add the step"), status=422
+    ),
+    visit(HR, "web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
+    visit(HR, "web:step", "marit", a_step(LEAVER, state=StepState.DONE), state="done"),
+    visit(HR, "web:step", "marit", a_step(LEAVER, state=StepState.BLOCKED), state="blocked"),
+    visit(
+        HR, "web:step", "marit", a_step(LEAVER, state=StepState.NOT_NEEDED), state="not needed", is_extra=True
+    ),
+    visit(
+        HR,
+        "web:step",
+        "elspeth",
+        a_step("Elspeth Moran", state=StepState.SKIPPED),
+        state="left out",
+        is_extra=True,
+    ),
+    visit(HR, "web:step", "marit", a_step(LEAVER, kind=StepKind.DEPROVISION), state="settled by itself"),
+    visit(HR, "web:step", "owen", a_step("Owen Pritchard", evidence=EvidenceKind.FILE), state="with a file"),
+    visit(ADMIN, "web:step", "marit", a_step(LEAVER, queue="it_security"), state="to claim"),
+    visit(
+        HR,
+        "web:step_complete",
+        "marit",
+        a_step(LEAVER, role="hr", state=StepState.OPEN),
+        start=("web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
+        do=pressing("Mark as done"),
+        status=422,
+    ),
+    visit(
+        HR,
+        "web:step_skip",
+        "marit",
+        a_step(LEAVER, role="hr", state=StepState.OPEN),
+        start=("web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
+        do=unfold("Leave it out", pressing("Leave it out")),
+        status=422,
+    ),
+    visit(
+        HR,
+        "web:step_reassign",
+        "marit",
+        a_step(LEAVER, role="hr", state=StepState.OPEN),
+        start=("web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
+        do=unfold("Give it to somebody else", pressing("Reassign")),
+        status=422,
+    ),
+    visit(
+        HR,
+        "web:step_comment",
+        "marit",
+        a_step(LEAVER, role="hr", state=StepState.OPEN),
+        start=("web:step", "marit", a_step(LEAVER, role="hr", state=StepState.OPEN)),
+        do=pressing("Comment"),
+        status=422,
+    ),
+)
+
+OFFICE = (
+    visit(HR, "web:people"),
+    visit(HR, "web:people", query="?q=nobody-of-that-name", state="none found", is_extra=True),
+    visit(HR, "web:person", "manager"),
+    visit(HR, "web:people_import"),
+    visit(
+        HR,
+        "web:people_import",
+        state="changes",
+        do=upload("CSV file", "people.csv", REGISTER, "Show what would change"),
+    ),
+    visit(
+        HR,
+        "web:people_import",
+        state="problems",
+        is_extra=True,
+        do=upload("CSV file", "people.csv", REGISTER + b"no-address,Cy,Sales\n", "Show what would change"),
+        status=422,
+    ),
+    visit(HR, "web:clients"),
+    visit(HR, "web:client", "client"),
+    visit(HR, "web:clients_import"),
+    visit(HR, "web:contracts_import"),
+    visit(HR, "web:templates"),
+    visit(HR, "web:template", "staff-resignation"),
+    visit(HR, "web:template", "client-contract-expiry", state="client", is_extra=True),
+    visit(ADMIN, "web:settings"),
+    visit(
+        ADMIN,
+        "web:settings",
+        state="refused",
+        is_extra=True,
+        do=fill({"Timezone (optional)": "Europe/Atlantis"}, "Keep"),
+        status=422,
+    ),
+    visit(
+        ADMIN,
+        "web:role_grant",
+        start=("web:settings",),
+        do=fill({"E-mail address": "nobody"}, "Grant the role"),
+        status=422,
+    ),
+    visit(ADMIN, "web:tokens"),
+    visit(ADMIN, "web:tokens", state="made", do=fill({"What is it for?": "payroll"}, "Make the token")),
+)
+
+ACCESS = (
+    visit(ADMIN, "web:access_overview"),
+    visit(ADMIN, "web:access_plan", "elspeth", state="none"),
+    visit(ADMIN, "web:access_plan", "marit", state="requester"),
+    visit(IT, "web:access_plan", "marit", state="to approve"),
+    visit(
+        IT,
+        "web:access_approve",
+        "marit",
+        start=("web:access_plan", "marit"),
+        do=post("web:access_approve", "marit"),
+        status=422,
+    ),
+    visit(IT, "web:access_plan", "rafael", state="approved"),
+    visit(IT, "web:access_plan", "ana", state="running"),
+    visit(IT, "web:access_plan", "owen", state="verified"),
+    visit(IT, "web:access_plan", "grant", state="came back", is_extra=True),
+    visit(IT, "web:access_plan", "northlight", state="client", is_extra=True),
+    visit(IT, "web:access_restore", "luis"),
+    visit(
+        IT,
+        "web:access_say",
+        "luis",
+        state="attest",
+        start=("web:access_plan", "luis"),
+        do=deeds.say_of(AccessState.MANUAL),
+    ),
+    visit(
+        IT,
+        "web:access_say",
+        "luis",
+        state="impossible",
+        is_extra=True,
+        start=("web:access_plan", "luis"),
+        do=deeds.say_of(AccessState.MANUAL, "impossible", pressing("Keep the reason")),
+        status=422,
+    ),
+    visit(ADMIN, "web:systems"),
+    visit(ADMIN, "web:system", "github"),
+    visit(ADMIN, "web:system", "figma", state="by hand", is_extra=True),
+    visit(ADMIN, "web:system", "okta", state="being tested", do=pressing("Test it")),
+    visit(ADMIN, "web:system_add"),
+    visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
+)
+
+EVIDENCE = (
+    visit(HR, "web:evidence_departure", "marit"),
+    visit(EXECUTIVE, "web:evidence_departure", "hannah", state="all open", do=deeds.unfold_all),
+    visit(ADMIN, "web:evidence"),
+    visit(ADMIN, "web:evidence", state="verified", do=pressing("Verify the record")),
+    visit(
+        ADMIN,
+        "web:evidence_verify_pack",
+        start=("web:evidence",),
+        do=upload("Evidence pack", "pack.zip", b"no pack at all", "Verify the pack"),
+    ),
+    visit(
+        ADMIN,
+        "web:evidence_verify_pack",
+        state="refused",
+        is_extra=True,
+        start=("web:evidence",),
+        do=pressing("Verify the pack"),
+        status=422,
+    ),
+)
+
+ACCOUNT = (
+    visit(HR, "web:account"),
+    visit(
+        HR,
+        "web:account",
+        state="refused",
+        is_extra=True,
+        do=fill({"Timezone (optional)": "Atlantis"}, "Save the timezone"),
+        status=422,
+    ),
+    visit(HR, "account_change_password"),
+    visit(HR, "usersessions_list"),
+    visit(HR, "mfa_index", state="none"),
+    visit(MANAGER, "account_reauthenticate", start=("mfa_activate_totp",)),
+    visit(HR, "mfa_activate_totp", do=deeds.confirm_password),
+    visit(IT, "mfa_index"),
+    visit(IT, "mfa_reauthenticate"),
+    visit(IT, "mfa_generate_recovery_codes", do=deeds.confirm_code),
+    visit(
+        IT,
+        "mfa_view_recovery_codes",
+        start=("mfa_generate_recovery_codes",),
+        do=pressing("Make 10 new codes"),
+    ),
+    visit(IT, "mfa_deactivate_totp"),
+    visit(HR, "account_logout"),
+)
+
+TROUBLE = (
+    visit(HR, path="/no-such-page/", state="not found", status=404),
+    visit(BYSTANDER, "web:settings", state="not allowed", status=403),
+    visit(
+        ADMIN,
+        "web:access_apply",
+        "elspeth",
+        start=("web:access_plan", "elspeth"),
+        do=post("web:access_apply", "elspeth"),
+        status=409,
+    ),
+    visit(HR, "web:account", state="form too old", do=post("web:account", token="forged"), status=403),
+    visit(HR, "web:account", state="unreadable", do=post("web:account", fields=2000), status=400),
+    visit(HR, "web:people", state="broken", around=deeds.broken, status=500),
+    visit(NOBODY, path="/", host="office.localhost", state="plain http", around=deeds.any_host, status=403),
+)
+
+VISITS = (*AT_THE_DOOR, *GUESTS, *TODAY, *JOURNEYS, *STEPS, *OFFICE, *ACCESS, *EVIDENCE, *ACCOUNT, *TROUBLE)

@@ -1,0 +1,184 @@
+"""The demo firm for the proof of the pages, and everybody who opens one.
+
+Building it takes half a minute, so it is built once, kept aside, and put back for each test: every one of
+them finds the same firm, whatever the others did.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.core.management import call_command
+from django.db import connection
+from django.urls import reverse
+from playwright.sync_api import BrowserContext, Page, expect
+
+from partwell import clock
+from partwell.demo.firm import address as address_of
+from partwell.demo.operations import ensure_demo
+from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
+from partwell.demo.telling import Tale
+from partwell.departures.models import Departure
+from partwell.engine import schema
+from partwell.journeys.guests import invite_guest
+from partwell.journeys.models import Step
+from partwell.people.actors import console_actor
+from partwell.people.invitations import invitation_token
+from partwell.people.models import Client, Person, User
+from partwell.people.operations import grant_role
+from partwell.people.roles import Role
+from tests.browser import beside_the_browser
+
+NOBODY, GUEST, HELPER = "nobody", "guest", "helper"
+NEWCOMER = "noor.haddad@harbourvale.example"
+
+
+class KeptFirm:
+    """The demo firm as it was just built: its database and its data folder."""
+
+    def __init__(self, folder: Path, aside: Path) -> None:
+        """Build it in the empty test database, with `folder` for its data; keep copies in `aside`."""
+        assert connection.vendor == "sqlite", "the firm is kept as a file: run this proof on SQLite"
+        self.folder, self._aside = folder, aside
+        beside_the_browser(self._build)
+        shutil.copytree(folder, aside / "data")
+        with closing(sqlite3.connect(aside / "database")) as copy:
+            _raw_connection().backup(copy)
+        leave_nothing()
+
+    def put_back(self) -> None:
+        """Replace whatever the test database and the data folder hold."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._aside / "data", self.folder)
+        with closing(sqlite3.connect(self._aside / "database")) as copy:
+            copy.backup(_raw_connection())
+
+    def _build(self) -> None:
+        ensure_demo(clock.now())
+        _add_what_the_demo_lacks()
+
+
+def _raw_connection() -> sqlite3.Connection:
+    connection.ensure_connection()
+    raw: sqlite3.Connection = connection.connection
+    return raw
+
+
+def leave_nothing() -> None:
+    """Empty the test database, the engine's runs included."""
+    call_command("flush", interactive=False, verbosity=0)
+    schema.forget_runs()
+
+
+def _add_what_the_demo_lacks() -> None:
+    """Somebody who never signed in, and with her a second pair of hands in finance: a step for either."""
+    now = clock.now()
+    grant_role(email=NEWCOMER, role=Role.FINANCE, actor=console_actor(), now=now)
+    tale = Tale(now=now, today=clock.today_in("Europe/Berlin", now=now))
+    tale.starts(
+        "client-early-cancellation",
+        by="Lukas Brandt",
+        client="EBB",
+        notice=-11,
+        last_day=tale.day(60),
+        reason="pricing",
+    )
+    tale.catch_up(now - timedelta(hours=20))
+
+
+@dataclass
+class Stage:
+    """Who has a browser open, and what addresses may name."""
+
+    open_context: Callable[[], BrowserContext]
+    port: int
+    things: dict[str, str] = field(default_factory=dict)
+    _pages: dict[str, Page] = field(default_factory=dict)
+    _codes: dict[str, set[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        now, console = clock.now(), console_actor()
+        kestrel = departure_of("Kestrel Outdoor GmbH")
+        links = {
+            GUEST: invite_guest(
+                departure=kestrel, email="sabine@kestrel.example", name="Sabine", actor=console, now=now
+            ),
+            HELPER: invite_guest(
+                departure=kestrel,
+                email="ravi@outside.example",
+                name="Ravi",
+                capacity="helper",
+                step_keys=[step_of(kestrel.subject_name, state="open", role="legal").key],
+                actor=console,
+                now=now,
+            ),
+            "spare": invite_guest(departure=kestrel, email="joerg@kestrel.example", actor=console, now=now),
+        }
+        forgetful = User.objects.get(email=address_of("Camille Roche"))
+        self.things = {
+            "participant": str(kestrel.participants.exclude(capacity="departing").first().pk),
+            **{
+                re.sub(r"\W.*", "", departure.subject_name).lower(): str(departure.pk)
+                for departure in Departure.objects.all()
+            },
+            **{f"link {name}": invitation.token for name, invitation in links.items()},
+            "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
+            "client": str(Client.objects.get(client_ref="BDG").pk),
+            "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
+            "reset account": user_pk_to_url_str(forgetful),
+            "reset key": default_token_generator.make_token(forgetful),
+        }
+
+    def page_of(self, who: str) -> Page:
+        """The browser of this person, who has come in."""
+        if who not in self._pages:
+            page = self._pages[who] = self.open_context().new_page()
+            if who in (GUEST, HELPER):
+                page.goto(reverse("web:guest_open", args=[self.things[f"link {who}"]]))
+                page.get_by_role("button", name="Open my page").click()
+                expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
+            elif who != NOBODY:
+                self.sign_in(page, who)
+        return self._pages[who]
+
+    def sign_in(self, page: Page, name: str) -> None:
+        """Sign somebody of the firm in through the form."""
+        page.goto(reverse("account_login"))
+        page.get_by_label("E-mail").fill(address_of(name))
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        if name in WITH_SECOND_FACTOR:
+            page.get_by_label("Six digits").fill(self.code_of(name))
+            page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
+
+    def code_of(self, name: str) -> str:
+        """A code of this person's second factor that was not used yet: each counts once."""
+        early, now, late = yield_hotp_counters_from_time()
+        used = self._codes.setdefault(name, set())
+        counter = next(each for each in (now, late, early) if each not in used)
+        used.add(counter)
+        return format_hotp_value(hotp_value(seed_of(address_of(name)), counter))
+
+
+def departure_of(name: str) -> Departure:
+    """The departure of somebody of the demo."""
+    return Departure.objects.get(subject_name=name)
+
+
+def step_of(name: str, **wanted: object) -> Step:
+    """The first step of somebody's journey that is as wanted."""
+    steps = Step.objects.filter(journey__departure__subject_name=name, **wanted).order_by("position")
+    found = steps.first()
+    assert found is not None, f"the demo has no step of {name} with {wanted}"
+    return found
