@@ -68,6 +68,24 @@ def test_nothing_outlives_a_killed_supervisor(installation: Installation) -> Non
     until(lambda: not installation.pids(), seconds=30, what="no process is left")
 
 
+def test_a_web_process_ends_with_granian_also_while_it_starts(installation: Installation) -> None:
+    """Else it would go on holding the port, and never answer."""
+    granian = subprocess.Popen(
+        [*PARTWELL, "web", "--port", str(installation.port)], env=installation.environment
+    )
+    children = Path(f"/proc/{granian.pid}/task/{granian.pid}/children")
+
+    def is_loading() -> bool:
+        return any(
+            "_sqlite3" in Path(f"/proc/{pid}/maps").read_text() for pid in children.read_text().split()
+        )
+
+    until(is_loading, seconds=START, what="the application is being loaded")
+    granian.kill()
+    granian.wait()
+    until(lambda: not installation.pids(), seconds=START, what="no process is left")
+
+
 def test_init_can_be_repeated(installation: Installation) -> None:
     for _ in range(2):
         done = installation.run("init")

@@ -65,7 +65,7 @@ WORDS = {"worker": "partwell.worker", "web": "granian"}
 OUTAGES = {"database": 2.0, "database for long": 10.0}
 # The web server takes seconds to start. These wait for it, or hardly a request would ever be in flight.
 NEED_WEB = {"web", "everything"}
-# Most workers are killed at work, some while they start.
+# The others mostly wait for a worker that is at work, or hardly anything would ever be begun.
 AT_WORK = 0.8
 
 
@@ -232,7 +232,7 @@ def strike(struck: Target, callers: Callers, kills: int, dice: random.Random) ->
                 seconds=WITHIN_SECONDS,
                 what="the web server is back",
             )
-        elif kind == "worker" and dice.random() < AT_WORK:
+        elif kind != "console" and dice.random() < AT_WORK:
             until(lambda: bool(struck.workers_at_work()), seconds=WITHIN_SECONDS, what="a worker is at work")
         time.sleep(dice.uniform(0.1, 0.8))  # the moment of the next kill is part of the experiment
         struck.strike(kind)

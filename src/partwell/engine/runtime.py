@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from partwell.engine import claims, guard, operations, registry, retention, schema, timers
 from partwell.engine.address import APPLICATION, APPLICATION_VERSION, engine_url
 from partwell.engine.lanes import LANES, THREADS
+from partwell.engine.reachable import is_loss
 from partwell.engine.steady_clock import SteadyClock
 
 # About forty minutes of tries; after that the rooms' reconcilers ask again at the next start of a worker.
@@ -192,7 +193,9 @@ def reconcile() -> None:
         for name, function in registry.REGISTERED.reconcilers.items():
             try:
                 function()
-            except Exception:
+            except Exception as error:
+                if is_loss(error):
+                    raise  # the next start is now
                 log.exception("reconciling %s failed; it is tried again at the next start", name)
 
 
