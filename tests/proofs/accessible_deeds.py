@@ -132,6 +132,21 @@ def confirm_code(page: Page, stage: Stage) -> None:
         fill({CODE: stage.code_of("Priya Raman")}, "Confirm")(page, stage)
 
 
+def order_a_cut(page: Page, stage: Stage) -> None:
+    """Prepare that somebody is shut out tomorrow, with the second factor once more where it is asked for."""
+    confirm_code(page, stage)
+    moment = f"{in_days(1)}T14:00"
+    fields = {
+        "Why can it not wait?": "Prepared for the meeting of tomorrow.",
+        "At a time": moment,
+        "Type Joon-ho Baek to confirm": "Joon-ho Baek",
+    }
+    for label, value in fields.items():
+        page.get_by_label(label).fill(value)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Shut out of").click()
+
+
 def open_twice(page: Page, stage: Stage) -> None:
     """Open a link, lose the session it gave, and open it again."""
     pressing("Open my page")(page, stage)

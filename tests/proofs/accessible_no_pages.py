@@ -5,7 +5,6 @@ from __future__ import annotations
 BUTTON = "a button's form goes there; what answers is another page, or this one's refusal on the page before"
 PART = "a part of a page, which htmx puts into the page that is visited"
 FILE = "a file to keep, not a page"
-STORY = "asks for a fresh second factor; the story of the kill switch looks at it in all four looks"
 PROBE = "answers to machines that watch over the installation"
 CLOSED = "there is no such page here: the address is not found"
 
@@ -18,9 +17,6 @@ NO_PAGE = {
     "web:access_live": PART,
     "web:system_test_live": PART,
     "web:cut_live": PART,
-    "web:person_shut_out": STORY,
-    "web:client_shut_out": STORY,
-    "web:cut": STORY,
     "web:cut_approve": BUTTON,
     "web:cut_fire": BUTTON,
     "web:cut_cancel": BUTTON,

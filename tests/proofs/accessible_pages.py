@@ -346,6 +346,9 @@ ACCOUNT = (
         start=("mfa_generate_recovery_codes",),
         do=pressing("Make 10 new codes"),
     ),
+    visit(IT, "web:person_shut_out", "manager", do=deeds.confirm_code),
+    visit(IT, "web:client_shut_out", "client", do=deeds.confirm_code),
+    visit(IT, "web:cut", start=("web:person_shut_out", "manager"), do=deeds.order_a_cut),
     visit(IT, "mfa_deactivate_totp"),
     visit(HR, "account_logout"),
 )
