@@ -1,131 +1,22 @@
-"""Connected systems, the accounts found in them, plans with their changes and runs, and alerts."""
+"""Plans with their changes and runs, and questions that were asked of systems."""
 
 from __future__ import annotations
 
-import uuid
-from typing import Any
-
 from django.db import models
 
+from partwell.access.models.accounts import AccountRecord
+from partwell.access.models.cuts import Cut
+from partwell.access.models.systems import System
 from partwell.access.states import (
-    SETTLED,
-    SLA_MINUTES,
     AccessState,
     Authority,
-    CutState,
-    Link,
     PlanKind,
     PlanState,
     QuestionKind,
     QuestionState,
     RunState,
-    SlaClass,
 )
 from partwell.departures.models import choices
-
-
-class System(models.Model):
-    """One place where people have accounts. `settings` hold references to secrets, never secrets.
-
-    `without` names capabilities that the connector has and this installation does not use here; what they
-    would do becomes a task for a person.
-    """
-
-    name = models.SlugField(max_length=60, unique=True)
-    title = models.CharField(max_length=120)
-    connector = models.CharField(max_length=60)
-    settings = models.JSONField(default=dict)
-    without = models.JSONField(default=list)
-    sla_class = models.CharField(max_length=10, choices=choices(SlaClass), default=SlaClass.NORMAL)
-    time_limit_seconds = models.FloatField(default=20)
-    is_enabled = models.BooleanField(default=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.title
-
-    @property
-    def sla_minutes(self) -> int:
-        """Minutes after access end within which access here has to be gone."""
-        return SLA_MINUTES[SlaClass(self.sla_class)]
-
-
-class AccountRecord(models.Model):
-    """One account of the leaver in one system, as last read.
-
-    An empty `external_id` stands for a system that could not be asked, or that only a person can.
-    `snapshot` is the state before our first write; it stays until the account has been restored.
-    `revoked_at` is when all access here was proven gone. A later plan that finds it so leaves it as it is; it
-    is empty again once access was found there or given back.
-    """
-
-    departure = models.ForeignKey(
-        "departures.Departure", on_delete=models.CASCADE, related_name="access_accounts"
-    )
-    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="accounts")
-    external_id = models.CharField(max_length=400, blank=True)
-    login = models.CharField(max_length=320, blank=True)
-    display_name = models.CharField(max_length=320, blank=True)
-    matched_by = models.CharField(max_length=60, blank=True)
-    is_active = models.BooleanField(null=True, blank=True)
-    is_protected = models.BooleanField(default=False)
-    open_sessions = models.PositiveIntegerField(null=True, blank=True)
-    entitlements = models.JSONField(default=list)
-    link = models.CharField(max_length=10, choices=choices(Link), default=Link.UNDECIDED, blank=True)
-    state = models.CharField(max_length=12, choices=choices(AccessState), default=AccessState.PLANNED)
-    reason = models.TextField(blank=True)
-    snapshot = models.JSONField(null=True, blank=True)
-    snapshot_taken_at = models.DateTimeField(null=True, blank=True)
-    last_read_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["system__name", "login", "pk"]
-        constraints = [
-            models.UniqueConstraint("departure", "system", "external_id", name="account_once_per_departure")
-        ]
-        indexes = [models.Index(fields=["state"], name="account_by_state")]
-
-    def __str__(self) -> str:
-        return f"{self.login or self.external_id or '(unknown)'} in {self.system}"
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is left to do here."""
-        return self.state in SETTLED
-
-
-class Cut(models.Model):
-    """One order of the kill switch: these departures, now or at `fire_at`, by one person's word, or by two
-    where it is many. Whoever reviews it afterwards is another person than the one who ordered it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    title = models.CharField(max_length=200)
-    reason = models.TextField()
-    state = models.CharField(max_length=10, choices=choices(CutState))
-    departures = models.ManyToManyField("departures.Departure", related_name="access_cuts")
-    ordered_by = models.CharField(max_length=300)
-    ordered_by_id = models.BigIntegerField(null=True, blank=True)
-    ordered_at = models.DateTimeField()
-    approved_by = models.CharField(max_length=300, blank=True)
-    approved_at = models.DateTimeField(null=True, blank=True)
-    fire_at = models.DateTimeField(null=True, blank=True)
-    fired_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    review_due_at = models.DateTimeField(null=True, blank=True)
-    reviewed_by = models.CharField(max_length=300, blank=True)
-    reviewed_at = models.DateTimeField(null=True, blank=True)
-    review_note = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["-ordered_at", "pk"]
-        indexes = [models.Index(fields=["state", "review_due_at"], name="cut_to_review")]
-
-    def __str__(self) -> str:
-        return self.title
 
 
 class Plan(models.Model):
@@ -145,7 +36,7 @@ class Plan(models.Model):
     checksum = models.CharField(max_length=64)
     answers = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
-    cut = models.ForeignKey("Cut", null=True, blank=True, on_delete=models.PROTECT, related_name="plans")
+    cut = models.ForeignKey(Cut, null=True, blank=True, on_delete=models.PROTECT, related_name="plans")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
     requested_by_id = models.BigIntegerField(null=True, blank=True)
@@ -252,28 +143,3 @@ class Question(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} asked by {self.asked_by}"
-
-
-class Alert(models.Model):
-    """Something that people must be told, until it is resolved. `key` keeps one from being raised twice."""
-
-    departure = models.ForeignKey(
-        "departures.Departure", on_delete=models.CASCADE, related_name="access_alerts"
-    )
-    kind = models.CharField(max_length=40)
-    key = models.CharField(max_length=120, blank=True)
-    text = models.TextField()
-    raised_at = models.DateTimeField()
-    resolved_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-raised_at", "pk"]
-        constraints = [models.UniqueConstraint("departure", "kind", "key", name="alert_once")]
-        indexes = [models.Index(fields=["resolved_at", "raised_at"], name="alert_open")]
-
-    def __str__(self) -> str:
-        return self.text[:80]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The shape that faces show."""
-        return {"kind": self.kind, "text": self.text, "raised_at": self.raised_at.isoformat()}

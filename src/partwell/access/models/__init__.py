@@ -1,0 +1,19 @@
+"""Connected systems, the accounts found in them, plans with their changes and runs, cuts and alerts."""
+
+from __future__ import annotations
+
+from partwell.access.models.accounts import AccountRecord, Alert
+from partwell.access.models.cuts import Cut
+from partwell.access.models.plans import Change, Plan, Question, SystemRun
+from partwell.access.models.systems import System
+
+__all__ = [
+    "AccountRecord",
+    "Alert",
+    "Change",
+    "Cut",
+    "Plan",
+    "Question",
+    "System",
+    "SystemRun",
+]

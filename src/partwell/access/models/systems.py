@@ -1,0 +1,37 @@
+"""Connected systems."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from partwell.access.states import SLA_MINUTES, SlaClass
+from partwell.departures.models import choices
+
+
+class System(models.Model):
+    """One place where people have accounts. `settings` hold references to secrets, never secrets.
+
+    `without` names capabilities that the connector has and this installation does not use here; what they
+    would do becomes a task for a person.
+    """
+
+    name = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=120)
+    connector = models.CharField(max_length=60)
+    settings = models.JSONField(default=dict)
+    without = models.JSONField(default=list)
+    sla_class = models.CharField(max_length=10, choices=choices(SlaClass), default=SlaClass.NORMAL)
+    time_limit_seconds = models.FloatField(default=20)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def sla_minutes(self) -> int:
+        """Minutes after access end within which access here has to be gone."""
+        return SLA_MINUTES[SlaClass(self.sla_class)]
