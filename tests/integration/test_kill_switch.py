@@ -258,6 +258,33 @@ def test_a_group_asks_the_database_for_little_more_than_one(
     assert Change.objects.filter(state="verified").count() == 4 * 40
 
 
+def test_every_sign_in_is_blocked_before_anything_else_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "GROUP", 2)
+    world.add_system("mail", accounts=0)
+    cut = order(world, leavers(world, 6, "mail"))
+    cuts.approve_cut(cut=cut, actor=world.approver, now=clock.now())
+    runs.run_cut(str(cut.pk), str(world.systems["mail"].pk))
+    verbs = [effect.verb for effect in world.store.ledger("mail")]
+    assert verbs[:6] == ["block_sign_in"] * 6 and "block_sign_in" not in verbs[6:]
+    assert Change.objects.filter(state="verified").count() == 4 * 6
+
+
+def test_a_system_that_answers_nobody_is_asked_for_one_group_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "GROUP", 2)
+    world.add_system("mail", accounts=0)
+    cut = order(world, leavers(world, 6, "mail"))
+    cuts.approve_cut(cut=cut, actor=world.approver, now=clock.now())
+    world.store.set_mode("mail", "down")
+    runs.run_cut(str(cut.pk), str(world.systems["mail"].pk))
+    waiting = SystemRun.objects.filter(plan__cut=cut, state="waiting").values_list("reason", flat=True)
+    assert sorted(set(waiting))[0] == "It answered nobody of this cut." and len(waiting) == 6
+    assert effects(world, "mail") == set()
+
+
 def test_who_ordered_and_who_approved_is_on_record_in_each_departure(world: World) -> None:
     make_user("third")
     world.add_system("mail", accounts=0)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def world(transactional_db: None) -> World:
-    today = clock.now().date()
+    today = clock.today_in("Europe/Berlin", now=clock.now())
     return World(notice_date=today, last_working_date=today + timedelta(days=30))
 
 

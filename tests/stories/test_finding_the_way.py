@@ -119,7 +119,7 @@ def _fulfil(route: Route, page: Page) -> None:
 
 
 def _sample() -> dict[str, Any]:
-    today = clock.now().date()
+    today = clock.today_in("Europe/Berlin", now=clock.now())
     done = [4, 4, 5, 3, 1, 2, 1, 0, 0, 0]
     totals = [4, 4, 5, 7, 4, 6, 5, 2, 3, 3]
     phases = [

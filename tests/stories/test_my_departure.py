@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_the_one_who_leaves_finds_their_own_page_and_nobody_else_does(
     sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
 ) -> None:
-    today = clock.now().date()
+    today = clock.today_in("Europe/Berlin", now=clock.now())
     world = World(notice_date=today, last_working_date=today + timedelta(days=30))
     for user in (world.hr, ensure_user(world.leaver, now=clock.now())):
         user.set_password(PASSWORD)

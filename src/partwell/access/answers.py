@@ -17,10 +17,10 @@ from partwell.access.endings import close_plans
 from partwell.access.models import Alert, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
 from partwell.access.proposals import KILL_SWITCH, STANDING_RULE, seal, store_answers
-from partwell.access.rows import write_rows
 from partwell.access.states import AlertKind, PlanKind, PlanState
 from partwell.engine.operations import poke
 from partwell.people.actors import engine_actor
+from partwell.rows import write_rows
 
 RULES = {PlanKind.STANDING: STANDING_RULE, PlanKind.CUT: KILL_SWITCH}
 

@@ -20,9 +20,9 @@ from partwell.access.alerts import WAY_OUT
 from partwell.access.connections import Session
 from partwell.access.models import Change, SystemRun
 from partwell.access.outcomes import Move, move_many, receipt_as_dict, snapshot_of
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Receipt, Verb
+from partwell.rows import write_rows
 
 # How often a target is asked for one change before a person has to look.
 MAX_ATTEMPTS = 6

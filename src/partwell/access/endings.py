@@ -15,9 +15,9 @@ from partwell.access.alerts import review_many
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
 from partwell.access.proposals import seal_all
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, PlanKind, PlanState, RunState
 from partwell.engine.operations import poke
+from partwell.rows import write_rows
 
 LONGEST_PAUSE = timedelta(minutes=15)
 OVER = (AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE)

@@ -25,16 +25,28 @@ from partwell.access.asking import (
 from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Verb
 from partwell.connector_kit.plan import REPEATABLE
+from partwell.rows import write_rows
 
 # How many accounts move together. More would make one write hold up all the others for longer.
 BATCH = 50
 # A batch takes no more rounds of calls than this, so that claims stay short.
 ROUNDS = 4
 TO_DO = (AccessState.PLANNED, AccessState.REQUESTED, AccessState.UNREACHABLE, AccessState.FAILED)
+
+
+def carry_out_first(work: Carrying) -> None:
+    """Do the first change of each account that is due, such as blocking the sign-in, and nothing after it."""
+    first: dict[int, Change] = {}
+    for change in due(work, TO_DO):
+        first.setdefault(change.account_id, change)
+    try:
+        for batch in _batches(work, list(first.values())):
+            _do(work, batch)
+    except SystemGone:
+        return
 
 
 def carry_out(work: Carrying) -> None:
@@ -55,14 +67,16 @@ def carry_out(work: Carrying) -> None:
 
 def due(work: Carrying, states: tuple[AccessState, ...]) -> list[Change]:
     """This system's changes that may be carried out now, in the order of their verbs."""
+    if not work.runs:
+        return []
     now = clock.now()
-    system = next(iter(work.runs.values())).system if work.runs else None
+    system = next(iter(work.runs.values())).system
     changes = (
         Change.objects.filter(
             plan__in=list(work.runs), account__system=system, is_current=True, state__in=states
         )
         .exclude(authority=Authority.NONE)
-        .select_related("account__system", "plan")
+        .select_related("account")
         .order_by("position", "account_id", "pk")
     )
     found: list[Change] = []
@@ -70,6 +84,7 @@ def due(work: Carrying, states: tuple[AccessState, ...]) -> list[Change]:
     for change in changes:
         # One object for each account, so that what one change learns of it the next one knows.
         change.account = accounts.setdefault(change.account_id, change.account)
+        change.account.system, change.plan = system, work.runs[change.plan_id].plan
         if (change.next_attempt_at is None or change.next_attempt_at <= now) and (
             # A failed change is tried again only after `apply` was asked for again, which resets the count.
             change.state != AccessState.FAILED or change.attempts == 0

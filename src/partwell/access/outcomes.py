@@ -14,11 +14,11 @@ from django.db import transaction
 
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
-from partwell.access.rows import write_rows
 from partwell.access.states import SETTLED, AccessState, check_move
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.models import Event
 from partwell.evidence.operations import build, departure_scope, record_many
+from partwell.rows import write_rows
 
 
 @dataclass

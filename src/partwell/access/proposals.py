@@ -10,20 +10,21 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models.fields.json import KT
 from django.forms.models import model_to_dict
 
 from partwell.access.alerts import forget_accounts
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
 from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
+from partwell.rows import write_rows
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
 CARRIED = (AccessState.ATTESTED, AccessState.IMPOSSIBLE)
@@ -323,39 +324,62 @@ def refresh_states(accounts: Iterable[AccountRecord]) -> None:
     """Give each account the state of the weakest of its current changes, and the time at which all of it was
     proven gone."""
     wanted = {account.pk: account for account in accounts}
-    current: dict[int, list[Change]] = defaultdict(list)
-    for change in Change.objects.filter(account_id__in=wanted, is_current=True).select_related("account"):
-        current[change.account_id].append(change)
+    current: dict[int, list[_Moved]] = defaultdict(list)
+    # Called at each move of each change: no more is read than is looked at.
+    changes = Change.objects.filter(account_id__in=wanted, is_current=True).values_list(
+        "account_id",
+        "state",
+        "reason",
+        "authority",
+        "attempts",
+        "verified_at",
+        KT("receipt__outcome"),
+        KT("proof__verdict"),
+        "account__revoked_at",
+    )
+    for pk, *row in changes:
+        current[pk].append(_Moved(*row))
     for pk, account in wanted.items():
-        changes = current[pk]
-        account.state = weakest(change.state for change in changes)
-        account.reason = next((change.reason for change in changes if change.state == account.state), "")
-        kept = changes[0].account.revoked_at if changes else account.revoked_at
-        account.revoked_at = _revoked_at(kept, account.state, changes)
+        moved = current[pk]
+        account.state = weakest(change.state for change in moved)
+        account.reason = next((change.reason for change in moved if change.state == account.state), "")
+        kept = moved[0].revoked_at if moved else account.revoked_at
+        account.revoked_at = _revoked_at(kept, account.state, moved)
     write_rows(list(wanted.values()), ["state", "reason", "revoked_at"])
 
 
-def _revoked_at(kept: datetime | None, state: AccessState, changes: list[Change]) -> datetime | None:
+class _Moved(NamedTuple):
+    """What the state of an account depends on, of one of its changes."""
+
+    state: str
+    reason: str
+    authority: str
+    attempts: int
+    verified_at: datetime | None
+    outcome: str | None
+    verdict: str | None
+    revoked_at: datetime | None
+
+    @property
+    def shows_access(self) -> bool:
+        """Whether a reading found access where it was, or had to be, gone."""
+        return self.state == AccessState.FAILED and self.verdict == Verdict.FAILED
+
+    @property
+    def was_so_before(self) -> bool:
+        """Whether nothing had to be done in the system for it."""
+        return self.outcome is None or (self.outcome == Outcome.ALREADY_DONE and self.attempts <= 1)
+
+
+def _revoked_at(kept: datetime | None, state: AccessState, changes: list[_Moved]) -> datetime | None:
     """When all of an account was proven gone, given when that was `kept` to be before its changes moved."""
     if any(change.authority == Authority.RESTORE for change in changes):
         return kept
-    if any(_shows_access(change) for change in changes):
+    if any(change.shows_access for change in changes):
         return None
     if state != AccessState.VERIFIED:
         return kept
     moments = [change.verified_at for change in changes if change.verified_at is not None]
     # What was found to be so already has been so since the time that is known.
-    new = [c.verified_at for c in changes if c.verified_at is not None and not _was_so_before(c)]
+    new = [c.verified_at for c in changes if c.verified_at is not None and not c.was_so_before]
     return max(moments if kept is None else new, default=kept)
-
-
-def _shows_access(change: Change) -> bool:
-    """Whether a reading found access where it was, or had to be, gone."""
-    return change.state == AccessState.FAILED and (change.proof or {}).get("verdict") == Verdict.FAILED
-
-
-def _was_so_before(change: Change) -> bool:
-    """Whether nothing had to be done in the system for it."""
-    if change.receipt is None:
-        return True
-    return change.receipt.get("outcome") == Outcome.ALREADY_DONE and change.attempts <= 1

@@ -19,10 +19,10 @@ from partwell.access.asking import (
 )
 from partwell.access.models import Change
 from partwell.access.outcomes import Move, note_readings, proof_as_dict
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, Authority
 from partwell.connector_kit.contract import ConnectorError, Proof, Verb, Verdict
 from partwell.connector_kit.plan import REPEATABLE
+from partwell.rows import write_rows
 
 # A target that says "done" and shows otherwise is asked this often in all.
 MAX_REPEATS = 3

@@ -9,6 +9,7 @@ Runs of one system go together where there are many, as when a whole group is cu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from partwell.access.asking import Carrying
 from partwell.access.connections import Session, Target, identities_of_all, target_of
 from partwell.access.discovery import Answer, Found, Known, ask_with
 from partwell.access.endings import settle, wait_for_system
-from partwell.access.execution import carry_out
+from partwell.access.execution import carry_out, carry_out_first
 from partwell.access.models import Alert, Plan, SystemRun
 from partwell.access.operations.enforcement import enforce_access_end, escalate
 from partwell.access.proposals import known_accounts_of
@@ -47,16 +48,12 @@ def run_system(plan_id: str, system_id: str) -> None:
 def run_cut(cut_id: str, system_id: str) -> None:
     """Go on with everybody of a cut in one system. The workflow `access.run_cut`.
 
-    Each system begins with somebody else, so that everybody is shut out somewhere soon.
+    Each system begins with somebody else, and everybody's first change comes before anybody's second, so
+    that all are shut out somewhere soon.
     """
     runs = list(_live_runs().filter(plan__cut_id=UUID(cut_id), system_id=int(system_id)).order_by("pk"))
     first = (int(system_id) * GROUP) % len(runs) if runs else 0
-    runs = runs[first:] + runs[:first]
-    for start in range(0, len(runs), GROUP):
-        if not work_on(runs[start : start + GROUP]):
-            # The system answers nobody: the others wait with these.
-            wait_for_system(runs[start + GROUP :], "It answered nobody of this cut.", now=clock.now())
-            return
+    work_on(runs[first:] + runs[:first])
 
 
 def _live_runs() -> Any:
@@ -82,18 +79,18 @@ def run_plan(plan_id: str) -> None:
             done.result()
 
 
-def work_on(runs: Sequence[SystemRun]) -> bool:
-    """Go on with runs of one system that nobody else holds; whether the system answered for any."""
+def work_on(runs: Sequence[SystemRun]) -> None:
+    """Go on with runs of one system that nobody else holds."""
     if not runs:
-        return True
+        return
     target = target_of(runs[0].system)
-    seconds = target.time_limit_seconds * 2
-    token, ours = claims.take(runs, seconds=seconds, now=clock.now())
+    groups = math.ceil(len(runs) / GROUP)
+    token, ours = claims.take(runs, seconds=target.time_limit_seconds * 2 * groups, now=clock.now())
     _look_again_after(set(runs) - set(ours))
     if not ours:
-        return True
+        return
     try:
-        return _go_on(ours, target, token)
+        _go_on(ours, target, token)
     finally:
         claims.let_go(ours, token)
 
@@ -107,39 +104,54 @@ def _look_again_after(held_by_others: set[SystemRun]) -> None:
             wake.resume_at(run, run.claimed_until)
 
 
-def _go_on(runs: list[SystemRun], target: Target, token: str) -> bool:
+def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
     if "discover" not in target.capabilities:
         # A person's task, wholly: there is nothing to ask, and the plan may still have to say so.
         answer = Answer(target.system_id, Found.MANUAL, reason=BY_HAND)
         settle(take_answers([(run, answer) for run in runs], token), token)
-        return True
+        return
     try:
         session = Session(target)
     except ConnectorError as error:
         wait_for_system(runs, error.message, token=token, now=clock.now())
-        return False
+        return
     with session:
-        going = [run for run in runs if run.plan.kind == PlanKind.RESTORE]
-        asked = [run for run in runs if run.plan.kind != PlanKind.RESTORE]
-        answers = _ask(session, asked)
-        silent = [(run, answer) for run, answer in answers if answer.found is Found.UNREACHABLE]
-        going += take_answers(answers, token)
-        for reason in {answer.reason for _, answer in silent}:
-            waiting = [run for run, answer in silent if answer.reason == reason]
-            wait_for_system(waiting, reason, token=token, now=clock.now())
-        unheard = {run.pk for run, _ in silent}
-        going = [run for run in going if run.pk not in unheard]
-        actors = {run.plan_id: label(run.plan) for run in going}
-        work = Carrying({run.plan_id: run for run in going}, token, session, actors)
-        if going:
+        begun = []
+        for start in range(0, len(runs), GROUP):
+            group = runs[start : start + GROUP]
+            work, is_heard = _begin(group, session, token)
+            if not is_heard:
+                # The system answers nobody: the others wait with these.
+                rest = runs[start + GROUP :]
+                wait_for_system(rest, "It answered nobody of this cut.", token=token, now=clock.now())
+                break
+            carry_out_first(work)
+            begun.append(work)
+        for work in begun:
+            going = list(work.runs.values())
             carry_out(work)
-    settle(
-        going,
-        token,
-        by={run.plan.departure_id: actors[run.plan_id] for run in going},
-        worse=work.failed,
-    )
-    return len(unheard) < len(runs)
+            settle(
+                going,
+                token,
+                by={run.plan.departure_id: work.actors[run.plan_id] for run in going},
+                worse=work.failed,
+            )
+
+
+def _begin(runs: list[SystemRun], session: Session, token: str) -> tuple[Carrying, bool]:
+    """Ask the system of each departure, and put off those of whom it says nothing; the others go on. Also
+    whether it said anything of anybody."""
+    going = [run for run in runs if run.plan.kind == PlanKind.RESTORE]
+    answers = _ask(session, [run for run in runs if run.plan.kind != PlanKind.RESTORE])
+    silent = [(run, answer) for run, answer in answers if answer.found is Found.UNREACHABLE]
+    going += take_answers(answers, token)
+    for reason in {answer.reason for _, answer in silent}:
+        waiting = [run for run, answer in silent if answer.reason == reason]
+        wait_for_system(waiting, reason, token=token, now=clock.now())
+    unheard = {run.pk for run, _ in silent}
+    going = [run for run in going if run.pk not in unheard]
+    actors = {run.plan_id: label(run.plan) for run in going}
+    return Carrying({run.plan_id: run for run in going}, token, session, actors), len(unheard) < len(runs)
 
 
 def _ask(session: Session, runs: Sequence[SystemRun]) -> list[tuple[SystemRun, Answer]]:

@@ -18,6 +18,7 @@ from partwell.engine import registry
 from partwell.engine.models import Timer
 from partwell.engine.operations import submit
 from partwell.engine.states import TimerState
+from partwell.rows import write_rows
 
 FIRE = "engine.timer"
 # A handler that runs longer than this may be run a second time beside itself.
@@ -38,7 +39,7 @@ def fire_due(now: datetime) -> int:
             timer.state = TimerState.CLAIMED
             timer.attempts += 1
             timer.wake_at = now + LEASE
-        Timer.objects.bulk_update(timers, ["state", "attempts", "wake_at"])
+        write_rows(timers, ["state", "attempts", "wake_at"])
         for timer in timers:
             _ask_for_run(timer)
     return len(timers)

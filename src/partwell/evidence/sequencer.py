@@ -13,6 +13,7 @@ from partwell.evidence.models import Event, SequencerLock, SigningKey, TreeHead,
 from partwell.evidence.queries import read_nodes
 from partwell.evidence.tree import GrowingTree, complete_subtrees, position
 from partwell.evidence.verifier import leaf_hash
+from partwell.rows import write_rows
 
 BATCH = 1000
 KEY_MADE = "evidence.key_made"
@@ -63,7 +64,7 @@ def _sequence_batch(now: datetime) -> int:
             for level, index, digest in tree.append(leaf_hash(bytes(event.leaf)))
         ]
     TreeNode.objects.bulk_create(nodes, batch_size=2000)
-    Event.objects.bulk_update(pending, ["sequence"], batch_size=250)
+    write_rows(pending, ["sequence"])
     make_head(tree.size, tree.root, signer=signer, at=now).save(force_insert=True)
     return len(pending)
 

@@ -29,6 +29,7 @@ from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
 from partwell.refusals import Conflict, Invalid
+from partwell.rows import write_rows
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,7 @@ def _apply(draft: MoveDraft, *fields: str) -> None:
     departure.save(
         update_fields=["last_working_date", "access_end_at", "contract_end_date", "revision", *fields]
     )
-    Step.objects.bulk_update([c.step for c in draft.steps], ["due_at", "state", "waits_for"])
+    write_rows([c.step for c in draft.steps], ["due_at", "state", "waits_for"])
 
 
 def _check_revision(departure: Departure, expected: int | None) -> None:

@@ -24,6 +24,7 @@ from partwell.people.models import User
 from partwell.people.queries import role_holders
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+from partwell.rows import write_rows
 
 
 @operation("steps.complete")
@@ -199,7 +200,7 @@ def settle(step: Step, state: StepState, *, actor: Actor, now: datetime, kind: s
     changed = {other.pk: other for other in refresh_blocks(siblings)}
     changed.pop(step.pk, None)
     step.save()
-    Step.objects.bulk_update(changed.values(), ["waits_for", "state"])
+    write_rows(list(changed.values()), ["waits_for", "state"])
     opened = [other.key for other in changed.values() if other.state == StepState.OPEN]
     _record(step, kind, actor, now, {**{k: v for k, v in fields.items() if v}, "opened": opened})
     engine.poke(step.journey_id)
