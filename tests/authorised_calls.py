@@ -301,6 +301,8 @@ CALLS: dict[str, Call] = {
     "access.fire_cut_on_time": lambda a, s, k: cuts._fire_on_time(_cut(s, "ready"), a, NOW),
     "access.cancel_cut": lambda a, s, k: cuts.cancel_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
     "access.stop_cut": lambda a, s, k: cuts.stop_cut(cut=_cut(s, "fired"), actor=a, now=NOW),
+    "access.resume_cut": lambda a, s, k: cuts.resume_cut(cut=_cut(s, "held"), actor=a, now=NOW),
+    "access.go_on_by_stages": lambda a, s, k: cuts._go_on_by_stages(_cut(s, "fired"), a, NOW),
     "access.review_cut": lambda a, s, k: cuts.review_cut(
         cut=_cut(s, "fired", fired_at=NOW), note="It was right.", actor=a, now=NOW
     ),

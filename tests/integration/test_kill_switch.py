@@ -10,6 +10,7 @@ import pytest
 
 from partwell import clock
 from partwell.access import queries, runs
+from partwell.access.firing import REVIEW_WITHIN
 from partwell.access.models import Alert, Change, Cut, Plan, SystemRun
 from partwell.access.operations import cuts
 from partwell.departures.models import Departure
@@ -216,7 +217,7 @@ def fired(world: World) -> Iterator[Cut]:
 
 
 def test_another_person_reviews_it_within_a_day_or_people_are_told(world: World, fired: Cut) -> None:
-    assert fired.review_due_at == fired.fired_at + cuts.REVIEW_WITHIN
+    assert fired.review_due_at == fired.fired_at + REVIEW_WITHIN
     cuts.warn_about_missing_review(str(fired.pk), fired.review_due_at)
     assert Alert.objects.get().kind == "cut_not_reviewed"
     with pytest.raises(NotAllowed):

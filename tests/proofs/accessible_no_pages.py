@@ -21,6 +21,7 @@ NO_PAGE = {
     "web:cut_fire": BUTTON,
     "web:cut_cancel": BUTTON,
     "web:cut_stop": BUTTON,
+    "web:cut_resume": BUTTON,
     "web:cut_review": BUTTON,
     "web:notice_decline": BUTTON,
     "web:step_undo": BUTTON,

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
 from partwell.access.models import Cut, System
+from partwell.access.operations.cuts import look_at_stage as look_at
 from partwell.access.runs import run_cut
 from partwell.connectors.fake.store import FakeStore
 from partwell.journeys.template_operations import sync_library
@@ -129,3 +130,70 @@ def test_a_prepared_cut_is_called_off_or_fired_by_its_button(
     expect(ines.get_by_text("Called off").first).to_be_visible()
     account = store.account("mail", "bo")
     assert account is not None and account["is_active"]
+
+
+def test_a_group_is_looked_at_ordered_by_stages_held_and_gone_on_with(
+    store: FakeStore,
+    secrets: dict[str, str],
+    browser_page: Page,
+    open_context: Callable[[], BrowserContext],
+    axe: Callable[[Page, str], None],
+    trouble: Trouble,
+    tmp_path: Path,
+) -> None:
+    trouble.expected.append("422")
+    for number in range(6):
+        email = f"agent{number}@firm.example"
+        Person.objects.create(name=f"Agent {number}", email=email, department="Support")
+        store.add_account("mail", email, login=f"agent{number}", emails=[email])
+    ines = browser_page
+    sign_in_surely(ines, "ines@firm.example", secrets["ines@firm.example"])
+    ines.goto("/access/")
+    ines.get_by_role("link", name="Shut a group out").click()
+    expect(ines.get_by_role("heading", level=1)).to_have_text("Shut a group out")
+    axe(ines, "kill-switch-group")
+    ines.get_by_label("A list").fill("bo.lind@firm.example\nnobody@firm.example")
+    ines.get_by_role("button", name="Show who is meant").click()
+    expect(ines.get_by_role("row", name="2 nobody@firm.example")).to_contain_text("Nobody in the registers")
+    expect(ines.get_by_label("A list")).to_have_value("bo.lind@firm.example\nnobody@firm.example")
+    file = tmp_path / "support.csv"
+    file.write_text("email\n" + "".join(f"agent{number}@firm.example\n" for number in range(6)))
+    ines.get_by_label("A list").fill("")
+    ines.get_by_label("A file").set_input_files(file)
+    ines.get_by_role("button", name="Show who is meant").click()
+    expect(ines.get_by_text("Agent 5")).to_be_visible()
+    axe(ines, "kill-switch-group-meant")
+    button = ines.get_by_role("button", name="Ask for a second person")
+    expect(button).to_be_disabled()
+    ines.get_by_label("Why can it not wait?").fill("Their supplier was broken into.")
+    ines.get_by_label("How many at a time").fill("2")
+    ines.get_by_label("Hold it by itself above").fill("40")
+    ines.get_by_label("Type shut out 6 to confirm").fill("shut out 6")
+    button.click()
+    expect(ines.get_by_text("Waits for a second person")).to_be_visible()
+
+    amara = open_context().new_page()
+    sign_in_surely(amara, "amara@firm.example", secrets["amara@firm.example"])
+    amara.goto(ines.url)
+    amara.get_by_role("button", name="Approve and shut 6 out").click()
+    expect(amara.get_by_text("Waits for its stage")).to_have_count(4)
+    store.set_mode("mail", "denies")
+    work()
+    look_at_stage()
+    expect(amara.get_by_role("heading", name="Held")).to_be_visible()
+    axe(amara, "kill-switch-held")
+    amara.goto("/access/")
+    expect(amara.get_by_text("2 of 2 accounts of the last stage failed")).to_be_visible()
+    store.set_mode("mail", "ok")
+    amara.go_back()
+    amara.get_by_role("button", name="Go on with the next stage").click()
+    expect(amara.get_by_text("Waits for its stage")).to_have_count(2)
+    work()
+    look_at_stage()
+    work()
+    expect(amara.get_by_text("All read back")).to_have_count(4)
+
+
+def look_at_stage() -> None:
+    """Let the time come at which the stage is looked at."""
+    beside_the_browser(lambda: look_at(str(Cut.objects.get().pk), clock.now()))

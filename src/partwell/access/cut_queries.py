@@ -47,6 +47,9 @@ def cut_dict(cut: Cut) -> dict[str, Any]:
         "approved_by": cut.approved_by or None,
         "fire_at": cut.fire_at.isoformat() if cut.fire_at else None,
         "fired_at": cut.fired_at.isoformat() if cut.fired_at else None,
+        "stage_size": cut.stage_size,
+        "hold_above_percent": cut.hold_above_percent,
+        "held_at": cut.held_at.isoformat() if cut.held_at else None,
         "review_due_at": cut.review_due_at.isoformat() if cut.review_due_at else None,
         "reviewed_by": cut.reviewed_by or None,
         "review_note": cut.review_note,
@@ -54,9 +57,10 @@ def cut_dict(cut: Cut) -> dict[str, Any]:
 
 
 def cut_view(cut: Cut) -> dict[str, Any]:
-    """A cut with what became of everybody's accounts: three queries, whatever the size."""
+    """A cut with what became of everybody's accounts: four queries, whatever the size."""
     counts: dict[object, Counter[str]] = defaultdict(Counter)
     departures = list(cut.departures.order_by("subject_name", "pk"))
+    begun = set(cut.plans.values_list("departure_id", flat=True))
     for pk, state, count in (
         AccountRecord.objects.filter(departure__in=departures)
         .exclude(link=Link.NOT_OURS)
@@ -69,6 +73,7 @@ def cut_view(cut: Cut) -> dict[str, Any]:
         {
             "id": str(departure.pk),
             "subject": departure.subject_name,
+            "is_begun": departure.pk in begun,
             "accounts": sum(counts[departure.pk].values()),
             "verified": counts[departure.pk][AccessState.VERIFIED],
             "settled": sum(counts[departure.pk][state] for state in SETTLED),

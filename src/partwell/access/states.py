@@ -143,6 +143,7 @@ class CutState(StrEnum):
     WAITING = "waiting"  # for a second person
     READY = "ready"  # for its button or its time
     FIRED = "fired"
+    HELD = "held"  # by itself, between two stages: too much of the last one came to nothing
     STOPPED = "stopped"  # by the stop button: who was not shut out yet is not
     CANCELLED = "cancelled"  # before it was fired
 
@@ -189,6 +190,7 @@ class AlertKind(StrEnum):
     DRIFTED = "drifted"  # a system is not as it was when its plan was approved
     CUT_FAILED = "cut_failed"  # access has ended, and a change failed
     ACCESS_BACK = "access_back"  # what was settled is so no more
+    CUT_HELD = "cut_held"  # a cut by stages stopped by itself, and waits for somebody
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
 
 

@@ -189,6 +189,7 @@ def restorable(departure: Departure) -> list[dict[str, str]]:
 ALERTS: dict[str, tuple[str, str, str]] = {
     AlertKind.ACCESS_BACK: ("Account came back", "failed", "failed"),
     AlertKind.AMBIGUOUS: ("Which account is meant?", "approval", "care"),
+    AlertKind.CUT_HELD: ("Kill switch held", "late", "care"),
     AlertKind.CUT_NOT_REVIEWED: ("Second person needed", "approval", "care"),
     AlertKind.CUT_FAILED: ("Not cut, though access has ended", "failed", "failed"),
     AlertKind.DRIFTED: ("The system changed", "unreachable", "care"),

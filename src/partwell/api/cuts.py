@@ -11,12 +11,13 @@ from pydantic import Field
 
 from partwell import clock
 from partwell.access.cut_queries import cut_dict, cut_view, get_cut, visible_cuts
-from partwell.access.operations.cuts import cancel_cut, fire_cut, stop_cut
+from partwell.access.operations.cuts import Stages, cancel_cut, fire_cut, stop_cut
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Line, Listing, Moment, Reason
-from partwell.api.shapes.access import CutShape, CutView
+from partwell.api.shapes.access import CutShape, CutView, GroupShape
+from partwell.journeys.groups import read_group
 from partwell.journeys.operations.shutting_out import find_subjects, shut_out
 
 router = Router(tags=["kill switch"])
@@ -29,6 +30,16 @@ class CutOrder(Body):
     clients: Annotated[list[Line], Field(max_length=1000)] = []
     reason: Reason
     fire_at: Moment | None = None
+    stage_size: Annotated[int, Field(ge=1, le=1000)] | None = None
+    hold_above_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class GroupOrder(Body):
+    """A list of addresses, numbers, references and clients' names, and a filter of the staff register."""
+
+    who: Annotated[list[Line], Field(max_length=1000)] = []
+    department: Line | None = None
+    employment_type: Line | None = None
 
 
 @router.get("", response=Listing[CutShape])
@@ -49,10 +60,24 @@ def order(request: HttpRequest, body: CutOrder) -> HttpResponse:
         clients=clients,
         reason=body.reason,
         fire_at=body.fire_at,
+        stages=Stages(body.stage_size, body.hold_above_percent),
         actor=actor_of(request),
         now=clock.now(),
     )
     return reply(cut_view(cut), 201)
+
+
+@router.post("/group", response=GroupShape)
+def group(request: HttpRequest, body: GroupOrder) -> HttpResponse:
+    """Say whom a list and a filter mean. Nobody is shut out by asking."""
+    found = read_group(
+        list(enumerate(body.who, 1)),
+        department=body.department or "",
+        employment_type=body.employment_type or "",
+        actor=actor_of(request),
+        now=clock.now(),
+    )
+    return reply(found.as_dict())
 
 
 @router.get("/{cut_id}", response=CutView)

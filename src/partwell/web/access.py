@@ -22,6 +22,7 @@ from partwell.web import access_page
 from partwell.web.access_table import TITLES
 from partwell.web.cuts import cuts_to_show
 from partwell.web.journeys import check_may
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -75,6 +76,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "cuts": cuts_to_show(actor),
             "alerts": [alert_row(alert) for alert in queries.open_alerts(actor)[:12]],
             "now": clock.now(),
+            "may_shut_out": may_follow(actor, "access.shut_out"),
         },
     )
 

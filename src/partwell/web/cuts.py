@@ -32,6 +32,7 @@ STATE_WORDS = {
     CutState.WAITING: ("approval", "Waits for a second person"),
     CutState.READY: ("planned", "Ready"),
     CutState.FIRED: ("accepted", "Fired"),
+    CutState.HELD: ("late", "Held"),
     CutState.STOPPED: ("failed", "Stopped"),
     CutState.CANCELLED: ("none", "Called off"),
 }
@@ -140,7 +141,7 @@ def cut(request: HttpRequest, cut_id: UUID) -> HttpResponse:
 def live(request: HttpRequest, cut_id: UUID) -> HttpResponse:
     """The living part of the page."""
     found = get_cut(actor_of(request), cut_id)
-    return render(request, "cuts/_people.html", _context(request, found))
+    return render(request, "cuts/_people.html", {**_context(request, found), "is_part": True})
 
 
 @require_POST
@@ -165,6 +166,12 @@ def cancel(request: HttpRequest, cut_id: UUID) -> HttpResponse:
 def stop(request: HttpRequest, cut_id: UUID) -> HttpResponse:
     """Stop a cut that is running."""
     return _do(request, cut_id, cuts.stop_cut, "Stopped. Nothing more is asked for.")
+
+
+@require_POST
+def resume(request: HttpRequest, cut_id: UUID) -> HttpResponse:
+    """Go on with a cut that was held."""
+    return _do(request, cut_id, cuts.resume_cut, "Going on with the next stage.")
 
 
 @require_POST
@@ -206,13 +213,16 @@ def _show(
 
 def _context(request: HttpRequest, found: Cut) -> dict[str, Any]:
     view = cut_view(found)
+    waiting = sum(not person["is_begun"] for person in view["people"])
     now: datetime = clock.now()
     return {
         "cut": found,
         "view": view,
         "status": _status(found),
         "accounts": sum(view["counts"].values()),
-        "is_running": found.plans.filter(state="applying").exists(),
+        "is_running": found.plans.filter(state="applying").exists()
+        or (found.state == CutState.FIRED and waiting > 0),
+        "waiting": waiting,
         "is_own": found.ordered_by_id == signed_in(request).pk,
         "is_late": found.review_due_at is not None
         and found.reviewed_at is None

@@ -9,6 +9,7 @@ from partwell.web import (
     account,
     changing,
     clients,
+    cut_groups,
     cuts,
     evidence,
     find,
@@ -93,12 +94,14 @@ urlpatterns: list[URLPattern] = [
     # The kill switch
     path("people/<int:person_id>/shut-out/", cuts.person, name="person_shut_out"),
     path("clients/<int:client_id>/shut-out/", cuts.client, name="client_shut_out"),
+    path("cuts/group/", cut_groups.group, name="group_cut"),
     path("cuts/<uuid:cut_id>/", cuts.cut, name="cut"),
     path("cuts/<uuid:cut_id>/live/", cuts.live, name="cut_live"),
     path("cuts/<uuid:cut_id>/approve/", cuts.approve, name="cut_approve"),
     path("cuts/<uuid:cut_id>/fire/", cuts.fire, name="cut_fire"),
     path("cuts/<uuid:cut_id>/cancel/", cuts.cancel, name="cut_cancel"),
     path("cuts/<uuid:cut_id>/stop/", cuts.stop, name="cut_stop"),
+    path("cuts/<uuid:cut_id>/resume/", cuts.resume, name="cut_resume"),
     path("cuts/<uuid:cut_id>/review/", cuts.review, name="cut_review"),
     # Access, connected systems, evidence
     path("access/", access.overview, name="access_overview"),

@@ -28,6 +28,7 @@ def register_all() -> None:
         registry.timer(name, timer)
     registry.timer(cuts.FIRE, cuts.fire_due_cut)
     registry.timer(cuts.REVIEW, cuts.warn_about_missing_review)
+    registry.timer(cuts.STAGE, cuts.look_at_stage)
     registry.workflow(questions.ANSWER, questions.answer)
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)

@@ -7,32 +7,53 @@ person, as everywhere, unless the plan that is on record was approved before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Max
 
-from partwell.access import wake
 from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.claims import LIVE
-from partwell.access.models import Cut, Plan, System, SystemRun
+from partwell.access.firing import FIRE, LOOK_AFTER, REVIEW, STAGE, begin_stage, fire, yet_to_begin
+from partwell.access.models import AccountRecord, Cut, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
-from partwell.access.states import AlertKind, CutState, PlanKind, PlanState, RunState
-from partwell.connector_kit.plan import checksum
+from partwell.access.states import AccessState, AlertKind, CutState, Link, PlanState, RunState
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import cancel_timer, set_timer
 from partwell.evidence.operations import build, departure_scope, record_many
 from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import operation
-from partwell.people.models import User
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
 # So many at once by one person's word; more need a second person first.
 ALONE = 5
 LARGEST = 1000
-REVIEW_WITHIN = timedelta(hours=24)
-FIRE, REVIEW = "access.fire_cut", "access.review_cut"
+
+
+@dataclass(frozen=True)
+class Stages:
+    """How a cut goes: `size` people at a time, or all at once; held by itself where, of the accounts of a
+    stage, more than `hold_above_percent` failed or gave no answer."""
+
+    size: int | None = None
+    hold_above_percent: int | None = None
+
+    def check(self) -> None:
+        """Raises `Invalid` for what is no stage and no share."""
+        if self.size is not None and not 1 <= self.size <= LARGEST:
+            raise Invalid("stage_size", f"A stage is of 1 to {LARGEST} people.", field="stage_size")
+        if self.hold_above_percent is not None and not 0 <= self.hold_above_percent <= 100:
+            raise Invalid(
+                "hold_above_percent", "Say a share from 0 to 100 per cent.", field="hold_above_percent"
+            )
+        if self.hold_above_percent is not None and self.size is None:
+            raise Invalid(
+                "stage_size",
+                "A cut is held between stages only. Say how many people a stage is of.",
+                field="stage_size",
+            )
 
 
 @operation("access.cut")
@@ -44,13 +65,15 @@ def order_cut(
     actor: Actor,
     now: datetime,
     fire_at: datetime | None = None,
+    stages: Stages | None = None,
 ) -> Cut:
     """Order that these departures are shut out: at once, or at `fire_at`, where they are few; once a second
-    person has approved, where they are many.
+    person has approved, where they are many. With `stages`, some at a time.
 
-    Raises `Invalid` without a reason, for nobody, for too many and for a time that has passed; `NotAllowed`
-    and `NotFound` as for any of the departures, and then nobody is shut out.
+    Raises `Invalid` without a reason, for nobody, for too many, for a time that has passed and for stages
+    that are none; `NotAllowed` and `NotFound` as for any of the departures, and then nobody is shut out.
     """
+    stages = stages or Stages()
     for departure in departures:
         authorise(actor, "access.cut", departure)
     if len(reason.strip()) < 10:
@@ -59,6 +82,7 @@ def order_cut(
         raise Invalid(
             "too_many", f"A cut is of 1 to {LARGEST} people; this is {len(departures)}.", field="who"
         )
+    stages.check()
     if fire_at is not None and fire_at.tzinfo is None:
         raise Invalid(
             "zone_missing", "Say the time with its zone, as 2026-11-27T14:00+01:00.", field="fire_at"
@@ -73,6 +97,8 @@ def order_cut(
         ordered_by_id=actor.user_id,
         ordered_at=now,
         fire_at=fire_at,
+        stage_size=stages.size,
+        hold_above_percent=stages.hold_above_percent,
     )
     cut.departures.set(departures)
     _record(cut, departures, "access.cut_ordered", actor, now, fields={"people": len(departures)})
@@ -120,11 +146,12 @@ def cancel_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
 
 @operation("access.stop_cut")
 def stop_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
-    """Stop a cut that is running: nothing more is asked for. What was asked stays done, and is on record."""
+    """Stop a cut that is running or held: nothing more is asked for, and nobody else is shut out. What was
+    asked stays done, and is on record."""
     cut, departures = _locked(cut)
     for departure in departures:
         authorise(actor, "access.stop_cut", departure)
-    if cut.state != CutState.FIRED:
+    if cut.state not in (CutState.FIRED, CutState.HELD):
         raise Conflict("cut_not_running", f"This cut is {cut.state}; there is nothing to stop.")
     live = SystemRun.objects.filter(plan__cut=cut, state__in=LIVE)
     plans = list(Plan.objects.filter(cut=cut, runs__in=live).distinct())
@@ -132,9 +159,12 @@ def stop_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
     Plan.objects.filter(pk__in=[plan.pk for plan in plans], state=PlanState.APPLYING).update(
         state=PlanState.APPLIED, ended_at=now
     )
+    spared = len(yet_to_begin(cut, departures))
     cut.state, cut.ended_at = CutState.STOPPED, now
     cut.save(update_fields=["state", "ended_at"])
-    _record(cut, departures, "access.cut_stopped", actor, now, fields={"plans": len(plans)})
+    cancel_timer(STAGE, key=str(cut.pk))
+    _no_longer_held(cut, departures, now)
+    _record(cut, departures, "access.cut_stopped", actor, now, fields={"plans": len(plans), "spared": spared})
     return cut
 
 
@@ -174,7 +204,7 @@ def _fire_on_time(cut: Cut, actor: Actor, now: datetime) -> None:
     if cut.state == CutState.READY:
         for departure in departures:
             authorise(actor, "access.fire_cut_on_time", departure)
-        _fire(cut, departures, actor, now)
+        fire(cut, departures, actor, now)
 
 
 @operation("access.fire_cut")
@@ -188,8 +218,76 @@ def fire_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
         authorise(actor, "access.fire_cut", departure)
     if cut.state != CutState.READY:
         raise Conflict("cut_not_ready", f"This cut is {cut.state} and cannot be fired.")
-    _fire(cut, departures, actor, now)
+    fire(cut, departures, actor, now)
     return cut
+
+
+@operation("access.resume_cut")
+def resume_cut(*, cut: Cut, actor: Actor, now: datetime) -> Cut:
+    """Go on with a cut that was held: the next stage begins now. Raises `Conflict` when it is not held."""
+    cut, departures = _locked(cut)
+    for departure in _still_open(departures):
+        authorise(actor, "access.resume_cut", departure)
+    if cut.state != CutState.HELD:
+        raise Conflict("cut_not_held", f"This cut is {cut.state}; there is nothing to go on with.")
+    cut.state, cut.held_at = CutState.FIRED, None
+    cut.save(update_fields=["state", "held_at"])
+    _no_longer_held(cut, departures, now)
+    _record(cut, departures, "access.cut_resumed", actor, now)
+    begin_stage(cut, departures, actor, now)
+    return cut
+
+
+def look_at_stage(key: str, now: datetime) -> None:
+    """A stage of a cut has begun a while ago. The engine's timer `access.next_stage`; `key` is the cut."""
+    cut = Cut.objects.filter(pk=UUID(key), state=CutState.FIRED).first()
+    if cut is not None:
+        _go_on_by_stages(cut, engine_actor(f"kill switch, by {cut.ordered_by}"), now)
+
+
+@operation("access.go_on_by_stages")
+def _go_on_by_stages(cut: Cut, actor: Actor, now: datetime) -> None:
+    """Begin the next stage, or hold the cut where too much of this one came to nothing; look again later
+    while something is still being asked."""
+    cut, departures = _locked(cut)
+    if cut.state != CutState.FIRED or not yet_to_begin(cut, departures):
+        return
+    for departure in departures:
+        authorise(actor, "access.go_on_by_stages", departure)
+    if SystemRun.objects.filter(plan__cut=cut, state=RunState.RUNNING).exists():
+        set_timer(STAGE, key=str(cut.pk), due_at=now + LOOK_AFTER)
+        return
+    without, accounts = _came_to_nothing(cut)
+    if cut.hold_above_percent is None or 100 * without <= cut.hold_above_percent * accounts:
+        begin_stage(cut, departures, actor, now)
+        return
+    cut.state, cut.held_at = CutState.HELD, now
+    cut.save(update_fields=["state", "held_at"])
+    said = f"{without} of {accounts} accounts of the last stage failed or gave no answer."
+    _record(cut, departures, "access.cut_held", actor, now, fields={"because": said})
+    raise_alert(
+        departures[0],
+        kind=AlertKind.CUT_HELD,
+        key=str(cut.pk),
+        text=f"The kill switch for {cut.title} is held: {said} Look at them, then go on or stop.",
+        actor=actor,
+        now=now,
+    )
+
+
+def _came_to_nothing(cut: Cut) -> tuple[int, int]:
+    """Of the accounts of the stage that began last: how many failed or gave no answer, and how many they
+    are."""
+    begun_at = Plan.objects.filter(cut=cut).aggregate(last=Max("applied_at"))["last"]
+    members = Plan.objects.filter(cut=cut, applied_at=begun_at).values("departure_id")
+    accounts = AccountRecord.objects.filter(departure_id__in=members).exclude(link=Link.NOT_OURS)
+    silent = accounts.filter(state__in=(AccessState.FAILED, AccessState.UNREACHABLE))
+    return silent.count(), accounts.count()
+
+
+def _no_longer_held(cut: Cut, departures: Sequence[Departure], now: datetime) -> None:
+    for departure in departures[:1]:
+        resolve_alerts(departure, kind=AlertKind.CUT_HELD, key=str(cut.pk), now=now)
 
 
 def warn_about_missing_review(key: str, now: datetime) -> None:
@@ -244,109 +342,7 @@ def _make_ready(cut: Cut, actor: Actor, now: datetime) -> None:
         set_timer(FIRE, key=str(cut.pk), due_at=cut.fire_at)
         return
     _, departures = _locked(cut)
-    _fire(cut, departures, actor, now)
-
-
-def _fire(cut: Cut, departures: Sequence[Departure], actor: Actor, now: datetime) -> None:
-    departures = [departure for departure in departures if departure.is_open]
-    cut.state, cut.fired_at, cut.review_due_at = CutState.FIRED, now, now + REVIEW_WITHIN
-    cut.save(update_fields=["state", "fired_at", "review_due_at"])
-    cancel_timer(FIRE, key=str(cut.pk))
-    set_timer(REVIEW, key=str(cut.pk), due_at=cut.review_due_at)
-    _end_access_now(departures, now)
-    plans = _plans_of(cut, departures, now)
-    systems = _start_runs(plans, now)
-    versions = {plan.departure_id: plan.version for plan in plans}
-    record_many(
-        build(
-            "access.cut_fired",
-            scope=departure_scope(departure.pk),
-            actor=actor.label,
-            at=now,
-            fields={"cut": str(cut.pk), "plan": versions[departure.pk], "reason": cut.reason},
-        )
-        for departure in departures
-    )
-    for system_id in systems:
-        wake.start_cut(cut.pk, system_id, at=now)
-
-
-def _end_access_now(departures: Sequence[Departure], now: datetime) -> None:
-    """Access ends now and not later, in Partwell too: an inactive user's sessions die at the next request."""
-    later = [departure for departure in departures if departure.access_end_at > now]
-    for departure in later:
-        departure.access_end_at = now
-    Departure.objects.filter(pk__in=[departure.pk for departure in later]).update(access_end_at=now)
-    people = {departure.person_id for departure in departures if departure.person_id}
-    User.objects.filter(person_id__in=people, is_active=True).update(is_active=False)
-    wake.end_now([departure.pk for departure in later], now)
-
-
-def _plans_of(cut: Cut, departures: Sequence[Departure], now: datetime) -> list[Plan]:
-    """The plan that each departure is cut by: the approved one on record, or one that learns as it goes."""
-    keys = [departure.pk for departure in departures]
-    newest = _newest_plans(keys)
-    approved = [plan for plan in newest.values() if plan.state == PlanState.APPROVED]
-    others = [pk for pk in keys if pk not in {plan.departure_id for plan in approved}]
-    _supersede(others, now)
-    Plan.objects.filter(pk__in=[plan.pk for plan in approved]).update(
-        cut=cut, state=PlanState.APPLYING, applied_at=now
-    )
-    nothing_yet = checksum(())
-    made = Plan.objects.bulk_create(
-        Plan(
-            departure_id=pk,
-            version=newest[pk].version + 1 if pk in newest else 1,
-            kind=PlanKind.CUT,
-            state=PlanState.APPLYING,
-            cut=cut,
-            checksum=nothing_yet,
-            reason=cut.reason,
-            made_at=now,
-            applied_at=now,
-            made_by=cut.ordered_by,
-            requested_by_id=cut.ordered_by_id,
-        )
-        for pk in others
-    )
-    return [*approved, *made]
-
-
-def _newest_plans(departures: Sequence[UUID]) -> dict[UUID, Plan]:
-    highest = (
-        Plan.objects.filter(departure_id__in=departures)
-        .values("departure_id")
-        .annotate(highest=Max("version"))
-        .values_list("departure_id", "highest")
-    )
-    versions = dict(highest)
-    plans = Plan.objects.filter(departure_id__in=departures)
-    return {plan.departure_id: plan for plan in plans if plan.version == versions[plan.departure_id]}
-
-
-def _supersede(departures: Sequence[UUID], now: datetime) -> None:
-    """What was proposed, or is under way, gives way; runs that wait for a system go on in the new plans."""
-    earlier = Plan.objects.filter(departure_id__in=departures)
-    earlier.filter(state__in=(PlanState.PROPOSED, PlanState.APPROVED)).update(state=PlanState.SUPERSEDED)
-    SystemRun.objects.filter(plan__departure_id__in=departures, state__in=LIVE).update(
-        state=RunState.ENDED, ended_at=now, reason="The kill switch carries on."
-    )
-    earlier.filter(state=PlanState.APPLYING).update(state=PlanState.APPLIED, ended_at=now)
-
-
-def _start_runs(plans: Sequence[Plan], now: datetime) -> list[int]:
-    """A run of each plan in each enabled system; the systems in which there is one."""
-    systems = list(System.objects.filter(is_enabled=True).values_list("pk", flat=True))
-    SystemRun.objects.bulk_create(
-        (
-            SystemRun(plan=plan, system_id=system_id, started_at=now)
-            for system_id in systems
-            for plan in plans
-        ),
-        batch_size=500,
-        ignore_conflicts=True,
-    )
-    return systems if plans else []
+    fire(cut, departures, actor, now)
 
 
 def _record(

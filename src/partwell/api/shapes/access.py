@@ -78,12 +78,15 @@ class CutShape(Schema):
     id: str
     title: str
     reason: str
-    state: str = Field(description="waiting, ready, fired, stopped or cancelled.")
+    state: str = Field(description="waiting, ready, fired, held, stopped or cancelled.")
     ordered_by: str
     ordered_at: str
     approved_by: str | None
     fire_at: str | None
     fired_at: str | None
+    stage_size: int | None = Field(description="How many people are shut out at a time; null for all.")
+    hold_above_percent: int | None = Field(description="Held where more of a stage came to nothing.")
+    held_at: str | None
     review_due_at: str | None
     reviewed_by: str | None
     review_note: str
@@ -92,6 +95,7 @@ class CutShape(Schema):
 class CutPerson(Schema):
     id: str = Field(description="The journey's id.")
     subject: str
+    is_begun: bool = Field(description="False while they wait for their stage.")
     accounts: int
     verified: int
     settled: int
@@ -104,6 +108,37 @@ class CutView(CutShape):
 
     people: list[CutPerson]
     counts: dict[str, int]
+
+
+class GroupPerson(Schema):
+    name: str
+    email: str
+
+
+class GroupClient(Schema):
+    name: str
+    client_ref: str
+
+
+class GroupProblem(Schema):
+    line: int
+    value: str
+    reason: str
+
+
+class GroupLeftOut(Schema):
+    name: str
+    reason: str
+
+
+class GroupShape(Schema):
+    """Whom a list or a filter means."""
+
+    people: list[GroupPerson]
+    clients: list[GroupClient]
+    problems: list[GroupProblem]
+    left_out: list[GroupLeftOut]
+    digest: str
 
 
 class EventShape(Schema):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from partwell import clock
 from partwell.access.models import Cut
-from partwell.access.operations.cuts import order_cut
+from partwell.access.operations.cuts import Stages, order_cut
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import capacities
 from partwell.departures.states import DepartureState
@@ -36,6 +36,7 @@ def shut_out(
     actor: Actor,
     now: datetime,
     fire_at: datetime | None = None,
+    stages: Stages | None = None,
 ) -> Cut:
     """Shut these people, and all contacts of these clients, out of everything: now, or at `fire_at`.
 
@@ -60,6 +61,7 @@ def shut_out(
         actor=actor,
         now=now,
         fire_at=fire_at,
+        stages=stages,
     )
 
 

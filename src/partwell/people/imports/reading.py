@@ -56,13 +56,14 @@ def read_rows(
     A file that cannot be read at all is one bad line.
     """
     try:
-        text = _decode(data)
+        text = decode(data)
         return _rows(text, columns, on_progress)
     except Unreadable as problem:
         return [], [], [problem.bad]
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
+    """The text of a file as spreadsheets save it. Raises `Unreadable` for anything but UTF-8 text."""
     if len(data) > LARGEST_BYTES:
         raise Unreadable(
             f"it has {len(data):,} bytes, more than the {LARGEST_BYTES:,} that one import takes",
