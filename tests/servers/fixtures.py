@@ -13,6 +13,7 @@ from tests.servers.postgresql import PostgresqlServer, postgresql
 from tests.servers.samba import SambaServer, samba_ad
 from tests.servers.scim import ScimServer, scim
 from tests.servers.slapd import SlapdServer, slapd
+from tests.servers.sshd import SshdServer, sshd
 
 
 @pytest.fixture(scope="session")
@@ -79,4 +80,12 @@ def mariadb_server(request: pytest.FixtureRequest) -> Iterator[MariaDbServer]:
     """MariaDB, with TLS."""
     require(request, "mariadb")
     with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sshd_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SshdServer]:
+    """OpenSSH on this machine, with logins of its own."""
+    require(request, "sshd")
+    with sshd(server_folder / "sshd") as server:
         yield server

@@ -33,10 +33,12 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Samba's ports are fixed, so one worker runs all tests that need it, and the others need not wait."""
+    """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
+    either, and the others need not wait."""
     for item in items:
-        if "samba_ad_server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("samba"))
+        for fixture in ("samba_ad_server", "sshd_server"):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
