@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import TracebackType
@@ -154,6 +154,16 @@ class Session:
         """Run `make(connector)` within the system's time limit. Raises `ConnectorError` only."""
         return self._loop.run_until_complete(limited(make(self.connector), self.target.time_limit_seconds))
 
+    def pages(self, make: Callable[[Any], AsyncIterator[T]]) -> Iterator[T]:
+        """What `make(connector)` yields, one after another, each within the system's time limit. Raises
+        `ConnectorError` only; what came until then is not all there is."""
+        pages = make(self.connector)
+        while True:
+            try:
+                yield self._loop.run_until_complete(limited(_next(pages), self.target.time_limit_seconds))
+            except _NoMore:
+                return
+
     def call_all(self, makes: Sequence[Callable[[Any], Awaitable[T]]]) -> list[T | ConnectorError]:
         """As `call` for each, as many at once as the target takes; in order, errors in their places."""
         return self._loop.run_until_complete(self._gather(makes))
@@ -173,6 +183,17 @@ class Session:
     def run(self, make: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         """Run `make(connector)`, which limits its own calls."""
         return self._loop.run_until_complete(make(self.connector))
+
+
+class _NoMore(ConnectorError):
+    """The pages are over. A `ConnectorError`, because `limited` lets those through as they are."""
+
+
+async def _next(pages: AsyncIterator[T]) -> T:
+    try:
+        return await anext(pages)
+    except StopAsyncIteration:
+        raise _NoMore(ErrorKind.NOT_FOUND, "There are no more pages.") from None
 
 
 def run_together(work: list[Coroutine[Any, Any, T]]) -> list[T]:

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from partwell import clock
 from partwell.access import claims, wake
 from partwell.access.alerts import review_many
+from partwell.access.ghosts.findings import settle_proven
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
 from partwell.access.proposals import seal_all
@@ -102,6 +103,8 @@ def settle(
             changes__plan__in=cutting, system=runs[0].system if runs else None
         )
         by = by or {}
+        if any(plan.cut_id is not None for plan in cutting.values()):
+            settle_proven(accounts.distinct(), now=now)
         review_many(
             accounts.select_related("system").distinct(),
             by={plan.departure_id: by.get(plan.departure_id, plan.made_by) for plan in cutting.values()},

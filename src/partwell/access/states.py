@@ -191,7 +191,28 @@ class AlertKind(StrEnum):
     CUT_FAILED = "cut_failed"  # access has ended, and a change failed
     ACCESS_BACK = "access_back"  # what was settled is so no more
     CUT_HELD = "cut_held"  # a cut by stages stopped by itself, and waits for somebody
+    GHOST = "ghost"  # an account of somebody who has left came back, was never known or is still used
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
+
+
+class SweepState(StrEnum):
+    """How far a system was read in a sweep. Only `READ` says what is not there."""
+
+    WAITING = "waiting"
+    READ = "read"  # to the end
+    BROKEN_OFF = "broken off"  # some accounts were read; of the others nothing is known
+    UNREAD = "unread"  # it could not be asked
+    CANNOT_LIST = "cannot list"  # it shows no accounts but those that are asked for by name
+
+
+class GhostState(StrEnum):
+    """What became of an account that should not be as it is. One that is gone was not seen any more, or was
+    proven closed."""
+
+    OPEN = "open"
+    CUTTING = "cutting"  # somebody ordered it cut, and it is not proven yet
+    DISMISSED = "dismissed"  # a person says that it is no ghost
+    GONE = "gone"
 
 
 class SlaClass(StrEnum):

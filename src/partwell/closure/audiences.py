@@ -63,6 +63,7 @@ _DATES = "notice_date last_working_day access_end contract_end"
 _STEP = _both("step title", auditor="step title opened")
 _CHANGE = "system system_title verb verbs restores authority before attempt"
 _CUT = _both("system system_title account login verb verbs restores", auditor=_CHANGE)
+_GHOST = "system system_title ghost"
 _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
@@ -98,6 +99,12 @@ EVENTS: dict[str, Shown] = {
     "access.cut_held": _inside("cut because"),
     "access.cut_resumed": _inside("cut"),
     "access.cut_reviewed": _inside("cut"),
+    "access.ghost_found": _inside(_GHOST),
+    "access.ghost_cut": _inside(_GHOST),
+    "access.ghost_dismissed": _inside(_GHOST),
+    "access.ghost_assigned": _inside(_GHOST),
+    "access.ghost_gone": _inside(_GHOST),
+    "access.reverified": _inside("day proven came_back unread"),
     "access.drifted": _inside("plan delta system system_title"),
     "access.account_linked": _inside("system system_title"),
     "access.alert_raised": _inside("alert"),
@@ -128,7 +135,8 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("notice.given", "notice.started", "notice.declined"),
         *("role.granted", "role.revoked", "token.created", "token.revoked"),
         *("user.created", "user.invitation_accepted"),
-        *("system.added", "system.asked", "system.tested"),
+        *("system.added", "system.asked", "system.tested", "system.swept", "ghosts.sweep_started"),
+        *(f"system.ghost_{what}" for what in ("found", "dismissed", "assigned", "gone")),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         "installation.changed",
     }

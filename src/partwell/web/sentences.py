@@ -37,6 +37,39 @@ def _account(f: dict[str, Any]) -> str:
     return f"{f.get('login') or f['account']} in {_system(f)}" if f["account"] else _system(f)
 
 
+_FOUND = {
+    "came_back": "was cut, and is active again",
+    "still_used": "was used after access had ended",
+    "never_known": "is active, and no departure knew of it",
+    "suggested": "is of nobody, and spelled almost as theirs",
+    "nobodys": "is of nobody who is here or has left",
+}
+
+
+_GHOSTS: dict[str, tuple[str, Sentence]] = {
+    "found": ("failed", lambda who, f: f"{_account(f)} {_FOUND.get(f['ghost'], 'should not be as it is')}"),
+    "cut": ("accepted", lambda who, f: f"{who} had the ghost account {_account(f)} cut"),
+    "dismissed": ("accepted", lambda who, f: f"{who} says that {_account(f)} is no ghost: {f['note']}"),
+    "assigned": ("accepted", lambda who, f: f"{who} gave the ghost account {_account(f)} to {f['to']}"),
+    "gone": ("verified", lambda who, f: f"{_account(f)} is no ghost any more. {f['note']}"),
+}
+
+
+def _reverified(who: str, f: dict[str, Any]) -> str:
+    said = f"Day {f['day']} after access end: {_count(f['proven'], 'effect')} read back and still so"
+    said += f", {f['came_back']} came back" if f["came_back"] else ""
+    return said + (f", {f['unread']} could not be read and unknown" if f["unread"] else "")
+
+
+def _swept(who: str, f: dict[str, Any]) -> str:
+    read = {
+        "read": "was read to the end",
+        "broken off": "broke off while it was read",
+        "unread": "could not be read",
+    }.get(f["read"], f["read"])
+    return f"{f['name']} {read}: {_count(f['accounts'], 'account')}. {f['reason']}".strip()
+
+
 def _system(f: dict[str, Any]) -> str:
     return str(f.get("system_title") or f["system"])
 
@@ -139,6 +172,13 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "access.cut_resumed": ("accepted", lambda who, f: f"{who} went on with the kill switch"),
     "access.cut_stopped": ("failed", lambda who, f: f"{who} stopped the cut while it ran"),
     "access.cut_reviewed": ("verified", lambda who, f: f"{who} reviewed the cut: {f['note']}"),
+    **{f"{where}.ghost_{what}": said for where in ("access", "system") for what, said in _GHOSTS.items()},
+    "access.reverified": ("verified", _reverified),
+    "ghosts.sweep_started": (
+        "accepted",
+        lambda who, f: f"{who} had {_count(len(f['systems']), 'system')} looked through for ghost accounts",
+    ),
+    "system.swept": ("accepted", _swept),
     "access.drifted": (
         "failed",
         lambda who, f: (

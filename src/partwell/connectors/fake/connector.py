@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from partwell.connector_kit.contract import (
     Entitlement,
     ErrorKind,
     Identity,
+    Nature,
     Outcome,
     Proof,
     Receipt,
@@ -26,6 +27,8 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.connectors.fake.store import FakeStore
+
+PAGE_SIZE = 500
 
 
 class FakeConnector:
@@ -69,6 +72,18 @@ class FakeConnector:
         await self._answer("read")
         state = self.store.account(self.system, external_id)
         return None if state is None else _account(external_id, state, "")
+
+    async def list_accounts(self) -> AsyncIterator[list[Account]]:
+        after = ""
+        while True:
+            await self._answer("list")
+            page = self.store.page(self.system, after=after, limit=PAGE_SIZE)
+            if after and self._mode()[0] == "breaks_off":
+                raise ConnectorError(ErrorKind.RETRYABLE, "The connection was reset within the list.")
+            if not page:
+                return
+            yield [_account(account_id, state, "") for account_id, state in page.items()]
+            after = max(page)
 
     async def snapshot(self, external_id: str) -> Snapshot:
         await self._answer("snapshot")
@@ -249,6 +264,11 @@ def _account(account_id: str, state: dict[str, Any], matched_by: str) -> Account
         ),
         open_sessions=state["sessions"],
         is_protected=state["is_protected"],
+        emails=tuple(state["emails"]),
+        employee_number=state["employee_number"],
+        # A store that an earlier version filled has neither.
+        last_used_at=datetime.fromisoformat(used) if (used := state.get("last_used_at")) else None,
+        nature=Nature(state.get("nature", Nature.PERSON)),
     )
 
 

@@ -68,6 +68,8 @@ class FakeStore:
         groups: Mapping[str, str] | None = None,
         employee_number: str = "",
         is_protected: bool = False,
+        last_used_at: datetime | None = None,
+        nature: str = "person",
     ) -> None:
         """Put an account into a system, replacing one with the same id."""
         state = {
@@ -80,6 +82,8 @@ class FakeStore:
             "groups": dict(groups or {}),
             "employee_number": employee_number,
             "is_protected": is_protected,
+            "last_used_at": last_used_at.isoformat() if last_used_at else "",
+            "nature": nature,
         }
         with self._open() as db:
             db.execute(
@@ -98,6 +102,15 @@ class FakeStore:
         """All accounts of a system, by id."""
         with self._open() as db:
             rows = db.execute("select id, state from account where system = ? order by id", (system,))
+            return {account_id: json.loads(state) for account_id, state in rows.fetchall()}
+
+    def page(self, system: str, *, after: str, limit: int) -> dict[str, dict[str, Any]]:
+        """The next `limit` accounts of a system behind the id `after`, by id."""
+        with self._open() as db:
+            rows = db.execute(
+                "select id, state from account where system = ? and id > ? order by id limit ?",
+                (system, after, limit),
+            )
             return {account_id: json.loads(state) for account_id, state in rows.fetchall()}
 
     def edit(self, system: str, account_id: str, **fields: Any) -> None:

@@ -7,7 +7,8 @@ those (cn=monitor), Active Directory cannot, and `verify` says which of the two 
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ from partwell.connectors.ldap.flavours import (
     find_filter,
     matched_by,
 )
+from partwell.connectors.ldap.proofs import groups_proof, open_connections
 from partwell.connectors.ldap.session import (
     ADD,
     DELETE,
@@ -45,6 +47,7 @@ from partwell.connectors.ldap.session import (
     Door,
     Entry,
     Session,
+    iterate_signed_in,
     run_signed_in,
     try_bind,
 )
@@ -138,6 +141,26 @@ class LdapConnector:
             return view.account(entry) if entry else None
 
         return await self._looking(look)
+
+    async def list_accounts(self) -> AsyncIterator[list[Account]]:
+        """Every person below the base, over one connection with paged results (RFC 2696)."""
+
+        def summaries(session: Session) -> Iterator[list[Account]]:
+            view = self._view(session)
+            for page in view.everybody():
+                yield [view.summary(entry) for entry in page]
+
+        pinned = await self._transport.pin(self._host, self._port)
+        password = self.connection.secrets.resolve(str(self._settings["password"]))
+        pages = iterate_signed_in(pinned, self._door, self._bind_dn, password, summaries)
+        limit = self._timeout * 3
+        try:
+            while (page := await in_thread(next, pages, None, seconds=limit)) is not None:
+                if page:
+                    yield page
+        finally:
+            with suppress(ValueError):  # a step that is stuck ends by the library's own time limit
+                await in_thread(pages.close, seconds=limit)
 
     async def snapshot(self, external_id: str) -> Snapshot:
         """What `restore` needs: the lock or the flags, and every direct membership with its exact value."""
@@ -253,13 +276,13 @@ class LdapConnector:
             return Proof(Verdict.CONFIRMED, "Read afresh: there is no such account any more.")
         entry, account = found
         if verb is Verb.REMOVE_ENTITLEMENTS:
-            return _groups_proof(account)
+            return groups_proof(account)
         said = self._known().said(entry)
         if account.is_active:
             return Proof(
                 Verdict.FAILED, f"Read afresh: still active ({said}).", still_open=account.open_sessions
             )
-        read = f"Read afresh: suspended ({said}). {_open_connections(account)}"
+        read = f"Read afresh: suspended ({said}). {open_connections(account)}"
         if self._known().name == "openldap":
             return await self._openldap_proof(entry, account, read)
         return await self._active_directory_proof(account, read)
@@ -319,15 +342,18 @@ class LdapConnector:
         """Sign in afresh, run `work` on what is seen, sign off."""
 
         def signed_in(session: Session) -> T:
-            if self._flavour is None:
-                self._flavour = detect(session)
-            return work(View(session, self._flavour, self._rules))
+            return work(self._view(session))
 
         pinned = await self._transport.pin(self._host, self._port)
         password = self.connection.secrets.resolve(str(self._settings["password"]))
         return await in_thread(
             run_signed_in, pinned, self._door, self._bind_dn, password, signed_in, seconds=self._timeout * 3
         )
+
+    def _view(self, session: Session) -> View:
+        if self._flavour is None:
+            self._flavour = detect(session)
+        return View(session, self._flavour, self._rules)
 
     def _known(self) -> Flavour:
         assert self._flavour is not None  # noqa: S101 - every caller has signed in before
@@ -362,27 +388,6 @@ def _modify(view: View, entry: Entry, changes: Changes) -> None:
 
 def _shown(changes: Any) -> dict[str, list[str]]:
     return {name: [value for _, values in parts for value in values] for name, parts in changes.items()}
-
-
-def _groups_proof(account: Account) -> Proof:
-    if not account.entitlements:
-        return Proof(Verdict.CONFIRMED, "Read afresh: in no group, neither directly nor through another.")
-    names = ", ".join(sorted(entitlement.name for entitlement in account.entitlements)[:10])
-    return Proof(Verdict.FAILED, f"Read afresh: still in {len(account.entitlements)} groups ({names}).")
-
-
-def _open_connections(account: Account) -> str:
-    if account.open_sessions is None:
-        return (
-            "An open connection keeps reading until it is closed; this directory does not tell us whether "
-            "there are any."
-        )
-    if account.open_sessions == 0:
-        return "No connection of this account is open."
-    return (
-        f"{account.open_sessions} open connection(s) of this account keep reading until they are closed: "
-        "suspending does not end them."
-    )
 
 
 CONNECTOR = LdapConnector

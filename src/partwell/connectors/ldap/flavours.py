@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ldap3.utils.conv import escape_bytes, escape_filter_chars
 
-from partwell.connector_kit.contract import Identity
+from partwell.connector_kit.contract import Identity, Nature
 from partwell.connectors.ldap.session import ADD, DELETE, REPLACE, Changes, Entry
 
 # ppolicy's mark for "locked until an administrator unlocks it"; another value is a lock that ends by itself.
 LOCKED_FOR_GOOD = "000001010000Z"
 ACCOUNT_DISABLED = 0x2
+_WINDOWS_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 NESTED_MEMBER = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN
 
 
@@ -44,6 +46,8 @@ class OpenLdap:
         "pwdAccountLockedTime",
         "pwdPolicySubentry",
     )
+    # Kept only where the directory is told to: ppolicy's `pwdLastSuccess`, lastbind's `authTimestamp`.
+    listed_too = ("pwdLastSuccess", "authTimestamp")
     by_email = ("mail",)
     by_login = ("uid",)
 
@@ -52,6 +56,17 @@ class OpenLdap:
 
     def id_filter(self, external_id: str) -> str:
         return equals("entryUUID", external_id)
+
+    def emails(self, entry: Entry) -> tuple[str, ...]:
+        return entry.all("mail")
+
+    def last_used_at(self, entry: Entry) -> datetime | None:
+        """The last sign-in, where the directory keeps it."""
+        times = [*entry.all("pwdLastSuccess"), *entry.all("authTimestamp")]
+        return max((at for at in map(_generalised_time, times) if at), default=None)
+
+    def nature(self, entry: Entry) -> Nature:
+        return Nature.PERSON
 
     def login(self, entry: Entry) -> str:
         return entry.first("uid") or entry.first("cn") or entry.dn
@@ -122,6 +137,7 @@ class ActiveDirectory:
         "userAccountControl",
         "primaryGroupID",
     )
+    listed_too = ("proxyAddresses", "lastLogonTimestamp", "servicePrincipalName")
     by_email = ("mail", "userPrincipalName")
     by_login = ("sAMAccountName", "userPrincipalName")
 
@@ -131,6 +147,19 @@ class ActiveDirectory:
 
     def id_filter(self, external_id: str) -> str:
         return f"(objectGUID={escape_bytes(UUID(external_id).bytes_le)})"
+
+    def emails(self, entry: Entry) -> tuple[str, ...]:
+        proxies = [p[5:] for p in entry.all("proxyAddresses") if p.lower().startswith("smtp:")]
+        names = (*entry.all("mail"), *entry.all("userPrincipalName"), *proxies)
+        return tuple(dict.fromkeys(names))
+
+    def last_used_at(self, entry: Entry) -> datetime | None:
+        """The last sign-in as all domain controllers know it, which is up to 14 days behind by default."""
+        return _file_time(entry.first("lastLogonTimestamp"))
+
+    def nature(self, entry: Entry) -> Nature:
+        """Services are signed in to under a service principal name; a person's account has none."""
+        return Nature.SERVICE if entry.all("servicePrincipalName") else Nature.PERSON
 
     def login(self, entry: Entry) -> str:
         return entry.first("sAMAccountName") or entry.dn
@@ -212,6 +241,23 @@ def matched_by(flavour: Flavour, entry: Entry, identity: Identity) -> str:
         if any(mail.lower() in has.get(name.lower(), set()) for name in flavour.by_email):
             return f"e-mail {mail}"
     return "a further e-mail address"
+
+
+def _generalised_time(text: str) -> datetime | None:
+    """LDAP's time (`20261127163000.123456Z`), or None for one in another form."""
+    try:
+        return datetime.strptime(f"{text[:14]}+0000", "%Y%m%d%H%M%S%z") if text.endswith("Z") else None
+    except ValueError:
+        return None
+
+
+def _file_time(text: str) -> datetime | None:
+    """Windows' time: tenths of a microsecond since 1601. None for zero, which means "never"."""
+    ticks = int(text) if text.isascii() and text.isdecimal() else 0
+    try:
+        return _WINDOWS_EPOCH + timedelta(microseconds=ticks // 10) if ticks else None
+    except OverflowError:
+        return None
 
 
 def _swap(before: int, after: int) -> Changes:

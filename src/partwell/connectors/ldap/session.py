@@ -7,7 +7,7 @@ outlives its use. Referrals are never followed, because they would lead past the
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -116,7 +116,22 @@ class Session:
 
         Raises NOT_FOUND for a base that is not there, or that we may not see.
         """
-        found: list[Entry] = []
+        return [
+            entry
+            for page in self.pages(base, filter_text, attributes, scope=scope, limit=limit)
+            for entry in page
+        ]
+
+    def pages(
+        self,
+        base: str,
+        filter_text: str,
+        attributes: Sequence[str],
+        *,
+        scope: Literal["BASE", "SUBTREE"] = ldap3.SUBTREE,
+        limit: int = 0,
+    ) -> Iterator[list[Entry]]:
+        """As `search`, page by page; a page is let go before the next is asked for."""
         cookie: Any = None
         while True:
             self._connection.search(
@@ -131,13 +146,13 @@ class Session:
             result = self._connection.result
             if not (limit and result["result"] == _SIZE_LIMIT_EXCEEDED):
                 _check(result, "read")
-            found += [
+            yield [
                 _entry(item) for item in self._connection.response or () if item["type"] == "searchResEntry"
             ]
             page = result.get("controls", {}).get("1.2.840.113556.1.4.319")
             cookie = page["value"]["cookie"] if page else None
             if not cookie:
-                return found
+                return
 
     def read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
         """One entry by its name, or None."""
@@ -166,6 +181,23 @@ def run_signed_in(pinned: Pinned, door: Door, user: str, password: str, work: Ca
             connection.bind()
             _check(connection.result, "sign in as the service account to")
             return work(Session(connection))
+        finally:
+            _unbind(connection)
+    except (LDAPException, OSError) as error:
+        raise _failure(error, pinned) from None
+
+
+def iterate_signed_in(
+    pinned: Pinned, door: Door, user: str, password: str, work: Callable[[Session], Iterator[T]]
+) -> Generator[T, None, None]:
+    """Sign in, go through what `work` yields, sign off. Each step blocks, and may be in another thread than
+    the one before. Raises `ConnectorError` only."""
+    try:
+        connection = _open(pinned, door, user, password)
+        try:
+            connection.bind()
+            _check(connection.result, "sign in as the service account to")
+            yield from work(Session(connection))
         finally:
             _unbind(connection)
     except (LDAPException, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -63,7 +64,24 @@ class View:
         except ConnectorError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
-        raise ConnectorError(
+        raise self._nobody_visible()
+
+    def everybody(self) -> Iterator[list[Entry]]:
+        """All people below the base, page by page. Raises DENIED when there are none: see `people`."""
+        is_anybody_there = False
+        wanted = (*self.flavour.attributes, *self.flavour.listed_too)
+        try:
+            for page in self.session.pages(self.rules.base, self.flavour.people, wanted):
+                is_anybody_there = is_anybody_there or bool(page)
+                yield page
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+        if not is_anybody_there:
+            raise self._nobody_visible()
+
+    def _nobody_visible(self) -> ConnectorError:
+        return ConnectorError(
             ErrorKind.DENIED,
             f"Nobody is visible below {self.rules.base}: the base is wrong, or our account may not read it. "
             "Nothing is concluded from that.",
@@ -100,10 +118,7 @@ class View:
 
     def account(self, entry: Entry, found_by: str = "") -> Account:
         """The entry as an account, with direct and nested groups and its open connections where they show."""
-        if not self.flavour.external_id(entry):
-            raise ConnectorError(
-                ErrorKind.DENIED, f"Our account may not read {self.flavour.id_attribute} of {entry.dn}."
-            )
+        external_id = self._id_of(entry)
         direct = self.groups(entry)
         entitlements = [Entitlement("group", self.flavour.external_id(g), g.first("cn")) for g in direct]
         if nested_filter := self.flavour.nested_group_filter(entry):
@@ -115,7 +130,7 @@ class View:
                 if group.dn not in seen
             ]
         return Account(
-            external_id=self.flavour.external_id(entry),
+            external_id=external_id,
             login=self.flavour.login(entry),
             display_name=entry.first("displayName") or entry.first("cn"),
             is_active=self.flavour.is_active(entry),
@@ -125,6 +140,30 @@ class View:
             is_protected=self._why_protected(entry, direct) != "",
             details={"dn": entry.dn, "state": self.flavour.said(entry)},
         )
+
+    def summary(self, entry: Entry) -> Account:
+        """The entry as one of all accounts: whom it is of, not what it holds. Groups are not asked for, so a
+        last administrator is not marked as protected here; `account` marks them."""
+        return Account(
+            external_id=self._id_of(entry),
+            login=self.flavour.login(entry),
+            display_name=entry.first("displayName") or entry.first("cn"),
+            is_active=self.flavour.is_active(entry),
+            is_protected=self._why_protected(entry, []) != "",
+            emails=self.flavour.emails(entry),
+            employee_number=entry.first("employeeNumber") or entry.first("employeeID"),
+            last_used_at=self.flavour.last_used_at(entry),
+            nature=self.flavour.nature(entry),
+            details={"dn": entry.dn, "state": self.flavour.said(entry)},
+        )
+
+    def _id_of(self, entry: Entry) -> str:
+        external_id = self.flavour.external_id(entry)
+        if not external_id:
+            raise ConnectorError(
+                ErrorKind.DENIED, f"Our account may not read {self.flavour.id_attribute} of {entry.dn}."
+            )
+        return external_id
 
     def _open_sessions(self, entry: Entry) -> int | None:
         if self.flavour.name != "openldap":

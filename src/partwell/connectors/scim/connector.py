@@ -6,7 +6,7 @@ only, and whoever is signed in may stay so until the service itself ends the ses
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.scim.service import ScimService, text_filter
 
+ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MATCH_ON = ("userName", "emails", "externalId")
 NO_GROUPS = "This connection has no groups (settings: groups: false), so nothing is known of memberships."
 SESSIONS = "SCIM does not show open sessions: whoever is signed in may stay so until the service ends it."
@@ -100,6 +101,12 @@ class ScimConnector:
         """The user afresh, with groups."""
         user = await self._service.get("Users", external_id)
         return await self._account(user) if user else None
+
+    async def list_accounts(self) -> AsyncIterator[list[Account]]:
+        """Every user, in the service's own order. Groups are not asked for, so of the protected accounts
+        only those that the settings name are marked."""
+        async for users in self._service.pages("Users"):
+            yield [self._summary(user) for user in users]
 
     async def snapshot(self, external_id: str) -> Snapshot:
         """What `restore` needs: whether the user was active, and the groups."""
@@ -239,6 +246,17 @@ class ScimConnector:
             is_protected=await self._why_protected(user, groups) != "",
         )
 
+    def _summary(self, user: Mapping[str, Any]) -> Account:
+        return Account(
+            external_id=str(user["id"]),
+            login=str(user.get("userName") or user["id"]),
+            display_name=str(user.get("displayName") or ""),
+            is_active=_active(user),
+            is_protected=self._is_listed_as_protected(user),
+            emails=tuple(sorted(_values(user, "emails") - {""})),
+            employee_number=_employee_number(user),
+        )
+
     async def _must_get(self, external_id: str) -> dict[str, Any]:
         user = await self._service.get("Users", external_id)
         if user is None:
@@ -289,7 +307,7 @@ class ScimConnector:
 
     async def _why_protected(self, user: Mapping[str, Any], groups: list[dict[str, Any]]) -> str:
         user_id = str(user["id"])
-        if {user_id.lower(), str(user.get("userName", "")).lower()} & self._protected:
+        if self._is_listed_as_protected(user):
             return "it is on this connection's list of protected accounts"
         for group in groups:
             if _name(group).lower() not in self._admin_groups:
@@ -298,6 +316,9 @@ class ScimConnector:
             if not await self._any_active(others):
                 return f"it is the last active administrator in {_name(group)}"
         return ""
+
+    def _is_listed_as_protected(self, user: Mapping[str, Any]) -> bool:
+        return bool({str(user["id"]).lower(), str(user.get("userName", "")).lower()} & self._protected)
 
     async def _any_active(self, user_ids: list[str]) -> bool:
         for user_id in user_ids:
@@ -320,6 +341,13 @@ def _values(user: Mapping[str, Any], attribute: str) -> set[str]:
         return {str(user.get(attribute, "")).lower()}
     emails = user.get("emails") or []
     return {str(e.get("value", "")).lower() for e in emails if isinstance(e, dict)}
+
+
+def _employee_number(user: Mapping[str, Any]) -> str:
+    """The number that the service keeps for whoever provisions it, or the enterprise extension's."""
+    extension = user.get(ENTERPRISE_USER)
+    number = extension.get("employeeNumber") if isinstance(extension, dict) else None
+    return str(user.get("externalId") or number or "")
 
 
 def _members(group: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ the service's own form, and a refused answer would hide an account that is there
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from json import dumps
 from typing import Any
 from urllib.parse import quote
@@ -58,9 +58,7 @@ class ScimService:
         for _ in range(MAX_PAGES):
             params = {"filter": filter_text, "startIndex": str(start), "count": str(PAGE_SIZE)}
             page, _ = await self.call("GET", f"/{kind}", params=params)
-            resources, total = page.get("Resources") or [], page.get("totalResults")
-            if not isinstance(resources, list) or not isinstance(total, int):
-                raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not a SCIM list.")
+            resources, total = _list(page)
             new = {str(r.get("id")): r for r in resources if isinstance(r, dict) and r.get("id")}
             if len(found) + len(resources) < total and not new.keys() - found.keys():
                 # It promised more and gives nothing new: saying "that is all" would lose accounts.
@@ -72,6 +70,35 @@ class ScimService:
             if start > total:
                 return list(found.values())
         raise ConnectorError(ErrorKind.INVALID, f"The service returned more than {MAX_PAGES} pages.")
+
+    async def pages(self, kind: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """Every resource of this kind, page by page, and no page kept.
+
+        Raises where a page fails, brings nothing new, or the count shrinks on the way: then somebody may
+        have moved from a page to come into one that was read.
+        """
+        start, expected, before = 1, 0, set[str]()
+        while True:
+            page, _ = await self.call(
+                "GET", f"/{kind}", params={"startIndex": str(start), "count": str(PAGE_SIZE)}
+            )
+            resources, total = _list(page)
+            new = {str(r["id"]): r for r in resources if isinstance(r, dict) and r.get("id")}
+            if len(new) != len(resources):
+                raise ConnectorError(ErrorKind.RETRYABLE, "The list holds something without an identifier.")
+            if total < expected:
+                raise ConnectorError(
+                    ErrorKind.RETRYABLE, f"The list shrank from {expected} to {total} while it was read."
+                )
+            if start <= total and not new.keys() - before:
+                raise ConnectorError(
+                    ErrorKind.RETRYABLE, f"The service counts {total} results, but pages end at {start - 1}."
+                )
+            if new:
+                yield list(new.values())
+            start, expected, before = start + len(resources), total, set(new)
+            if start > total:
+                return
 
     async def get(self, kind: str, resource_id: str) -> dict[str, Any] | None:
         """One resource afresh; None when the service says that there is none."""
@@ -160,6 +187,13 @@ class ScimService:
             ),
             request_id=answer.request_id,
         )
+
+
+def _list(page: Mapping[str, Any]) -> tuple[list[Any], int]:
+    resources, total = page.get("Resources") or [], page.get("totalResults")
+    if not isinstance(resources, list) or not isinstance(total, int):
+        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not a SCIM list.")
+    return resources, total
 
 
 def _not_scim() -> ConnectorError:

@@ -16,6 +16,7 @@ from partwell.connector_kit.contract import (
     ConnectorError,
     ErrorKind,
     Identity,
+    Nature,
     Outcome,
     Verb,
     Verdict,
@@ -25,6 +26,7 @@ from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.ldap.connector import CONNECTOR, LdapConnector
 from partwell.connectors.ldap.flavours import FLAVOURS
+from partwell.connectors.ldap.session import Entry
 from tests.servers.samba import ADMIN, ADMIN_PASSWORD, BASE_DN, USERS_DN, SambaServer
 
 pytestmark = pytest.mark.server("samba-ad")
@@ -248,3 +250,26 @@ async def test_plain_ldap_is_used_only_when_the_settings_say_so(samba_ad_server,
     report = await connect(samba_ad_server, allow_plain=False).test()
     assert not report.ok
     assert "certificate" in report.summary
+
+
+async def test_everybody_is_listed_with_all_addresses_the_last_sign_in_and_whose_it_is(
+    samba_ad_server, person, monkeypatch
+):
+    monkeypatch.setattr("partwell.connectors.ldap.session.PAGE_SIZE", 2)
+    other = f"other-{person.mail}"
+    samba_ad_server.modify(person.dn, {"proxyAddresses": [(ldap3.MODIFY_ADD, [f"smtp:{other}"])]})
+    listed = {a.login: a async for page in connect(samba_ad_server).list_accounts() for a in page}
+    mine = listed[person.login]
+    assert {person.mail, other} <= set(mine.emails)
+    assert (mine.employee_number, mine.nature, mine.last_used_at) == (person.number, Nature.PERSON, None)
+    assert listed["krbtgt"].is_protected
+    assert listed["krbtgt"].nature is Nature.SERVICE
+    assert listed["krbtgt"].is_active is False
+
+
+def test_the_last_sign_in_is_read_from_windows_time():
+    directory = FLAVOURS["active_directory"]
+    entry = Entry("cn=ana", {"lastlogontimestamp": (b"134402706000000000",)})
+    assert directory.last_used_at(entry) == datetime(2026, 11, 27, 16, 30, tzinfo=UTC)
+    for never in (b"0", b"", b"soon", b"9" * 40):
+        assert directory.last_used_at(Entry("cn=ana", {"lastlogontimestamp": (never,)})) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import ldap3
 import pytest
+from ldap3.core.exceptions import LDAPSocketReceiveError
 
 from partwell.connector_kit.addresses import AllowList
 from partwell.connector_kit.contract import (
@@ -271,3 +272,36 @@ async def test_a_wrong_service_password_is_denied_and_not_repeated_in_the_messag
     report = await connector.test()
     assert not report.ok
     assert SERVICE_PASSWORD not in repr(report)
+
+
+async def test_everybody_is_listed_page_by_page_and_a_list_that_breaks_off_is_not_all(
+    slapd_server, person, monkeypatch
+):
+    slapd_server.add_person(f"{person.uid}-b", f"b-{person.mail}")
+    monkeypatch.setattr("partwell.connectors.ldap.session.PAGE_SIZE", 1)
+    connector = connect(slapd_server)
+    pages = [page async for page in connector.list_accounts()]
+    assert all(len(page) == 1 for page in pages)
+    listed = {page[0].login: page[0] for page in pages}
+    assert len(listed) == len(pages) >= 2
+    assert listed[person.uid].emails == (person.mail,)
+    assert (listed[person.uid].employee_number, listed[person.uid].is_active) == (person.number, True)
+
+    real = ldap3.Connection.search
+
+    def broken(self, *arguments, **options):
+        if options.get("paged_cookie"):
+            raise LDAPSocketReceiveError("reset")
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(ldap3.Connection, "search", broken)
+    with pytest.raises(ConnectorError) as failure:
+        [page async for page in connector.list_accounts()]
+    assert failure.value.kind is ErrorKind.RETRYABLE
+
+
+async def test_a_directory_that_shows_nobody_is_not_one_without_accounts(slapd_server, person):
+    connector = connect(slapd_server, base_dn=f"ou=groups,{SUFFIX}")
+    with pytest.raises(ConnectorError) as failure:
+        [page async for page in connector.list_accounts()]
+    assert failure.value.kind is ErrorKind.DENIED

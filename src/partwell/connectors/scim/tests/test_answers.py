@@ -301,3 +301,37 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time():
         server.close()
     assert error.kind is ErrorKind.RETRYABLE
     assert "0.2 seconds" in error.message
+
+
+async def listed(connector: ScimConnector) -> list[Any]:
+    return [account async for users in connector.list_accounts() for account in users]
+
+
+async def test_everybody_is_listed_with_what_they_are_known_by():
+    number = {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": "E-1"}}
+    (ana,) = await listed(connect(lambda request: page({**ANA, **number}), protected=["ANA"]))
+    assert (ana.external_id, ana.login, ana.emails) == ("1", "ana", ("ana@firm.test",))
+    assert (ana.employee_number, ana.is_active, ana.is_protected) == ("E-1", True, True)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param(httpx.Response(503), id="fails"),
+        pytest.param(page(ANA, total=3), id="repeats itself"),
+        pytest.param(page(total=3), id="ends early"),
+        pytest.param(page({**ANA, "id": "2"}, total=2), id="shrinks"),
+        pytest.param(page({"userName": "b"}, total=3), id="names no id"),
+        pytest.param(httpx.Response(200, html="<h1>Sign in</h1>"), id="is a web page"),
+    ],
+)
+async def test_a_list_that_breaks_off_is_never_all_there_are(later):
+    first = page(ANA, total=3)
+    error = await failure(
+        listed(connect(lambda request: first if request.url.params["startIndex"] == "1" else later))
+    )
+    assert error.kind is ErrorKind.RETRYABLE
+
+
+async def test_a_service_without_users_has_no_accounts():
+    assert await listed(connect(lambda request: page())) == []

@@ -104,6 +104,9 @@ async def test_more_people_than_one_page_are_all_found(scim_server, person):
     ids = {scim_server.add_person(f"{person.login}-{n}", f"many-{person.mail}") for n in range(120)}
     found = await connect(scim_server.url, groups=False).discover(Identity(emails=(f"many-{person.mail}",)))
     assert {account.external_id for account in found} == ids
+    pages = [page async for page in connect(scim_server.url).list_accounts()]
+    assert len(pages) > 1
+    assert ids <= {account.external_id for page in pages for account in page}
 
 
 @pytest.mark.parametrize("value", ['"', 'x" or userName pr or userName eq "', "\\", "*", "\n", "ü"])
