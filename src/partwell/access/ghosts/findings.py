@@ -11,13 +11,13 @@ from django.db import transaction
 from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.ghosts.matching import Difference, GhostKind, Index, differences
 from partwell.access.models import AccountRecord, Ghost, SystemSweep
-from partwell.access.rows import write_rows
 from partwell.access.states import AccessState, AlertKind, GhostState
 from partwell.connector_kit.contract import Account
 from partwell.departures.models import Departure
 from partwell.evidence.models import Event
 from partwell.evidence.operations import build, departure_scope, record_many
 from partwell.people.actors import Actor, engine_actor
+from partwell.rows import write_rows
 
 # Those of nobody, and guesses, can be as many as a system has accounts; more than this nobody looks at.
 MOST_KEPT = 1000

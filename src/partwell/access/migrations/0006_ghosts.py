@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0004_cuts'),
+        ('access', '0005_cut_stages'),
         ('departures', '0002_participant_added_by'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
