@@ -24,6 +24,7 @@ from partwell.access.operations import (
     restore_plan,
 )
 from partwell.access.operations.enforcement import enforce_access_end, escalate
+from partwell.access.operations.mapping import take_map
 from partwell.access.operations.systems import add_system, test_system
 from partwell.access.operations.verification import verify_plan
 from partwell.closure import operations as closure
@@ -301,6 +302,7 @@ CALLS: dict[str, Call] = {
     "access.fire_cut_on_time": lambda a, s, k: cuts._fire_on_time(_cut(s, "ready"), a, NOW),
     "access.cancel_cut": lambda a, s, k: cuts.cancel_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
     "access.stop_cut": lambda a, s, k: cuts.stop_cut(cut=_cut(s, "fired"), actor=a, now=NOW),
+    "access.take_map": lambda a, s, k: take_map(person=make_person("Mia Map"), actor=a, now=NOW),
     "access.resume_cut": lambda a, s, k: cuts.resume_cut(cut=_cut(s, "held"), actor=a, now=NOW),
     "access.go_on_by_stages": lambda a, s, k: cuts._go_on_by_stages(_cut(s, "fired"), a, NOW),
     "access.review_cut": lambda a, s, k: cuts.review_cut(

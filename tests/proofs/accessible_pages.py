@@ -347,6 +347,9 @@ ACCOUNT = (
         do=pressing("Make 10 new codes"),
     ),
     visit(IT, "web:person_shut_out", "manager", do=deeds.confirm_code),
+    visit(IT, "web:person_map", "manager", state="empty"),
+    visit(IT, "web:person_map", "mapped", state="taken"),
+    visit(IT, "web:client_map", "client", state="asking", do=pressing("Ask every system")),
     visit(IT, "web:group_cut", do=deeds.confirm_code),
     visit(
         IT,

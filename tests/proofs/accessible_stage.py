@@ -24,6 +24,7 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
+from partwell.access.operations.mapping import take_map
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
 from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
@@ -132,12 +133,19 @@ class Stage:
                 for departure in Departure.objects.all()
             },
             **{f"link {name}": invitation.token for name, invitation in links.items()},
+            "mapped": str(self._map()),
             "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
             "client": str(Client.objects.get(client_ref="BDG").pk),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),
         }
+
+    def _map(self) -> int:
+        """Somebody whose access map was taken a while ago."""
+        person = Person.objects.get(email=address_of("Marit Lindqvist"))
+        beside_the_browser(lambda: take_map(person=person, actor=console_actor(), now=clock.now()))
+        return int(person.pk)
 
     def page_of(self, who: str) -> Page:
         """The browser of this person, who has come in."""

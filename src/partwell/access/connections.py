@@ -34,7 +34,7 @@ from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.transport import Transport
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
-from partwell.people.models import Contact, PersonAlias
+from partwell.people.models import Client, Contact, Person, PersonAlias
 
 T = TypeVar("T")
 
@@ -251,6 +251,25 @@ def _identities(
             usernames=_once(person.username),
             employee_number=person.employee_number,
         ),
+    )
+
+
+def identities_of_person(person: Person) -> tuple[Identity, ...]:
+    """By what a colleague may be known, whether or not they leave."""
+    return (
+        Identity(
+            emails=_once(person.email, *(alias.email for alias in person.aliases.all())),
+            usernames=_once(person.username),
+            employee_number=person.employee_number,
+            display_name=person.name,
+        ),
+    )
+
+
+def identities_of_contacts(client: Client) -> tuple[Identity, ...]:
+    """By what a client's contacts may be known, each for themselves."""
+    return tuple(
+        Identity(emails=(contact.email,), display_name=contact.name) for contact in client.contacts.all()
     )
 
 

@@ -13,7 +13,9 @@ from datetime import datetime
 from django.db import transaction
 
 from partwell import clock
+from partwell.access.discovery import Found
 from partwell.access.models import Question, System
+from partwell.access.operations.mapping import take_map
 from partwell.access.operations.plans import lock, make_plan
 from partwell.access.operations.systems import test_system
 from partwell.access.operations.verification import verify_plan
@@ -24,7 +26,7 @@ from partwell.engine.operations import enqueue
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor, actor_for_user
 from partwell.people.authorisation import check_office
-from partwell.people.models import User
+from partwell.people.models import Client, Person, User
 from partwell.refusals import Conflict, NotAllowed, Refusal
 
 ANSWER = "access.answer"
@@ -32,6 +34,7 @@ _ABOUT = {
     QuestionKind.PLAN: "access.plan",
     QuestionKind.READ_BACK: "access.verify",
     QuestionKind.TEST: "systems.test",
+    QuestionKind.MAP: "access.take_map",
 }
 
 
@@ -58,6 +61,24 @@ def ask_for_test(*, system: System, actor: Actor, now: datetime) -> Question:
         return found or _write(actor, now, kind=QuestionKind.TEST, system=system)
 
 
+def ask_for_map(
+    *, person: Person | None = None, client: Client | None = None, actor: Actor, now: datetime
+) -> Question:
+    """Ask for `take_map`; as `ask_for_plan` otherwise."""
+    check_office(actor, _ABOUT[QuestionKind.MAP])
+    with transaction.atomic():
+        # Two who press at once meet here, and ask once.
+        (Person if person else Client).objects.select_for_update().get(pk=(person or client).pk)  # type: ignore[union-attr]
+        found = open_map_question(person=person, client=client)
+        return found or _write(actor, now, kind=QuestionKind.MAP, person=person, client=client)
+
+
+def open_map_question(*, person: Person | None = None, client: Client | None = None) -> Question | None:
+    """Whether systems are being asked at this moment what somebody has."""
+    asked = Question.objects.filter(kind=QuestionKind.MAP, state=QuestionState.OPEN)
+    return asked.filter(person=person, client=client).first()
+
+
 def _ask_about(
     departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, delete_in: list[str]
 ) -> Question:
@@ -80,15 +101,16 @@ def _write(actor: Actor, now: datetime, **fields: object) -> Question:
     question = Question.objects.create(
         asked_at=now, asked_by=actor.label, asked_by_id=actor.user_id, **fields
     )
-    name = "" if question.system is None else question.system.name
-    scope = f"system:{name}" if question.departure is None else departure_scope(question.departure.pk)
-    record(
-        "system.asked" if name else "access.asked",
-        scope=scope,
-        actor=actor.label,
-        at=now,
-        fields={"question": question.kind, "name": name},
-    )
+    if question.kind != QuestionKind.MAP:  # what came of that is on record, with who asked
+        name = "" if question.system is None else question.system.name
+        scope = f"system:{name}" if question.departure is None else departure_scope(question.departure.pk)
+        record(
+            "system.asked" if name else "access.asked",
+            scope=scope,
+            actor=actor.label,
+            at=now,
+            fields={"question": question.kind, "name": name},
+        )
     _enqueue(question, now)
     return question
 
@@ -111,7 +133,7 @@ def answer(question_id: str) -> None:
     """Ask the systems what the question asks. The engine's workflow `access.answer`; run twice, it asks
     again only while nothing was answered, and neither planning, reading nor testing writes to a system."""
     question = (
-        Question.objects.select_related("departure", "system")
+        Question.objects.select_related("departure", "system", "person", "client")
         .filter(pk=int(question_id), state=QuestionState.OPEN)
         .first()
     )
@@ -133,6 +155,10 @@ def _carry_out(question: Question, actor: Actor) -> str:
     now = clock.now()
     if question.system is not None:
         return test_system(system=question.system, actor=actor, now=now).summary
+    if question.kind == QuestionKind.MAP:
+        taken = take_map(person=question.person, client=question.client, actor=actor, now=now)
+        silent = sum(each["found"] == Found.UNREACHABLE for each in taken.systems)
+        return f"{len(taken.systems) - silent} of {len(taken.systems)} systems answered."
     departure = question.departure
     if departure is None:
         raise LookupError(f"question {question.pk} is about nothing")

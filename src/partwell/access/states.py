@@ -162,6 +162,7 @@ class QuestionKind(StrEnum):
 
     PLAN = "plan"
     READ_BACK = "read_back"
+    MAP = "map"
     TEST = "test"
 
 

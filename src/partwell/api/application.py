@@ -24,6 +24,7 @@ from partwell.api import (
     evidence,
     guests,
     journeys,
+    maps,
     notices,
     participants,
     people,
@@ -77,6 +78,7 @@ def build() -> Api:
     api.add_router("/systems", systems.router)
     api.add_router("/tokens", tokens.router)
     api.add_router("", settings.router)
+    api.add_router("", maps.router)
     api.add_router("", people.router)
     for raised, answer in _HANDLERS.items():
         api.add_exception_handler(raised, answer)

@@ -11,14 +11,17 @@ from django.db.models import Min
 
 from partwell import clock
 from partwell.access import operations, queries, runs
+from partwell.access.map_queries import latest_map, map_view
 from partwell.access.models import AccountRecord, Plan, SystemRun
+from partwell.access.operations.mapping import take_map
 from partwell.cli.acting import As, acting
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, say, speaks, table
 from partwell.departures.models import Departure
 from partwell.journeys.operations.advancing import advance
 from partwell.people.actors import Actor
-from partwell.refusals import Conflict
+from partwell.people.queries import find_client, find_person
+from partwell.refusals import Conflict, Invalid, NotFound
 
 app = typer.Typer(name="access", help="Access plans and what came of them.", no_args_is_help=True)
 
@@ -49,6 +52,32 @@ def show(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) ->
     """Show the latest plan with the state of every account. Asks nothing of any system."""
     actor = acting(as_email)
     _show(find(journey_id, actor), actor, as_json)
+
+
+@app.command("map")
+@speaks
+def map_(
+    person: Annotated[str, typer.Option(help="E-mail address, alias or number.")] = "",
+    client: Annotated[str, typer.Option(help="Reference or name.")] = "",
+    last: Annotated[bool, typer.Option("--last", help="Show the last answers; ask no system.")] = False,
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
+    """Ask every system what somebody has: accounts, groups, sessions, keys, devices. Changes nothing."""
+    if bool(person) == bool(client):
+        raise Invalid("who", "Say either --person or --client.", field="person")
+    actor = acting(as_email)
+    subject: dict[str, Any] = {"person": find_person(person)} if person else {"client": find_client(client)}
+    found = latest_map(actor, **subject) if last else take_map(**subject, actor=actor, now=clock.now())
+    if found is None:
+        raise NotFound("access map")
+    view = map_view(found)
+    rows = [
+        (each["risk"], each["title"], each["login"] or each["account"], "; ".join(each["reasons"]))
+        for each in view["accounts"]
+    ]
+    unknown = [("not known", each["title"], "", each["reason"]) for each in view["not_asked"]]
+    answer(view, as_json=as_json, text=lambda: table([*unknown, *rows], ("Risk", "System", "Account", "Why")))
 
 
 @app.command()

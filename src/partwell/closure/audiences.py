@@ -93,6 +93,7 @@ EVENTS: dict[str, Shown] = {
     "access.apply_started": _inside("plan plan_kind checksum"),
     "access.cut_ordered": _inside("cut people"),
     "access.cut_approved": _inside("cut"),
+    "access.map_taken": _inside("who systems unreachable"),
     "access.cut_fired": _inside("cut plan"),
     "access.cut_cancelled": _inside("cut"),
     "access.cut_stopped": _inside("cut plans spared"),

@@ -44,6 +44,7 @@ def client(request: HttpRequest, client_id: int) -> HttpResponse:
             "client": found,
             "departures": departures_of(request, client=found),
             "may_start": may_follow(actor, "journeys.start"),
+            "may_see_map": may_follow(actor, "access.view_map"),
             "may_shut_out": may_follow(actor, "access.shut_out"),
             "crumbs": [{"title": "Clients", "url": reverse("web:clients")}, {"title": found.name}],
         },

@@ -54,6 +54,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
             "grants": grants,
             "departures": departures_of(request, person=found),
             "may_start": may_follow(actor, "journeys.start") and actor.person_id != found.pk,
+            "may_see_map": may_follow(actor, "access.view_map"),
             "may_shut_out": may_follow(actor, "access.shut_out") and actor.person_id != found.pk,
             "crumbs": [{"title": "People", "url": reverse("web:people")}, {"title": found.name}],
         },

@@ -168,6 +168,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "access.cut_approved": ("verified", lambda who, f: f"{who} approved the kill switch as a second person"),
     "access.cut_fired": ("accepted", lambda who, f: f"{who} fired the kill switch, plan {f['plan']}"),
     "access.cut_cancelled": ("accepted", lambda who, f: f"{who} called the kill switch off"),
+    "access.map_taken": ("accepted", lambda who, f: f"{who} asked every system what {f['who']} has"),
     "access.cut_held": ("failed", lambda who, f: f"The kill switch held itself: {f['because']}"),
     "access.cut_resumed": ("accepted", lambda who, f: f"{who} went on with the kill switch"),
     "access.cut_stopped": ("failed", lambda who, f: f"{who} stopped the cut while it ran"),

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from partwell.web import (
     access,
+    access_map,
     account,
     changing,
     clients,
@@ -91,6 +92,12 @@ urlpatterns: list[URLPattern] = [
     path("settings/roles/revoke/", settings.revoke, name="role_revoke"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),
+    path("people/<int:person_id>/access/", access_map.person, name="person_map"),
+    path("people/<int:person_id>/access/take/", access_map.take_person, name="person_map_take"),
+    path("people/<int:person_id>/access/live/", access_map.person_live, name="person_map_live"),
+    path("clients/<int:client_id>/access/", access_map.client, name="client_map"),
+    path("clients/<int:client_id>/access/take/", access_map.take_client, name="client_map_take"),
+    path("clients/<int:client_id>/access/live/", access_map.client_live, name="client_map_live"),
     # The kill switch
     path("people/<int:person_id>/shut-out/", cuts.person, name="person_shut_out"),
     path("clients/<int:client_id>/shut-out/", cuts.client, name="client_shut_out"),

@@ -170,3 +170,23 @@ def test_a_pack_that_is_sent_is_verified_and_not_kept(
 def test_the_head_to_keep_is_null_until_it_is_signed(hr: Api, journey: dict) -> None:
     shown = hr.get(f"/journeys/{journey['id']}/statement").json()
     assert shown["head"] is None and "being signed" in shown["statement"]
+
+
+def test_what_somebody_has_is_asked_and_read(it: Api, firm: dict[str, Any], vault: FakeStore) -> None:
+    path = f"/people/{firm['person'].pk}/access-map"
+    assert it.get(path).status_code == 404
+    taken = it.post(path)
+    assert taken.status_code == 200, taken.content
+    assert [account["login"] for account in taken.json()["accounts"]] == ["marit"]
+    assert it.get(path).json() == taken.json()
+    assert token_for(make_holder(Role.FINANCE, "Fin Lo")).get(path).status_code == 403
+
+
+def test_the_command_line_says_the_same(it: Api, firm: dict[str, Any], vault: FakeStore) -> None:
+    from partwell.cli import access
+    from tests.integration.test_access_commands import run
+
+    assert run(access.app, "map", expect=1)["error"]["code"] == "who"
+    view = run(access.app, "map", "--person", firm["person"].email)
+    assert [account["login"] for account in view["accounts"]] == ["marit"]
+    assert run(access.app, "map", "--person", firm["person"].email, "--last") == view

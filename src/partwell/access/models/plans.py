@@ -129,6 +129,12 @@ class Question(models.Model):
     system = models.ForeignKey(
         System, null=True, blank=True, on_delete=models.CASCADE, related_name="questions"
     )
+    person = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.CASCADE, related_name="access_questions"
+    )
+    client = models.ForeignKey(
+        "people.Client", null=True, blank=True, on_delete=models.CASCADE, related_name="access_questions"
+    )
     delete_in = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=choices(QuestionState), default=QuestionState.OPEN)
     answer = models.TextField(blank=True)

@@ -141,6 +141,67 @@ class GroupShape(Schema):
     digest: str
 
 
+class MapEntitlement(Schema):
+    kind: str
+    name: str
+
+
+class MapHolding(Schema):
+    kind: str = Field(description="session, token, key, device or owned.")
+    name: str
+    last_used_at: str | None
+
+
+class MapAccount(Schema):
+    system: str
+    title: str
+    sla_class: str
+    account: str
+    login: str
+    name: str
+    matched_by: str
+    is_active: bool | None
+    is_protected: bool
+    nature: str = Field(description="person, service or linked.")
+    open_sessions: int | None
+    last_used_at: str | None
+    entitlements: list[MapEntitlement]
+    holdings: list[MapHolding]
+    more_holdings: int
+    holdings_unknown: str = Field(description="Why it is not known what it holds; empty when it is.")
+    risk: str = Field(description="high, raised, ordinary or closed.")
+    reasons: list[str]
+
+
+class MapNotAsked(Schema):
+    system: str
+    title: str
+    found: str = Field(description="unreachable, or manual where only a person can look.")
+    reason: str
+
+
+class MapAmbiguous(Schema):
+    system: str
+    title: str
+    account: str
+    login: str
+    name: str
+
+
+class MapShape(Schema):
+    """What somebody has everywhere, the most dangerous first. What is not asked is not nothing."""
+
+    who: str
+    taken_at: str
+    taken_by: str
+    accounts: list[MapAccount]
+    counts: dict[str, int]
+    not_asked: list[MapNotAsked]
+    ambiguous: list[MapAmbiguous]
+    none_in: list[str]
+    connected_since: list[str]
+
+
 class EventShape(Schema):
     id: str
     kind: str

@@ -16,6 +16,8 @@ from partwell.connector_kit.contract import (
     ConnectorError,
     Entitlement,
     ErrorKind,
+    Holding,
+    HoldingKind,
     Identity,
     Nature,
     Outcome,
@@ -84,6 +86,18 @@ class FakeConnector:
                 return
             yield [_account(account_id, state, "") for account_id, state in page.items()]
             after = max(page)
+
+    async def holdings(self, external_id: str) -> list[Holding]:
+        await self._answer("holdings")
+        state = self.store.account(self.system, external_id)
+        if state is None:
+            return []
+        sessions = range(1, state["sessions"] + 1)
+        held = [Holding(HoldingKind.SESSION, f"s{number}", f"Session {number}") for number in sessions]
+        return held + [
+            Holding(HoldingKind(kind), key, name)
+            for key, (kind, name) in sorted(state.get("holdings", {}).items())
+        ]
 
     async def snapshot(self, external_id: str) -> Snapshot:
         await self._answer("snapshot")

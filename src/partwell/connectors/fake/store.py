@@ -70,8 +70,9 @@ class FakeStore:
         is_protected: bool = False,
         last_used_at: datetime | None = None,
         nature: str = "person",
+        holdings: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """Put an account into a system, replacing one with the same id."""
+        """Put an account into a system, replacing one of the same id. `holdings`: kind and name by id."""
         state = {
             "login": login,
             "emails": [email.lower() for email in emails],
@@ -84,6 +85,7 @@ class FakeStore:
             "is_protected": is_protected,
             "last_used_at": last_used_at.isoformat() if last_used_at else "",
             "nature": nature,
+            "holdings": {key: list(held) for key, held in (holdings or {}).items()},
         }
         with self._open() as db:
             db.execute(
