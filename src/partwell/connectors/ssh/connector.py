@@ -314,7 +314,7 @@ class SshConnector:
             user=str(settings["user"]),
             private_key=self.connection.secrets.resolve(str(settings["private_key"])),
             known_hosts=str(settings["known_hosts"]),
-            timeout=float(settings.get("timeout_seconds", 10)),
+            timeout=float(settings.get("timeout_seconds", 5)),
         )
 
 

@@ -14,7 +14,7 @@ from partwell.connectors.ssh.shell import Shell, SignIn, signed_in
 
 T = TypeVar("T")
 
-HOSTS_AT_ONCE = 8
+HOSTS_AT_ONCE = 32
 DEFAULT_PORT = 22
 
 

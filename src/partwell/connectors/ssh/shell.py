@@ -73,9 +73,8 @@ class SignIn:
 class SshShell:
     """A connection to a real host."""
 
-    def __init__(self, connection: Any, host: str, *, is_root: bool, timeout: float) -> None:
+    def __init__(self, connection: Any, *, is_root: bool, timeout: float) -> None:
         self._connection = connection
-        self._host = host
         self._is_root = is_root
         self._timeout = timeout
 
@@ -94,9 +93,7 @@ class SshShell:
         said = _first_line(done.err)
         # Before the status is looked at: a refusal ends with 1, as "there is none" does.
         if done.status and as_root and is_refused_by_sudo(done.err):
-            raise ConnectorError(
-                ErrorKind.DENIED, f"{self._host}: sudo does not let Partwell run {argv[0]} there."
-            )
+            raise ConnectorError(ErrorKind.DENIED, f"sudo does not let Partwell run {argv[0]} there.")
         if done.status in expect or (optional and done.is_not_installed):
             return done
         raise self._failed(argv, f"ended with {done.status}: {said}" if said else f"ended with {done.status}")
@@ -114,13 +111,11 @@ class SshShell:
         while chunk := await reader.read(_CHUNK):
             read += chunk
             if len(read) > MAX_OUTPUT_BYTES:
-                raise ConnectorError(
-                    ErrorKind.RETRYABLE, f"{self._host} sent more than {MAX_OUTPUT_BYTES} bytes."
-                )
+                raise ConnectorError(ErrorKind.RETRYABLE, f"it sent more than {MAX_OUTPUT_BYTES} bytes.")
         return read.decode("utf-8", errors="replace")
 
     def _failed(self, argv: Sequence[str], how: str) -> ConnectorError:
-        return ConnectorError(ErrorKind.RETRYABLE, f"{self._host}: {argv[0]} {how}.")
+        return ConnectorError(ErrorKind.RETRYABLE, f"{argv[0]} {how}.")
 
 
 def is_refused_by_sudo(said: str) -> bool:
@@ -142,7 +137,7 @@ async def signed_in(pinned: Pinned, sign_in: SignIn) -> AsyncIterator[SshShell]:
     """A connection to the host at the addresses that were checked. Raises `ConnectorError` only."""
     connection = await _open(pinned, sign_in)
     try:
-        yield SshShell(connection, pinned.host, is_root=sign_in.user == "root", timeout=sign_in.timeout)
+        yield SshShell(connection, is_root=sign_in.user == "root", timeout=sign_in.timeout)
     finally:
         connection.abort()
 
@@ -181,24 +176,22 @@ async def _open(pinned: Pinned, sign_in: SignIn) -> Any:
             failure = error
             if isinstance(error, asyncssh.Error):
                 break  # the host answered: another address is not another answer
-    raise _refused(failure, pinned, sign_in.user)
+    raise _refused(failure, sign_in.user)
 
 
-def _refused(error: Exception | None, pinned: Pinned, user: str) -> ConnectorError:
-    where = f"{pinned.host}:{pinned.port}"
+def _refused(error: Exception | None, user: str) -> ConnectorError:
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return ConnectorError(
-            ErrorKind.DENIED, f"{where} shows a host key that 'known_hosts' does not pin; nothing was done."
+            ErrorKind.DENIED, "it shows a host key that 'known_hosts' does not pin; nothing was done."
         )
     if isinstance(error, asyncssh.PermissionDenied):
-        return ConnectorError(ErrorKind.DENIED, f"{where} does not let Partwell in as {user} by its key.")
+        return ConnectorError(ErrorKind.DENIED, f"it does not let Partwell in as {user} by its key.")
     if isinstance(error, asyncssh.KeyExchangeFailed):
         return ConnectorError(
             ErrorKind.DENIED,
-            f"{where} and Partwell have no safe algorithm in common, or its key is not pinned.",
+            "it and Partwell have no safe algorithm in common, or its key is not pinned.",
         )
-    name = type(error).__name__
-    return ConnectorError(ErrorKind.RETRYABLE, f"{where} could not be reached ({name}).")
+    return ConnectorError(ErrorKind.RETRYABLE, f"it could not be reached ({type(error).__name__}).")
 
 
 def _first_line(text: str) -> str:

@@ -21,7 +21,7 @@ KEY = asyncssh.generate_private_key("ssh-ed25519")
 HANGS = (-9, "", "")
 
 Answer = tuple[int, str, str]
-_NO_FILE = (1, "", "/usr/bin/stat: cannot statx 'the folder': No such file or directory\n")
+_NO_FILE = (1, "", "/usr/bin/stat: cannot statx '.ssh': No such file or directory\n")
 HEALTHY: Mapping[str, Answer] = {
     "getent passwd": (
         0,
