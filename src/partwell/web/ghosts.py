@@ -75,6 +75,7 @@ class CutForm(forms.Form):
 class DismissForm(forms.Form):
     reason = forms.CharField(
         label="How do you know that it is no ghost?",
+        error_messages={"required": "Say in a sentence how you know."},
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=2000,
         help_text="Kept as evidence, with your name. It holds until something else is found of the account.",
