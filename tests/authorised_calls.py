@@ -12,7 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
-from partwell.access.models import AccountRecord, Cut, Plan, System
+from partwell.access.ghosts import operations as ghosts
+from partwell.access.ghosts.files import upload_accounts
+from partwell.access.ghosts.queries import visible_ghosts
+from partwell.access.ghosts.sweeping import start_sweep
+from partwell.access.models import AccountRecord, Cut, Ghost, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
@@ -95,6 +99,20 @@ def _account(scene: Scene | None) -> AccountRecord:
     system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
     return AccountRecord.objects.create(
         departure=_departure(scene), system=system, external_id="a", login="a", state="manual"
+    )
+
+
+def _ghost(scene: Scene | None) -> Ghost:
+    """An account of the scene's leaver, or of nobody."""
+    system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
+    return Ghost.objects.create(
+        system=system,
+        external_id="g",
+        login="g",
+        kind="nobodys" if scene is None else "came_back",
+        departure=None if scene is None else _departure(scene),
+        first_seen_at=NOW,
+        last_seen_at=NOW,
     )
 
 
@@ -308,6 +326,20 @@ CALLS: dict[str, Call] = {
     "access.review_cut": lambda a, s, k: cuts.review_cut(
         cut=_cut(s, "fired", fired_at=NOW), note="It was right.", actor=a, now=NOW
     ),
+    "access.cut_ghost": lambda a, s, k: ghosts.cut_ghost(ghost=_ghost(s), reason="", actor=a, now=NOW),
+    "access.dismiss_ghost": lambda a, s, k: ghosts.dismiss_ghost(
+        ghost=_ghost(s), reason=REASON, actor=a, now=NOW
+    ),
+    "access.assign_ghost": lambda a, s, k: ghosts.assign_ghost(ghost=_ghost(s), owner=None, actor=a, now=NOW),
+    "ghosts.view": lambda a, s, k: visible_ghosts(a),
+    "ghosts.sweep": lambda a, s, k: start_sweep(actor=a, now=NOW),
+    "ghosts.upload": lambda a, s, k: upload_accounts(
+        system=_ghost(None).system, data=b"login\nann\n", source="list.csv", actor=a, now=NOW
+    ),
+    "ghosts.dismiss": lambda a, s, k: ghosts.dismiss_ghost(
+        ghost=_ghost(None), reason=REASON, actor=a, now=NOW
+    ),
+    "ghosts.assign": lambda a, s, k: ghosts.assign_ghost(ghost=_ghost(None), owner=None, actor=a, now=NOW),
     "access.link": lambda a, s, k: link_accounts(
         departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW
     ),

@@ -27,6 +27,7 @@ NO_PAGE = {
     "web:cut_stop": BUTTON,
     "web:cut_resume": BUTTON,
     "web:cut_review": BUTTON,
+    "web:ghosts_sweep": BUTTON,
     "web:notice_decline": BUTTON,
     "web:step_undo": BUTTON,
     "web:step_claim": BUTTON,

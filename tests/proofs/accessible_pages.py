@@ -15,6 +15,7 @@ EXECUTIVE, MANAGER = "Helen Marsh", "Joon-ho Baek"
 LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
 
 NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
+ACCOUNTS = b"login,active\nbadge-17,yes\nbadge-18,no\n"
 REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
 
 AT_THE_DOOR = (
@@ -366,6 +367,35 @@ ACCOUNT = (
     ),
     visit(IT, "web:client_shut_out", "client", do=deeds.confirm_code),
     visit(IT, "web:cut", start=("web:person_shut_out", "manager"), do=deeds.order_a_cut),
+    visit(IT, "web:ghosts"),
+    visit(IT, "web:ghosts", query="?state=gone", state="none", is_extra=True),
+    visit(IT, "web:ghost_cut", "ghost"),
+    visit(IT, "web:ghost_dismiss", "ghost"),
+    visit(
+        IT,
+        "web:ghost_dismiss",
+        "ghost",
+        state="no reason",
+        is_extra=True,
+        do=pressing("Keep it as no ghost"),
+        status=422,
+    ),
+    visit(IT, "web:ghost_assign", "ghost"),
+    visit(IT, "web:ghosts_upload"),
+    visit(
+        IT,
+        "web:ghosts_upload",
+        state="a list",
+        do=upload("CSV file", "badges.csv", ACCOUNTS, "Show what it holds"),
+    ),
+    visit(
+        IT,
+        "web:ghosts_upload",
+        state="problems",
+        is_extra=True,
+        do=upload("CSV file", "badges.csv", ACCOUNTS + b",yes\n", "Show what it holds"),
+        status=422,
+    ),
     visit(IT, "mfa_deactivate_totp"),
     visit(HR, "account_logout"),
 )

@@ -24,6 +24,8 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
+from partwell.access.ghosts import sweeping
+from partwell.access.models import Ghost
 from partwell.access.operations.mapping import take_map
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
@@ -82,7 +84,8 @@ def leave_nothing() -> None:
 
 
 def _add_what_the_demo_lacks() -> None:
-    """Somebody who never signed in, and with her a second pair of hands in finance: a step for either."""
+    """Somebody who never signed in, and with her a second pair of hands in finance: a step for either; and a
+    sweep for ghost accounts, which finds the one that came back."""
     now = clock.now()
     grant_role(email=NEWCOMER, role=Role.FINANCE, actor=console_actor(), now=now)
     tale = Tale(now=now, today=clock.today_in("Europe/Berlin", now=now))
@@ -95,6 +98,9 @@ def _add_what_the_demo_lacks() -> None:
         reason="pricing",
     )
     tale.catch_up(now - timedelta(hours=20))
+    sweep = sweeping.start_sweep(actor=console_actor(), now=now, here=True)
+    for row in sweep.systems.filter(state="waiting"):
+        sweeping.sweep_system(str(row.pk))
 
 
 @dataclass
@@ -136,6 +142,7 @@ class Stage:
             "mapped": str(self._map()),
             "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
             "client": str(Client.objects.get(client_ref="BDG").pk),
+            "ghost": str(Ghost.objects.filter(departure__isnull=False).first().pk),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),

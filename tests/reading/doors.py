@@ -16,7 +16,7 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, Cut, System
+from partwell.access.models import AccountRecord, Cut, Ghost, System
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -119,6 +119,7 @@ class Addresses:
             "notice_id": sorted(notices, key=lambda pk: pk not in hidden),
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "ghost_id": [*map(str, Ghost.objects.values_list("pk", flat=True)), "999999"],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.
             "token": ["no-such-token"],

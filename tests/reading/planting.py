@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan, Question, System, SystemRun
+from partwell.access.models import AccountRecord, Alert, Change, Ghost, Plan, Question, System, SystemRun
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.documents.operations import store_file
 from partwell.evidence.operations import departure_scope, record
@@ -219,6 +219,17 @@ class _Planted:
             snapshot={"attribute": self.word("snapshot", ACCESS)},
             snapshot_taken_at=NOW,
             last_read_at=NOW,
+        )
+        # Whoever may read of the account may read that it came back, and nobody else.
+        Ghost.objects.create(
+            system=system,
+            external_id=external_id,
+            login=account.login,
+            display_name=account.display_name,
+            kind="came_back",
+            departure=self.departure,
+            first_seen_at=NOW,
+            last_seen_at=NOW,
         )
         reason, proof = self.word("change's reason", ACCESS), self.word("proof", ACCESS)
         Change.objects.create(

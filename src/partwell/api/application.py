@@ -22,6 +22,7 @@ from partwell.api import (
     contracts,
     cuts,
     evidence,
+    ghosts,
     guests,
     journeys,
     maps,
@@ -71,6 +72,7 @@ def build() -> Api:
     api.add_router("/steps", steps.mine)
     api.add_router("/notices", notices.router)
     api.add_router("/cuts", cuts.router)
+    api.add_router("/ghosts", ghosts.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

@@ -50,6 +50,11 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Private networks or host:port pairs that connectors may reach, separated by commas.",
     ),
+    Setting(
+        "PARTWELL_GHOST_SWEEP_HOURS",
+        "24",
+        "Hours from one sweep for ghost accounts to the next; `0`: only when somebody asks for one.",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -161,6 +161,7 @@ ENVIRONMENT = [
     for setting in SETTINGS
 ]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
+GHOST_SWEEP_HOURS = float(read("PARTWELL_GHOST_SWEEP_HOURS"))
 
 STATIC_URL = "static/"
 # Served out of the package itself; there is nothing to collect.

@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Exists, OuterRef, Q
 
 from partwell.access.models import Alert
+from partwell.access.states import AlertKind
 from partwell.departures.models import Departure, GuestLink
 from partwell.departures.states import DepartureState, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
@@ -28,9 +29,15 @@ INVITATIONS_AT_ONCE = 500
 
 
 def tell_of_access(*, now: datetime) -> None:
-    """Queue what the access room raised and nobody has resolved, for IT/Security, once for each raising."""
+    """Queue what the access room raised and nobody has resolved, for IT/Security, once for each raising.
+
+    Of a departure that is over only what came up since: an account that came back, or that nobody knew.
+    """
+    is_told_of = Q(departure__state=DepartureState.ACTIVE) | Q(
+        departure__state=DepartureState.CLOSED, kind__in=(AlertKind.GHOST, AlertKind.ACCESS_BACK)
+    )
     alerts = list(
-        Alert.objects.filter(resolved_at__isnull=True, departure__state=DepartureState.ACTIVE)
+        Alert.objects.filter(is_told_of, resolved_at__isnull=True)
         .select_related("departure")
         .order_by("raised_at", "pk")
     )

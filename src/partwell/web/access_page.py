@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Max
 from django.urls import reverse
 
-from partwell.access import queries, questions
+from partwell.access import days_after, queries, questions
 from partwell.access.connections import identity_of, target_of
 from partwell.access.discovery import Found
 from partwell.access.models import Change, Plan, Question, System, SystemRun
@@ -105,6 +105,7 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
         ],
         "unasked": [system.title for name, system in systems.items() if name not in answers],
         "searched_by": _searched_by(departure),
+        "reverified": days_after.reverified(departure),
         "question": _question(question, now) if question else None,
         "is_asking": is_asking,
         "asked": len(systems),

@@ -180,6 +180,10 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         lambda who, f: f"{who} had {_count(len(f['systems']), 'system')} looked through for ghost accounts",
     ),
     "system.swept": ("accepted", _swept),
+    "system.accounts_uploaded": (
+        "accepted",
+        lambda who, f: f"{who} uploaded {_count(f['accounts'], 'account')} of {f['name']} from {f['source']}",
+    ),
     "access.drifted": (
         "failed",
         lambda who, f: (

@@ -15,6 +15,7 @@ from partwell.web import (
     evidence,
     find,
     first_run,
+    ghosts,
     guest_links,
     guests,
     home,
@@ -110,6 +111,13 @@ urlpatterns: list[URLPattern] = [
     path("cuts/<uuid:cut_id>/stop/", cuts.stop, name="cut_stop"),
     path("cuts/<uuid:cut_id>/resume/", cuts.resume, name="cut_resume"),
     path("cuts/<uuid:cut_id>/review/", cuts.review, name="cut_review"),
+    # Ghost accounts
+    path("ghosts/", ghosts.ghosts, name="ghosts"),
+    path("ghosts/sweep/", ghosts.sweep, name="ghosts_sweep"),
+    path("ghosts/upload/", ghosts.upload, name="ghosts_upload"),
+    path("ghosts/<int:ghost_id>/cut/", ghosts.cut, name="ghost_cut"),
+    path("ghosts/<int:ghost_id>/dismiss/", ghosts.dismiss, name="ghost_dismiss"),
+    path("ghosts/<int:ghost_id>/assign/", ghosts.assign, name="ghost_assign"),
     # Access, connected systems, evidence
     path("access/", access.overview, name="access_overview"),
     path(f"{_D}/access/", access.plan, name="access_plan"),

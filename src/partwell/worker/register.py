@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+
 from partwell import clock
-from partwell.access import questions, runs, wake
+from partwell.access import days_after, questions, reverification, runs, wake
+from partwell.access.ghosts import sweeping
 from partwell.access.operations import cuts
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
 from partwell.worker import mail
+
+SWEEP_LOOKED_AT_EVERY_SECONDS = 300
 
 
 def register_all() -> None:
@@ -30,6 +35,12 @@ def register_all() -> None:
     registry.timer(cuts.REVIEW, cuts.warn_about_missing_review)
     registry.timer(cuts.STAGE, cuts.look_at_stage)
     registry.workflow(questions.ANSWER, questions.answer)
+    registry.workflow(sweeping.SWEEP_SYSTEM, sweeping.sweep_system)
+    registry.timer(days_after.DUE, reverification.wake)
+    registry.workflow(reverification.READ_AGAIN, reverification.read_again)
+    registry.reconciler("access.reverifications", reverification.reconcile)
+    registry.reconciler("access.sweeps", sweeping.reconcile)
+    registry.periodic("access.sweep", SWEEP_LOOKED_AT_EVERY_SECONDS, _sweep)
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)
     registry.periodic("evidence.sequence", 0.5, _sequence)
@@ -44,6 +55,10 @@ def _advance(departure_id: str) -> None:
 
 def _end_access(key: str, now: datetime) -> None:
     end_access(departure_id=UUID(key), now=now)
+
+
+def _sweep() -> None:
+    sweeping.sweep_when_due(every_hours=settings.GHOST_SWEEP_HOURS, now=clock.now())
 
 
 def _sequence() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from partwell.access import wake
+from partwell.access import days_after, wake
 from partwell.access.alerts import raise_alert, resolve_alerts, review_accounts
 from partwell.access.models import Alert, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
@@ -52,6 +52,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
     if not departure.is_open or now < departure.access_end_at:
         return None
     lock(departure)
+    days_after.schedule(departure)
     plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
     latest = plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):

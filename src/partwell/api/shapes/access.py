@@ -202,6 +202,80 @@ class MapShape(Schema):
     connected_since: list[str]
 
 
+class GhostShape(Schema):
+    """An account that should not be as it is."""
+
+    id: int
+    kind: str = Field(description="came_back, still_used, never_known, suggested (a guess) or nobodys.")
+    says: str
+    system: str
+    title: str
+    account: str
+    login: str
+    display_name: str
+    is_active: bool | None
+    last_used_at: str | None
+    matched_by: str = Field(description="The fact that matched, or that is almost the same.")
+    departure_id: str | None
+    subject: str
+    access_end_at: str | None
+    owner: str = Field(description="Empty: the queue of IT/Security.")
+    state: str = Field(description="open, cutting, dismissed or gone.")
+    first_seen_at: str
+    last_seen_at: str
+    cut_id: str | None
+    reason: str
+    settled_at: str | None
+    settled_by: str
+
+
+class CoverageShape(Schema):
+    """How far a system was read when it was last looked through."""
+
+    system: str
+    title: str
+    read: str | None = Field(description="read, broken off, unread, cannot list, waiting; null: never asked.")
+    reason: str
+    accounts: int
+    left_out: int = Field(description="Accounts of nobody that were counted and not kept.")
+    source: str
+    read_to_the_end_at: str | None
+
+
+class SweptSystem(Schema):
+    system: str
+    title: str
+    read: str
+    accounts: int
+    left_out: int
+    reason: str
+    source: str
+
+
+class SweepShape(Schema):
+    """A look at all accounts of all systems, and the ghosts that are open."""
+
+    id: int
+    started_at: str
+    started_by: str
+    ended_at: str | None
+    is_whole: bool
+    not_wholly_read: list[str]
+    systems: list[SweptSystem]
+    ghosts: list[GhostShape]
+
+
+class AccountFileShape(Schema):
+    """What an uploaded list of accounts holds."""
+
+    digest: str
+    accounts: int
+    active: int
+    inactive: int
+    unknown: int
+    bad_lines: list[dict[str, Any]]
+
+
 class EventShape(Schema):
     id: str
     kind: str

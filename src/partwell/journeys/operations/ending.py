@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from partwell.access import summaries
+from partwell.access import days_after, summaries
 from partwell.access.operations import enforcement
 from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure
@@ -186,6 +186,8 @@ def _end(
     journey.end_reason = fields.get("withdrawal_reason") or fields.get("override_reason") or ""
     journey.save(update_fields=["state", "ended_at", "end_reason"])
     enforcement.unschedule(departure)
+    if state is JourneyState.WITHDRAWN:
+        days_after.unschedule(departure)
     departure.state, departure.ended_at = DepartureState(state.value), now
     departure.revision += 1
     departure.save(update_fields=["state", "ended_at", "revision"])
