@@ -190,6 +190,7 @@ class AlertKind(StrEnum):
     CUT_FAILED = "cut_failed"  # access has ended, and a change failed
     ACCESS_BACK = "access_back"  # what was settled is so no more
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
+    SIGNAL_FAILED = "signal_failed"  # a receiver outside was not told
 
 
 class SlaClass(StrEnum):

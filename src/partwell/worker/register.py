@@ -7,11 +7,17 @@ from uuid import UUID
 
 from partwell import clock
 from partwell.access import questions, runs, wake
+from partwell.access.announcing import note_settled_signal
 from partwell.access.operations import cuts
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
+from partwell.signals import delivery
+from partwell.signals.security_events import DELIVER
 from partwell.worker import mail
+
+# A signal is asked for when it is queued; this finds what is tried again, and what a lost worker left.
+SIGNALS_EVERY_SECONDS = 2
 
 
 def register_all() -> None:
@@ -31,6 +37,8 @@ def register_all() -> None:
     registry.workflow(questions.ANSWER, questions.answer)
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)
+    registry.workflow(DELIVER, _deliver_signals)
+    registry.periodic("signals.due", SIGNALS_EVERY_SECONDS, _ask_for_due_signals)
     registry.periodic("evidence.sequence", 0.5, _sequence)
     registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
     registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)
@@ -43,6 +51,14 @@ def _advance(departure_id: str) -> None:
 
 def _end_access(key: str, now: datetime) -> None:
     end_access(departure_id=UUID(key), now=now)
+
+
+def _deliver_signals(receiver_id: str) -> None:
+    delivery.deliver(receiver_id, settled=note_settled_signal)
+
+
+def _ask_for_due_signals() -> None:
+    delivery.ask_for_due(now=clock.now())
 
 
 def _sequence() -> None:

@@ -14,6 +14,7 @@ from django.db.models import Max
 
 from partwell.access import wake
 from partwell.access.alerts import raise_alert, resolve_alerts
+from partwell.access.announcing import announce_ended_sessions
 from partwell.access.claims import LIVE
 from partwell.access.models import Cut, Plan, System, SystemRun
 from partwell.access.operations.plans import lock_all
@@ -256,6 +257,7 @@ def _fire(cut: Cut, departures: Sequence[Departure], actor: Actor, now: datetime
     _end_access_now(departures, now)
     plans = _plans_of(cut, departures, now)
     systems = _start_runs(plans, now)
+    announce_ended_sessions(plans, departures, now=now, shuts_out=True)
     versions = {plan.departure_id: plan.version for plan in plans}
     record_many(
         build(
