@@ -109,8 +109,8 @@ def note_settled_signal(event: SecurityEvent, now: datetime) -> None:
             kind=AlertKind.SIGNAL_FAILED,
             key=about,
             text=(
-                f"{event.receiver.title} was not told {what}: {event.answer} Way out: tell its people, or have "
-                "an administrator put the receiver right and send it again."
+                f"{event.receiver.title} was not told {what}: {event.answer} Way out: tell its people, or "
+                "have an administrator put the receiver right and send it again."
             ),
             actor=engine_actor("signals"),
             now=now,
