@@ -50,6 +50,9 @@ from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
 from partwell.people.models import ApiToken, Installation, User
+from partwell.signals import queries as signal_queries
+from partwell.signals import receivers
+from partwell.signals.models import Receiver, SecurityEvent
 from tests.authorisation_stage import ACCESS_ENDED, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
@@ -113,6 +116,31 @@ def _ghost(scene: Scene | None) -> Ghost:
         departure=None if scene is None else _departure(scene),
         first_seen_at=NOW,
         last_seen_at=NOW,
+    )
+
+
+def _receiver() -> Receiver:
+    return Receiver.objects.create(
+        name="gateway",
+        title="Gateway",
+        endpoint="https://8.8.8.8/events",
+        audience="gateway",
+        signals=["session-revoked"],
+        created_at=NOW,
+    )
+
+
+def _failed_signal() -> SecurityEvent:
+    return SecurityEvent.objects.create(
+        receiver=_receiver(),
+        signal="session-revoked",
+        jti=uuid4().hex,
+        dedupe_key=uuid4().hex,
+        scope="installation",
+        state="failed",
+        created_at=NOW,
+        give_up_at=NOW,
+        next_attempt_at=NOW,
     )
 
 
@@ -239,6 +267,21 @@ CALLS: dict[str, Call] = {
     "systems.test": lambda a, s, k: test_system(
         system=System(name="by-hand", title="By hand", connector="manual", created_at=NOW), actor=a, now=NOW
     ),
+    "receivers.view": lambda a, s, k: signal_queries.list_receivers(actor=a),
+    "receivers.add": lambda a, s, k: receivers.add_receiver(
+        name="gateway",
+        description={"endpoint": "https://8.8.8.8/events", "audience": "gateway"},
+        actor=a,
+        now=NOW,
+    ),
+    "receivers.change": lambda a, s, k: receivers.change_receiver(
+        receiver=_receiver(), changes={"title": "Other"}, actor=a, now=NOW
+    ),
+    "receivers.test": lambda a, s, k: receivers.test_receiver(receiver=_receiver(), actor=a, now=NOW),
+    "receivers.send_again": lambda a, s, k: receivers.send_signal_again(
+        event=_failed_signal(), actor=a, now=NOW
+    ),
+    "receivers.rotate_key": lambda a, s, k: receivers.rotate_signing_key(actor=a, now=NOW),
     "evidence.verify": lambda a, s, k: closure_queries.verify_record(actor=a, now=NOW),
     "installation.initialise": lambda a, s, k: _first_run(a),
     # Departures

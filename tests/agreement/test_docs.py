@@ -14,7 +14,7 @@ from partwell.config.env import SETTINGS
 from partwell.departures.states import DepartureState, NoticeState
 from partwell.journeys.states import JourneyState, StepState
 from partwell.journeys.template.model import StepKind
-from partwell.signals.states import MailState
+from partwell.signals.states import MailState, SignalState
 from tests.agreement.recorded_events import recorded_events
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ def test_the_fields_of_events_are_documented(recorded: dict[str, set[str]]) -> N
 
 
 @pytest.mark.parametrize(
-    "states", [DepartureState, JourneyState, StepState, NoticeState, MailState, StepKind]
+    "states", [DepartureState, JourneyState, StepState, NoticeState, MailState, SignalState, StepKind]
 )
 def test_every_state_and_kind_of_step_is_explained(states: type) -> None:
     page = (REFERENCE / "states.md").read_text()

@@ -74,7 +74,7 @@ def ways() -> dict[str, dict[str, Callable[..., Any]]]:
 
 
 def _address(pattern: str) -> str:
-    named = re.sub(r"<slug:key>", "KEY", re.sub(r"<slug:(name|system)>", "NAME", pattern))
+    named = re.sub(r"<slug:key>", "KEY", re.sub(r"<slug:(name|system|receiver)>", "NAME", pattern))
     return "/" + re.sub(r"<\w+:\w+>", "ID", named)
 
 

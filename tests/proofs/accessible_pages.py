@@ -252,6 +252,12 @@ OFFICE = (
         do=fill({"E-mail address": "nobody"}, "Grant the role"),
         status=422,
     ),
+    visit(ADMIN, "web:receivers"),
+    visit(ADMIN, "web:receiver", "gateway"),
+    visit(ADMIN, "web:receiver", "gateway", state="being tested", do=pressing("Test it")),
+    visit(ADMIN, "web:receiver_add"),
+    visit(ADMIN, "web:receiver_add", state="refused", is_extra=True, do=pressing("Register it"), status=422),
+    visit(ADMIN, "web:receiver_change", "gateway"),
     visit(ADMIN, "web:tokens"),
     visit(ADMIN, "web:tokens", state="made", do=fill({"What is it for?": "payroll"}, "Make the token")),
 )

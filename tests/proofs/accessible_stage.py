@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from allauth.account.forms import default_token_generator
@@ -40,6 +40,8 @@ from partwell.people.invitations import invitation_token
 from partwell.people.models import Client, Person, User
 from partwell.people.operations import grant_role
 from partwell.people.roles import Role
+from partwell.signals.models import SecurityEvent
+from partwell.signals.receivers import add_receiver
 from tests.browser import beside_the_browser
 
 NOBODY, GUEST, HELPER = "nobody", "guest", "helper"
@@ -101,6 +103,43 @@ def _add_what_the_demo_lacks() -> None:
     sweep = sweeping.start_sweep(actor=console_actor(), now=now, here=True)
     for row in sweep.systems.filter(state="waiting"):
         sweeping.sweep_system(str(row.pk))
+    _register_a_receiver(now)
+
+
+def _register_a_receiver(now: datetime) -> None:
+    """A receiver that took one signal, waits for another and would not have a third."""
+    gateway = add_receiver(
+        name="gateway",
+        description={
+            "title": "Office gateway",
+            "endpoint": "https://8.8.8.8/security-events",
+            "audience": "https://gateway.harbourvale.example",
+            "authorization": "env:GATEWAY_TOKEN",
+        },
+        actor=console_actor(),
+        now=now - timedelta(days=4),
+    )
+    for number, (state, answer) in enumerate(
+        (
+            ("accepted", ""),
+            ("queued", "It answered 503."),
+            ("failed", "It refused the token: invalid_audience."),
+        )
+    ):
+        SecurityEvent.objects.create(
+            receiver=gateway,
+            signal="session-revoked",
+            jti=f"{number:032x}",
+            dedupe_key=f"{number}",
+            scope="installation",
+            state=state,
+            answer=answer,
+            attempts=number + 1,
+            created_at=now - timedelta(hours=number + 1),
+            give_up_at=now + timedelta(days=2),
+            next_attempt_at=now + timedelta(minutes=10),
+            settled_at=None if state == "queued" else now,
+        )
 
 
 @dataclass

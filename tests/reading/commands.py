@@ -17,6 +17,8 @@ COMMANDS = (
     ("steps", "list", "{}"),
     ("guests", "list", "{}"),
     ("systems", "list"),
+    ("receivers", "list"),
+    ("receivers", "signals", "gateway"),
     ("tokens", "list"),
 )
 EXPORTS = (("people", "export"), ("clients", "export"), ("contracts", "export"))

@@ -22,6 +22,7 @@ from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
 from partwell.people.models import ApiToken, Contract, Person
 from partwell.people.models import Client as ClientRow
+from partwell.signals.models import Receiver, SecurityEvent
 from tests.authorisation_stage import INSIDE, OWN, Scene, Stage
 from tests.reading.canaries import PREFIX
 
@@ -111,6 +112,8 @@ class Addresses:
         hidden = {str(pk) for pk in Notice.objects.filter(person__in=leavers).values_list("pk", flat=True)}
         self._office: dict[str, list[str]] = {
             "name": [system.name for system in System.objects.all()],
+            "receiver": list(Receiver.objects.values_list("name", flat=True)),
+            "signal_id": [str(pk) for pk in SecurityEvent.objects.values_list("pk", flat=True)],
             "person_id": [str(pk) for pk in (*leavers, *people)],
             "client_id": [str(pk) for pk in ClientRow.objects.values_list("pk", flat=True)],
             "contract_id": [str(pk) for pk in Contract.objects.values_list("pk", flat=True)],

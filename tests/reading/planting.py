@@ -19,7 +19,7 @@ from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations import ending, steps
 from partwell.people.actors import console_actor
 from partwell.people.models import Contact, Contract, PersonAlias, User
-from partwell.signals.models import Message
+from partwell.signals.models import Message, Receiver, SecurityEvent
 from partwell.signals.outbox import queue_mail
 from tests.authorisation_stage import Scene
 from tests.factories import LAST_DAY, NOW
@@ -51,6 +51,14 @@ def plant_office(canaries: Canaries) -> list[System]:
         title="Service",
         connector="scim",
         settings={"url": "https://service.harbour.example", "token": f"file:/run/{reference}"},
+        created_at=NOW,
+    )
+    Receiver.objects.create(
+        name="gateway",
+        title="Gateway",
+        endpoint="https://gateway.harbour.example/events",
+        audience=canaries.plant("receiver's audience", OFFICE, "receivers.view"),
+        signals=["session-revoked", "account-disabled"],
         created_at=NOW,
     )
     return [directory, service]
@@ -295,6 +303,16 @@ class _Planted:
             now=NOW,
         )
         Message.objects.filter(dedupe_key=kept).update(last_error=self.word("mail's error"))
+        SecurityEvent.objects.create(
+            receiver=Receiver.objects.get(),
+            signal="session-revoked",
+            jti=self.departure.pk.hex,
+            dedupe_key=kept,
+            scope=departure_scope(self.departure.pk),
+            created_at=NOW,
+            give_up_at=NOW,
+            next_attempt_at=NOW,
+        )
 
     def register(self) -> None:
         if person := self.departure.person:

@@ -9,7 +9,7 @@ from partwell.departures.models import Departure, GuestLink, Notice
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
 from partwell.evidence.sequencer import sequence_pending
-from partwell.signals.models import Message
+from partwell.signals.models import Message, SecurityEvent
 from tests.authorisation_oracle import held
 from tests.authorisation_stage import Scene, Stage, build
 from tests.factories import NOW
@@ -109,6 +109,7 @@ def unmake(scene: Scene) -> None:
     """Take a departure out of the world, as if it had never been."""
     Notice.objects.filter(person=scene.departure.person).delete()
     Message.objects.filter(scope=departure_scope(scene.departure.pk)).delete()
+    SecurityEvent.objects.filter(scope=departure_scope(scene.departure.pk)).delete()
     Event.objects.filter(scope=departure_scope(scene.departure.pk)).delete()
     Alert.objects.filter(departure=scene.departure).delete()
     Departure.objects.filter(pk=scene.departure.pk).delete()

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Max
 
 from partwell.access import wake
+from partwell.access.announcing import announce_ended_sessions
 from partwell.access.claims import LIVE
 from partwell.access.models import Cut, Plan, System, SystemRun
 from partwell.access.states import CutState, PlanKind, PlanState, RunState
@@ -42,6 +43,7 @@ def begin_stage(cut: Cut, departures: Sequence[Departure], actor: Actor, now: da
     _end_access_now(stage, now)
     plans = _plans_of(cut, stage, now)
     systems = _start_runs(plans, now)
+    announce_ended_sessions(plans, stage, now=now, shuts_out=True)
     versions = {plan.departure_id: plan.version for plan in plans}
     record_many(
         build(

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from partwell.access.announcing import announce_disabled_accounts
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
 from partwell.access.states import SETTLED, AccessState, check_move
@@ -75,6 +76,9 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
         write_rows([each.change for each in moves], names)
         refresh_states(each.change.account for each in moves)
         record_many(events)
+        announce_disabled_accounts(
+            [each.change for each in moves if each.after == AccessState.VERIFIED], now=now
+        )
 
 
 def _event(move: Move, before: str, now: datetime) -> Event:

@@ -194,6 +194,7 @@ class AlertKind(StrEnum):
     CUT_HELD = "cut_held"  # a cut by stages stopped by itself, and waits for somebody
     GHOST = "ghost"  # an account of somebody who has left came back, was never known or is still used
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
+    SIGNAL_FAILED = "signal_failed"  # a receiver outside was not told
 
 
 class SweepState(StrEnum):

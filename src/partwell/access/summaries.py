@@ -195,6 +195,7 @@ ALERTS: dict[str, tuple[str, str, str]] = {
     AlertKind.DRIFTED: ("The system changed", "unreachable", "care"),
     AlertKind.GHOST: ("Ghost account", "failed", "failed"),
     AlertKind.NO_APPROVED_PLAN: ("Second person needed", "approval", "care"),
+    AlertKind.SIGNAL_FAILED: ("A receiver was not told", "failed", "care"),
     AlertKind.UNREACHABLE: ("The system does not answer", "unreachable", "care"),
 }
 

@@ -29,6 +29,7 @@ from partwell.api import (
     notices,
     participants,
     people,
+    receivers,
     settings,
     steps,
     systems,
@@ -78,6 +79,7 @@ def build() -> Api:
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)
     api.add_router("/systems", systems.router)
+    api.add_router("/receivers", receivers.router)
     api.add_router("/tokens", tokens.router)
     api.add_router("", settings.router)
     api.add_router("", maps.router)

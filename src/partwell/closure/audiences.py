@@ -125,11 +125,15 @@ EVENTS: dict[str, Shown] = {
     "mail.sent": _inside("purpose"),
     "mail.failed": _inside("purpose"),
     "mail.queued_again": _inside("purpose"),
+    "signal.accepted": _inside("receiver signal jti attempts"),
+    "signal.given_up": _inside("receiver signal jti attempts"),
+    "signal.queued_again": _inside("receiver signal jti"),
     "evidence.exported": _inside("audience head events"),
     "evidence.erased": _inside("event erased basis"),
 }
 
-# Kinds that stand in the register's, a system's, a notice's or the installation's record, in no departure's.
+# Kinds that stand in the register's, a system's, a receiver's, a notice's or the installation's record, in
+# no departure's.
 ELSEWHERE: frozenset[str] = frozenset(
     {
         *(f"{register}.{what}" for register in ("people", "clients", "contracts") for what in _REGISTER),
@@ -145,6 +149,7 @@ ELSEWHERE: frozenset[str] = frozenset(
             "ghosts.sweep_started",
         ),
         *(f"system.ghost_{what}" for what in ("found", "dismissed", "assigned", "gone")),
+        *("receiver.added", "receiver.changed", "receiver.tested", "signing_key.made"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         "installation.changed",
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from partwell.api.application import url_patterns
-from partwell.web import errors, health
+from partwell.web import errors, health, transmitter
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path(".well-known/ssf-configuration", transmitter.configuration, name="ssf_configuration"),
+    path("security-events/jwks.json", transmitter.keys, name="ssf_keys"),
     # There is no sign-up, and addresses belong to the register: allauth's pages for both do not exist here.
     path("account/signup/", errors.not_found),
     path("account/email/", errors.not_found),

@@ -1,4 +1,5 @@
-"""Texts of waiting mails are sealed: they carry links that open accounts and guests' pages."""
+"""What waits in the outbox is sealed: mails carry links that open accounts, signals say who left. So are the
+keys that signals are signed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail in the outbox can be, and how it may change."""
+"""What a mail and a signal in the outbox can be, and how they may change."""
 
 from __future__ import annotations
 
@@ -21,4 +21,37 @@ TRANSITIONS: dict[MailState, frozenset[MailState]] = {
     MailState.SENT: frozenset(),
     MailState.FAILED: frozenset({MailState.QUEUED}),
     MailState.DROPPED: frozenset({MailState.SENT}),
+}
+
+
+class Signal(StrEnum):
+    """What a receiver is told. `VERIFICATION` is the one that an administrator sends to try a receiver."""
+
+    SESSION_REVOKED = "session-revoked"
+    ACCOUNT_DISABLED = "account-disabled"
+    VERIFICATION = "verification"
+
+
+class SubjectFormat(StrEnum):
+    """By what a receiver knows people (RFC 9493)."""
+
+    EMAIL = "email"
+    ACCOUNT = "account"
+    ISS_SUB = "iss_sub"
+
+
+class SignalState(StrEnum):
+    """`QUEUED` waits for its time and the receiver; `ACCEPTED` was taken by the receiver (202; what it does
+    about it, nobody tells); `FAILED` was refused for good or given up, and may be sent again. One that was
+    under way when its receiver was switched off is `ACCEPTED` after all when it has arrived."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+
+
+SIGNAL_TRANSITIONS: dict[SignalState, frozenset[SignalState]] = {
+    SignalState.QUEUED: frozenset({SignalState.ACCEPTED, SignalState.FAILED}),
+    SignalState.ACCEPTED: frozenset(),
+    SignalState.FAILED: frozenset({SignalState.QUEUED, SignalState.ACCEPTED}),
 }

@@ -47,7 +47,7 @@ def _host_name(request: HttpRequest) -> str:
 class FirstRun:
     """While nobody exists, every page leads to the welcome. Only those without a session are asked."""
 
-    OPEN = ("/welcome/", "/static/", "/api/", *PROBES)
+    OPEN = ("/welcome/", "/static/", "/api/", "/.well-known/", "/security-events/", *PROBES)
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

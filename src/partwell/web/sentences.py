@@ -207,6 +207,24 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
     "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
     "system.tested": ("accepted", _tested),
+    "receiver.added": ("accepted", lambda who, f: f"{who} registered the receiver {f['receiver']}"),
+    "receiver.changed": (
+        "accepted",
+        lambda who, f: (
+            f"{who} changed the receiver {f['receiver']}: {', '.join(f['changed']).replace('_', ' ')}"
+        ),
+    ),
+    "receiver.tested": ("accepted", lambda who, f: f"{who} asked for a test of {f['receiver']}"),
+    "signing_key.made": ("accepted", lambda who, f: f"{who} made the signing key {f['key'][:16]}…"),
+    "signal.accepted": ("accepted", lambda who, f: f"{f['receiver']} took the signal {f['signal']}"),
+    "signal.given_up": (
+        "failed",
+        lambda who, f: f"{f['receiver']} was not told {f['signal']}: {f['reason']}",
+    ),
+    "signal.queued_again": (
+        "accepted",
+        lambda who, f: f"{who} had the signal {f['signal']} sent to {f['receiver']} again",
+    ),
     "evidence.exported": (
         "accepted",
         lambda who, f: (

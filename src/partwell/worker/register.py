@@ -9,14 +9,19 @@ from django.conf import settings
 
 from partwell import clock
 from partwell.access import days_after, questions, reverification, runs, wake
+from partwell.access.announcing import note_settled_signal
 from partwell.access.ghosts import sweeping
 from partwell.access.operations import cuts
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
+from partwell.signals import delivery
+from partwell.signals.security_events import DELIVER
 from partwell.worker import mail
 
 SWEEP_LOOKED_AT_EVERY_SECONDS = 300
+# A signal is asked for when it is queued; this finds what is tried again, and what a lost worker left.
+SIGNALS_EVERY_SECONDS = 2
 
 
 def register_all() -> None:
@@ -43,6 +48,8 @@ def register_all() -> None:
     registry.periodic("access.sweep", SWEEP_LOOKED_AT_EVERY_SECONDS, _sweep)
     registry.reconciler("access.runs", runs.reconcile)
     registry.reconciler("access.questions", questions.reconcile)
+    registry.workflow(DELIVER, _deliver_signals)
+    registry.periodic("signals.due", SIGNALS_EVERY_SECONDS, _ask_for_due_signals)
     registry.periodic("evidence.sequence", 0.5, _sequence)
     registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
     registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)
@@ -59,6 +66,14 @@ def _end_access(key: str, now: datetime) -> None:
 
 def _sweep() -> None:
     sweeping.sweep_when_due(every_hours=settings.GHOST_SWEEP_HOURS, now=clock.now())
+
+
+def _deliver_signals(receiver_id: str) -> None:
+    delivery.deliver(receiver_id, settled=note_settled_signal)
+
+
+def _ask_for_due_signals() -> None:
+    delivery.ask_for_due(now=clock.now())
 
 
 def _sequence() -> None:

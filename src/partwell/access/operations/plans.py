@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from partwell.access import wake
 from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
+from partwell.access.announcing import announce_ended_sessions
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.models import AccountRecord, Change, Plan, System, SystemRun
@@ -270,6 +271,7 @@ def start_runs(plan: Plan, *, actor: Actor, now: datetime, systems: Iterable[Sys
     if not plan.runs.filter(state=RunState.RUNNING).exists():
         plan.state, plan.ended_at = PlanState.APPLIED, now
         plan.save(update_fields=["state", "ended_at"])
+    announce_ended_sessions([plan], [plan.departure], now=now)
     record(
         "access.apply_started",
         scope=departure_scope(plan.departure_id),

@@ -171,3 +171,39 @@ class GrantShape(Schema):
     department: str
     granted_at: str
     granted_by: str
+
+
+class ReceiverShape(Schema):
+    """A receiver of signals; of its secret only where it is kept."""
+
+    name: str
+    title: str
+    endpoint: str
+    audience: str
+    authorization: str
+    ca_file: str
+    signals: list[str]
+    subject_format: str
+    subject_issuer: str
+    is_enabled: bool
+
+
+class SignalShape(Schema):
+    """One signal for a receiver. Accepted: the receiver took it; what it does about it, nobody tells."""
+
+    id: str
+    signal: str
+    jti: str
+    state: str
+    created_at: str
+    next_attempt_at: str | None
+    attempts: int
+    settled_at: str | None
+    answer: str
+
+
+class SigningKeyShape(Schema):
+    kid: str
+    is_in_use: bool
+    made_at: str
+    retired_at: str | None
