@@ -12,7 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
-from partwell.access.models import AccountRecord, Cut, Plan, System
+from partwell.access.credentials import operations as credentials
+from partwell.access.credentials import queries as credential_queries
+from partwell.access.models import AccountRecord, Credential, Cut, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
@@ -45,7 +47,7 @@ from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
 from partwell.people.models import ApiToken, Installation, User
-from tests.authorisation_stage import ACCESS_ENDED, Scene
+from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
 Call = Callable[[Actor, Scene | None, str], Any]
@@ -95,6 +97,10 @@ def _account(scene: Scene | None) -> AccountRecord:
     return AccountRecord.objects.create(
         departure=_departure(scene), system=system, external_id="a", login="a", state="manual"
     )
+
+
+def _credential() -> Credential:
+    return Credential.objects.get(name=CREDENTIAL)
 
 
 def _token_of(actor: Actor) -> int:
@@ -306,6 +312,21 @@ CALLS: dict[str, Call] = {
     ),
     "access.link": lambda a, s, k: link_accounts(
         departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW
+    ),
+    # Shared credentials
+    "credentials.view": lambda a, s, k: credential_queries.get_credential(a, _credential().pk),
+    "credentials.add": lambda a, s, k: credentials.add_credential(given={"name": "New"}, actor=a, now=NOW),
+    "credentials.change": lambda a, s, k: credentials.change_credential(
+        credential=_credential(), given={"used_at": "db.example"}, actor=a, now=NOW
+    ),
+    "credentials.retire": lambda a, s, k: credentials.retire_credential(
+        credential=_credential(), reason=REASON, actor=a, now=NOW
+    ),
+    "credentials.add_holder": lambda a, s, k: credentials.add_holder(
+        credential=_credential(), email=_grantee(), actor=a, now=NOW
+    ),
+    "credentials.end_holder": lambda a, s, k: credentials.end_holder(
+        holder=_credential().holders.get(), reason=REASON, actor=a, now=NOW
     ),
     # Evidence and guests
     "evidence.view": lambda a, s, k: closure_queries.departure_events(departure=_departure(s), actor=a),

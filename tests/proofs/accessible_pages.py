@@ -300,6 +300,27 @@ ACCESS = (
     visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
 )
 
+CREDENTIALS = (
+    visit(ADMIN, "web:credentials"),
+    visit(ADMIN, "web:credentials", query="?q=nothing-of-that-name", state="none found", is_extra=True),
+    visit(BYSTANDER, "web:credentials", state="empty", is_extra=True),
+    visit(ADMIN, "web:credential", "credential"),
+    visit(LEAVER, "web:credential", "credential", state="known too", is_extra=True),
+    visit(ADMIN, "web:credential_add"),
+    visit(ADMIN, "web:credential_add", state="refused", is_extra=True, do=pressing("Keep it"), status=422),
+    visit(ADMIN, "web:credential_change", "credential"),
+    visit(ADMIN, "web:credential_retire", "credential"),
+    visit(
+        ADMIN,
+        "web:holder_add",
+        "credential",
+        start=("web:credential", "credential"),
+        do=pressing("Add them"),
+        status=422,
+    ),
+    visit(ADMIN, "web:holder_end", "credential", "holder"),
+)
+
 EVIDENCE = (
     visit(HR, "web:evidence_departure", "marit"),
     visit(EXECUTIVE, "web:evidence_departure", "hannah", state="all open", do=deeds.unfold_all),
@@ -370,4 +391,16 @@ TROUBLE = (
     visit(NOBODY, path="/", host="office.localhost", state="plain http", around=deeds.any_host, status=403),
 )
 
-VISITS = (*AT_THE_DOOR, *GUESTS, *TODAY, *JOURNEYS, *STEPS, *OFFICE, *ACCESS, *EVIDENCE, *ACCOUNT, *TROUBLE)
+VISITS = (
+    *AT_THE_DOOR,
+    *GUESTS,
+    *TODAY,
+    *JOURNEYS,
+    *STEPS,
+    *OFFICE,
+    *ACCESS,
+    *CREDENTIALS,
+    *EVIDENCE,
+    *ACCOUNT,
+    *TROUBLE,
+)

@@ -24,6 +24,8 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
+from partwell.access.models import Credential, Holder
+from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
 from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
@@ -134,6 +136,8 @@ class Stage:
             **{f"link {name}": invitation.token for name, invitation in links.items()},
             "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
             "client": str(Client.objects.get(client_ref="BDG").pk),
+            "credential": str(Credential.objects.get(name=SHARED[0].name).pk),
+            "holder": str(Holder.objects.filter(credential__name=SHARED[0].name).first().pk),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, Cut, System
+from partwell.access.models import AccountRecord, Credential, Cut, Holder, System
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -34,6 +34,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "find": (f"q={PREFIX}", "q=leaver"),
     "people": (f"q={PREFIX}",),
     "clients": (f"q={PREFIX}", "q=client"),
+    "credentials": (f"q={PREFIX}", "only=retired"),
     "departures": ("state=closed", "state=withdrawn", f"q={PREFIX}", "kind=client"),
     "journey": ("role=hr",),
     "access_live": ("rev=old",),
@@ -119,6 +120,8 @@ class Addresses:
             "notice_id": sorted(notices, key=lambda pk: pk not in hidden),
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "credential_id": [*map(str, Credential.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.
             "token": ["no-such-token"],

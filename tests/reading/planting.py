@@ -11,14 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan, Question, System, SystemRun
+from partwell.access.models import (
+    AccountRecord,
+    Alert,
+    Change,
+    Credential,
+    Holder,
+    Plan,
+    Question,
+    System,
+    SystemRun,
+)
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.documents.operations import store_file
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations import ending, steps
 from partwell.people.actors import console_actor
-from partwell.people.models import Contact, Contract, PersonAlias, User
+from partwell.people.models import Client, Contact, Contract, PersonAlias, User
 from partwell.signals.models import Message
 from partwell.signals.outbox import queue_mail
 from tests.authorisation_stage import Scene
@@ -53,7 +63,36 @@ def plant_office(canaries: Canaries) -> list[System]:
         settings={"url": "https://service.harbour.example", "token": f"file:/run/{reference}"},
         created_at=NOW,
     )
+    _plant_credential(canaries)
     return [directory, service]
+
+
+def _plant_credential(canaries: Canaries) -> None:
+    """A shared credential whose owner and holder are nobody on the stage."""
+    view, change = "credentials.view", "credentials.change"
+    client = Client.objects.create(name=canaries.plant("credential's client", OFFICE, "clients.view", view))
+    credential = Credential.objects.create(
+        name=canaries.plant("credential", OFFICE, view),
+        used_at=canaries.plant("credential's place", OFFICE, view),
+        login=canaries.plant("credential's login", OFFICE, view),
+        owner_name=canaries.plant("credential's owner", OFFICE, view),
+        client=client,
+        client_name=client.name,
+        direction="theirs",
+        created_at=NOW,
+    )
+    Holder.objects.create(
+        credential=credential,
+        name=canaries.plant("who knows a credential", OFFICE, change),
+        since_date=NOW.date(),
+    )
+    record(
+        "credential.added",
+        scope=f"credential:{credential.pk}",
+        actor="stage",
+        at=NOW,
+        fields={"name": credential.name},
+    )
 
 
 @contextmanager

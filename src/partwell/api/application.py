@@ -20,6 +20,7 @@ from partwell.api import (
     access,
     clients,
     contracts,
+    credentials,
     cuts,
     evidence,
     guests,
@@ -70,6 +71,7 @@ def build() -> Api:
     api.add_router("/steps", steps.mine)
     api.add_router("/notices", notices.router)
     api.add_router("/cuts", cuts.router)
+    api.add_router("/credentials", credentials.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

@@ -128,6 +128,8 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("user.created", "user.invitation_accepted"),
         *("system.added", "system.asked", "system.tested"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
+        *("credential.added", "credential.changed", "credential.retired"),
+        *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
     }
 )

@@ -157,6 +157,20 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "failed",
         lambda who, f: f"{who} says it cannot be done for {_account(f)}: {f['note']}",
     ),
+    "credential.added": ("accepted", lambda who, f: f"{who} put {f['name']} on record"),
+    "credential.changed": (
+        "accepted",
+        lambda who, f: f"{who} changed what is on record of {f['name']}: {', '.join(f['after'])}",
+    ),
+    "credential.retired": ("accepted", lambda who, f: f"{who} retired {f['name']}{_why(f)}"),
+    "credential.holder_added": (
+        "accepted",
+        lambda who, f: f"{who} said that {f['holder']} knows {f['name']} since {f['since']}",
+    ),
+    "credential.holder_ended": (
+        "accepted",
+        lambda who, f: f"{who} ended that {f['holder']} knows {f['name']}{_why(f)}",
+    ),
     "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
     "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
     "system.tested": ("accepted", _tested),

@@ -9,6 +9,7 @@ from partwell.web import (
     account,
     changing,
     clients,
+    credentials,
     cuts,
     evidence,
     find,
@@ -100,6 +101,18 @@ urlpatterns: list[URLPattern] = [
     path("cuts/<uuid:cut_id>/cancel/", cuts.cancel, name="cut_cancel"),
     path("cuts/<uuid:cut_id>/stop/", cuts.stop, name="cut_stop"),
     path("cuts/<uuid:cut_id>/review/", cuts.review, name="cut_review"),
+    # Shared credentials
+    path("credentials/", credentials.credentials, name="credentials"),
+    path("credentials/add/", credentials.add, name="credential_add"),
+    path("credentials/<uuid:credential_id>/", credentials.credential, name="credential"),
+    path("credentials/<uuid:credential_id>/change/", credentials.change, name="credential_change"),
+    path("credentials/<uuid:credential_id>/retire/", credentials.retire, name="credential_retire"),
+    path("credentials/<uuid:credential_id>/holders/", credentials.add_holder, name="holder_add"),
+    path(
+        "credentials/<uuid:credential_id>/holders/<int:holder_id>/end/",
+        credentials.end_holder,
+        name="holder_end",
+    ),
     # Access, connected systems, evidence
     path("access/", access.overview, name="access_overview"),
     path(f"{_D}/access/", access.plan, name="access_plan"),

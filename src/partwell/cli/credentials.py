@@ -1,0 +1,176 @@
+"""`partwell credentials …`: shared secrets, and who knows each. Never their values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from partwell import clock
+from partwell.access.credentials import operations, queries
+from partwell.access.models import Credential
+from partwell.cli.acting import As, acting
+from partwell.cli.dates import read_date
+from partwell.cli.output import AsJson, answer, listing, speaks, table
+from partwell.people.actors import Actor
+from partwell.refusals import Invalid, NotFound
+
+app = typer.Typer(help="Shared secrets, and who knows each. Never their values.", no_args_is_help=True)
+
+CredentialId = Annotated[str, typer.Argument(metavar="ID", help="As `partwell credentials list` shows it.")]
+Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=TEXT",
+        help="kind, used_at, login, owner_email, client_ref, direction, system, account, rotated_on, "
+        "rotate_every_days; repeat for more.",
+    ),
+]
+
+
+@app.command("list")
+@speaks
+def list_(
+    search: Annotated[str, typer.Option(help="Words of its name, place, login, owner or client.")] = "",
+    kind: Annotated[str, typer.Option(help="For example password, api_key, door_code.")] = "",
+    only: Annotated[str, typer.Option(help="mine, due, unowned or retired.")] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List shared credentials by name."""
+    actor, today = acting(as_email), clock.today_in("UTC", now=clock.now())
+    found: list[Credential] = []
+    after = None
+    while True:
+        page, after = queries.list_credentials(
+            actor=actor, today=today, search=search, kind=kind, only=only, after=after, limit=200
+        )
+        found += page
+        if after is None:
+            break
+    items = [queries.credential_dict(each, today=today) for each in found]
+    rows = [(i["id"], i["name"], i["kind"], i["owner"] or "–", i["rotated_on"] or "–") for i in items]
+    answer(
+        listing(items),
+        as_json=as_json,
+        text=lambda: table(rows, ("Id", "Name", "Kind", "Owner", "Changed last")),
+    )
+
+
+@app.command()
+@speaks
+def show(credential_id: CredentialId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Show one credential and who knows it."""
+    actor = acting(as_email)
+    _show(actor, queries.get_credential(actor, credential_id), as_json)
+
+
+@app.command()
+@speaks
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it, never the secret.")],
+    fields: Set = None,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a credential on record."""
+    actor = acting(as_email)
+    given = {**_pairs(fields), "name": name}
+    _show(actor, operations.add_credential(given=given, actor=actor, now=clock.now()), as_json)
+
+
+@app.command()
+@speaks
+def change(
+    credential_id: CredentialId, fields: Set = None, as_email: As = None, as_json: AsJson = False
+) -> None:
+    """Change what is on record of a credential."""
+    actor = acting(as_email)
+    changed = operations.change_credential(
+        credential=queries.get_credential(actor, credential_id),
+        given=_pairs(fields),
+        actor=actor,
+        now=clock.now(),
+    )
+    _show(actor, changed, as_json)
+
+
+@app.command()
+@speaks
+def retire(credential_id: CredentialId, reason: Reason, as_email: As = None, as_json: AsJson = False) -> None:
+    """Take a credential off the register because it opens nothing any more."""
+    actor = acting(as_email)
+    found = queries.get_credential(actor, credential_id)
+    retired = operations.retire_credential(credential=found, reason=reason, actor=actor, now=clock.now())
+    _show(actor, retired, as_json)
+
+
+@app.command("add-holder")
+@speaks
+def add_holder(
+    credential_id: CredentialId,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="A colleague, or a contact of the client.")],
+    since: Annotated[str, typer.Option(help="A day, as 2026-03-31; today unless given.")] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody knows a credential."""
+    actor = acting(as_email)
+    found = queries.get_credential(actor, credential_id)
+    operations.add_holder(
+        credential=found,
+        email=email,
+        since=read_date(since, "since") if since else None,
+        actor=actor,
+        now=clock.now(),
+    )
+    _show(actor, found, as_json)
+
+
+@app.command("end-holder")
+@speaks
+def end_holder(
+    credential_id: CredentialId,
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    reason: Reason,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that somebody does not know a credential any more, and how that can be."""
+    actor = acting(as_email)
+    found = queries.get_credential(actor, credential_id)
+    holder = found.holders.filter(email__iexact=email.strip(), until_date__isnull=True).first()
+    if holder is None:
+        raise NotFound("holder")
+    operations.end_holder(
+        holder=queries.get_holder(actor, found, holder.pk), reason=reason, actor=actor, now=clock.now()
+    )
+    _show(actor, found, as_json)
+
+
+def _pairs(fields: list[str] | None) -> dict[str, str]:
+    found = {}
+    for each in fields or []:
+        name, mark, text = each.partition("=")
+        if not mark:
+            raise Invalid("no_pair", "Write --set as FIELD=TEXT.", field="set")
+        found[name.strip()] = text
+    return found
+
+
+def _show(actor: Actor, credential: Credential, as_json: bool) -> None:
+    view: dict[str, Any] = queries.credential_view(
+        actor, credential, today=clock.today_in("UTC", now=clock.now())
+    )
+    holders = view["holders"] or []
+    rows = [(h["name"], h["email"], h["since"], h["until"] or "knows it") for h in holders]
+    state = "is retired" if view["is_retired"] else f"is owned by {view['owner'] or 'nobody'}"
+    answer(
+        view,
+        as_json=as_json,
+        text=lambda: (
+            f"{view['name']} ({view['id']}) {state}.\n" + table(rows, ("Who", "Address", "Since", "Until"))
+        ),
+    )
