@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
+from partwell.access.credentials import imports as credential_imports
 from partwell.access.credentials import operations as credentials
 from partwell.access.credentials import queries as credential_queries
 from partwell.access.models import AccountRecord, Credential, Cut, Plan, System
@@ -316,6 +317,10 @@ CALLS: dict[str, Call] = {
     # Shared credentials
     "credentials.view": lambda a, s, k: credential_queries.get_credential(a, _credential().pk),
     "credentials.add": lambda a, s, k: credentials.add_credential(given={"name": "New"}, actor=a, now=NOW),
+    "credentials.import": lambda a, s, k: credential_imports.import_credentials(
+        data=b"name,used_at\nNew login,db.example\n", actor=a, now=NOW
+    ),
+    "credentials.export": lambda a, s, k: credential_imports.export_credentials(actor=a, now=NOW),
     "credentials.change": lambda a, s, k: credentials.change_credential(
         credential=_credential(), given={"used_at": "db.example"}, actor=a, now=NOW
     ),

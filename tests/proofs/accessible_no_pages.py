@@ -32,6 +32,7 @@ NO_PAGE = {
     "web:access_verify": BUTTON,
     "web:access_link": BUTTON,
     "web:system_test": BUTTON,
+    "web:credentials_export": FILE,
     "web:step_file": FILE,
     "web:people_export": FILE,
     "web:clients_export": FILE,

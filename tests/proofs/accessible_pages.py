@@ -17,6 +17,10 @@ LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
 NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
 REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
 
+VAULT = b"""url,username,password,totp,extra,name,grouping,fav
+https://bank.example/login,billing,secret,,,Bank portal,Office,0
+"""
+
 AT_THE_DOOR = (
     visit(NOBODY, "account_login"),
     visit(NOBODY, "account_login", state="wrong password", is_extra=True, do=deeds.wrong_password),
@@ -308,6 +312,21 @@ CREDENTIALS = (
     visit(LEAVER, "web:credential", "credential", state="known too", is_extra=True),
     visit(ADMIN, "web:credential_add"),
     visit(ADMIN, "web:credential_add", state="refused", is_extra=True, do=pressing("Keep it"), status=422),
+    visit(ADMIN, "web:credentials_import"),
+    visit(
+        ADMIN,
+        "web:credentials_import",
+        state="changes",
+        do=upload("File", "vault.csv", VAULT, "Show what would change"),
+    ),
+    visit(
+        ADMIN,
+        "web:credentials_import",
+        state="problems",
+        is_extra=True,
+        do=upload("File", "vault.csv", b"no export\n", "Show what would change"),
+        status=422,
+    ),
     visit(ADMIN, "web:credential_change", "credential"),
     visit(ADMIN, "web:credential_retire", "credential"),
     visit(

@@ -11,16 +11,24 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from partwell import clock
-from partwell.access.credentials import operations, queries
+from partwell.access.credentials import imports, operations, queries
 from partwell.access.models import Credential
-from partwell.api.answers import listing, reply
+from partwell.api.answers import listing, problem, reply
 from partwell.api.authentication import actor_of
+from partwell.api.bodies import OCTETS, octets_of
 from partwell.api.idempotency import idempotent
+from partwell.api.registers import CSV_FILE
 from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Reason
-from partwell.api.shapes.credentials import CredentialShape, CredentialView
+from partwell.api.shapes.credentials import CredentialImport, CredentialShape, CredentialView
 
 router = Router(tags=["shared credentials"])
 RowId = Annotated[int, Path(ge=1, le=2**62)]
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -91,6 +99,48 @@ def add(request: HttpRequest, body: NewCredential) -> HttpResponse:
     """Put a credential on record: that it exists, never its value."""
     made = operations.add_credential(given=body.given(), actor=actor_of(request), now=clock.now())
     return _view(request, made, 201)
+
+
+@router.get("/export", openapi_extra=CSV_FILE)
+def export(request: HttpRequest) -> HttpResponse:
+    """The credentials in use as CSV, with who knows each."""
+    data = imports.export_credentials(actor=actor_of(request), now=clock.now())
+    headers = {
+        "Content-Disposition": 'attachment; filename="credentials.csv"',
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(data, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post("/import", response=CredentialImport, openapi_extra=FILE_BODY)
+@idempotent
+def import_(
+    request: HttpRequest,
+    dry_run: bool = False,
+    owner_email: Annotated[str, Query(max_length=254, description="Owner of entries that have none.")] = "",
+    holders: Annotated[
+        str, Query(max_length=5000, description="Who knows all of them: addresses, separated by `;`.")
+    ] = "",
+) -> HttpResponse:
+    """Bring the register up to date from its own CSV or a password manager's export, all or nothing. Of an
+    export only titles, hosts and user names are read; its secrets are kept nowhere."""
+    report = imports.import_credentials(
+        data=octets_of(request),
+        for_all=imports.ForAll(owner_email, holders),
+        actor=actor_of(request),
+        now=clock.now(),
+        dry_run=dry_run,
+    )
+    if dry_run or report.is_ok:
+        return reply(report.as_dict())
+    bad = report.bad_lines
+    return problem(
+        422,
+        "bad_lines",
+        f"{len(bad)} problems were found, so nothing was imported. Correct the file.",
+        field=bad[0].field,
+        bad_lines=[line.as_dict() for line in bad],
+    )
 
 
 @router.get("/{credential_id}", response=CredentialView)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from partwell import clock
-from partwell.access.credentials import operations, queries
+from partwell.access.credentials import imports, operations, queries
+from partwell.access.credentials.files import LARGEST_BYTES
 from partwell.access.models import Credential
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date
@@ -148,6 +151,70 @@ def end_holder(
         holder=queries.get_holder(actor, found, holder.pk), reason=reason, actor=actor, now=clock.now()
     )
     _show(actor, found, as_json)
+
+
+@app.command("import")
+@speaks
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="F", help="CSV, JSON or XML; - reads standard input.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show every change and bad line, change nothing.")
+    ] = False,
+    owner: Annotated[str, typer.Option(help="Owner of entries that have none, by e-mail address.")] = "",
+    holders: Annotated[
+        str, typer.Option(help="Who knows all of them: e-mail addresses, separated by semicolons.")
+    ] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import the register's own CSV, or a password manager's export without any of its secrets."""
+    report = imports.import_credentials(
+        data=_bytes_of(file),
+        for_all=imports.ForAll(owner, holders),
+        actor=acting(as_email),
+        now=clock.now(),
+        dry_run=dry_run,
+    )
+    answer(report.as_dict(), as_json=as_json, text=lambda: _in_words(report))
+    if not report.is_ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+@speaks
+def export(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write here instead of standard output.")
+    ] = None,
+    as_email: As = None,
+) -> None:
+    """Write the credentials in use as CSV, with who knows each."""
+    data = imports.export_credentials(actor=acting(as_email), now=clock.now())
+    if output is None:
+        sys.stdout.buffer.write(data)
+    else:
+        output.write_bytes(data)
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            return stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise Invalid("unreadable_file", f"{file} cannot be read.", field="file") from error
+
+
+def _in_words(report: imports.CredentialReport) -> str:
+    if report.bad_lines:
+        lines = [str(bad) for bad in report.bad_lines]
+        return "\n".join([*lines, f"{len(lines)} problems, nothing was imported."])
+    lines = [f"{change.what} {change.key}" for change in report.changes]
+    done = "Imported" if report.is_applied else "Would import"
+    lines.append(
+        f"{done} {report.created} new and {report.updated} changed from {report.read_as}; "
+        f"{report.unchanged} as before, {report.left_out} left out."
+    )
+    return "\n".join(lines)
 
 
 def _pairs(fields: list[str] | None) -> dict[str, str]:

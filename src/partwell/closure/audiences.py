@@ -129,6 +129,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("system.added", "system.asked", "system.tested"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         *("credential.added", "credential.changed", "credential.retired"),
+        *("credentials.imported", "credentials.exported"),
         *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
     }

@@ -138,6 +138,7 @@ def credentials(request: HttpRequest) -> HttpResponse:
         "filters": list(FILTERS.items()),
         "is_narrowed": bool(asked),
         "may_add": may_follow(actor, "credentials.add"),
+        "may_import": may_follow(actor, "credentials.import"),
     }
     return render(request, "credentials/list.html", context)
 

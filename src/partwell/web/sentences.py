@@ -202,6 +202,8 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "people.imported": ("accepted", lambda who, f: f"{who} imported people: {_counts(f)}"),
     "clients.imported": ("accepted", lambda who, f: f"{who} imported clients: {_counts(f)}"),
     "contracts.imported": ("accepted", lambda who, f: f"{who} imported contracts: {_counts(f)}"),
+    "credentials.imported": ("accepted", lambda who, f: f"{who} imported credentials: {_counts(f)}"),
+    "credentials.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} credentials"),
     "people.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} people"),
     "clients.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} clients"),
     "contracts.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} contracts"),

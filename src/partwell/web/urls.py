@@ -9,6 +9,7 @@ from partwell.web import (
     account,
     changing,
     clients,
+    credential_imports,
     credentials,
     cuts,
     evidence,
@@ -103,6 +104,8 @@ urlpatterns: list[URLPattern] = [
     path("cuts/<uuid:cut_id>/review/", cuts.review, name="cut_review"),
     # Shared credentials
     path("credentials/", credentials.credentials, name="credentials"),
+    path("credentials/import/", credential_imports.importing, name="credentials_import"),
+    path("credentials/export/", credential_imports.export, name="credentials_export"),
     path("credentials/add/", credentials.add, name="credential_add"),
     path("credentials/<uuid:credential_id>/", credentials.credential, name="credential"),
     path("credentials/<uuid:credential_id>/change/", credentials.change, name="credential_change"),

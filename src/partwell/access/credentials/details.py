@@ -62,7 +62,8 @@ def _text(name: str, longest: int, meaning: str, **options: Any) -> Column:
 
 COLUMNS = (
     _text("name", 200, "What people call the secret. Never the secret itself.", is_required=True),
-    Column("kind", "password, api_key, portal, door_code, client_login or other.", kind, empty="password"),
+    Column("kind", "password, api_key, portal, door_code, client_login or other.", kind,
+           empty="password", keeps_blank=True),
     Column("used_at", "Where it is used. Of an address only the host is kept.", used_at),
     _text("login", 200, "The user name that goes with it, which is no secret."),
     Column("owner_email", "Who answers for it and changes it; a colleague in the register.", values.email),
@@ -73,9 +74,9 @@ COLUMNS = (
     Column("rotated_on", "When it was changed last.", values.iso_date, empty=None),
     Column("rotate_every_days", "After how many days it has to be changed anyway.", interval, empty=None),
     Column("holders", "Who knows it: addresses, separated by `;`. An import adds, it ends none.",
-           values.emails, empty=()),
+           values.emails, empty=(), keeps_blank=True),
     Column("since", "Since when those holders know it; the day of the import unless given.",
-           values.iso_date, empty=None),
+           values.iso_date, empty=None, keeps_blank=True),
 )  # fmt: skip
 """The columns of the register's own CSV file, and the fields that the faces take."""
 
@@ -160,7 +161,11 @@ class Register:
     def system(self, name: str) -> System:
         """A connected system by name. Raises `Invalid`."""
         if name not in self._systems:
-            raise Invalid("unknown_system", "No connected system has this name.", field="system")
+            raise Invalid(
+                "unknown_system",
+                "No connected system has this name. Leave it out, or connect it.",
+                field="system",
+            )
         return self._systems[name]
 
     def holder(self, email: str, client: Client | None) -> Person | Contact:

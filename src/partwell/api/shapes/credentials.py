@@ -5,6 +5,8 @@ from __future__ import annotations
 from ninja import Schema
 from pydantic import Field
 
+from partwell.api.shapes.office import ImportShape
+
 
 class CredentialShape(Schema):
     """One shared secret, by what is on record of it."""
@@ -43,3 +45,10 @@ class CredentialView(CredentialShape):
     """A credential with who knows it; `holders` is null for whoever only knows it too."""
 
     holders: list[HolderShape] | None
+
+
+class CredentialImport(ImportShape):
+    """As of any import; `left_out` counts notes, cards, identities, and the same login twice."""
+
+    read_as: str
+    left_out: int
