@@ -15,7 +15,8 @@ from partwell.access import queries as access_queries
 from partwell.access.credentials import imports as credential_imports
 from partwell.access.credentials import operations as credentials
 from partwell.access.credentials import queries as credential_queries
-from partwell.access.models import AccountRecord, Credential, Cut, Plan, System
+from partwell.access.credentials import settling
+from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
@@ -55,6 +56,7 @@ Call = Callable[[Actor, Scene | None, str], Any]
 
 # Refusals that an operation raises only after it let the actor through.
 REACHED = {
+    "credentials.rotate": {"no_connector"},
     "access.restore": {"nothing_to_restore"},
     "access.link": {"nothing_ambiguous"},
     "evidence.export": {"nothing_signed", "wrong_audience"},
@@ -102,6 +104,13 @@ def _account(scene: Scene | None) -> AccountRecord:
 
 def _credential() -> Credential:
     return Credential.objects.get(name=CREDENTIAL)
+
+
+def _rotation(scene: Scene | None) -> CredentialRotation:
+    # Nobody's: what its owner may do beside the matrix is proven with the rotations.
+    return CredentialRotation.objects.create(
+        credential=_credential(), departure=_departure(scene), opened_at=NOW
+    )
 
 
 def _token_of(actor: Actor) -> int:
@@ -321,6 +330,13 @@ CALLS: dict[str, Call] = {
         data=b"name,used_at\nNew login,db.example\n", actor=a, now=NOW
     ),
     "credentials.export": lambda a, s, k: credential_imports.export_credentials(actor=a, now=NOW),
+    "credentials.rotate": lambda a, s, k: settling.rotate(rotation=_rotation(s), actor=a, now=NOW),
+    "credentials.attest_rotation": lambda a, s, k: settling.attest_rotation(
+        rotation=_rotation(s), note=REASON, actor=a, now=NOW
+    ),
+    "credentials.leave_rotation": lambda a, s, k: settling.leave_rotation(
+        rotation=_rotation(s), reason=REASON, actor=a, now=NOW
+    ),
     "credentials.change": lambda a, s, k: credentials.change_credential(
         credential=_credential(), given={"used_at": "db.example"}, actor=a, now=NOW
     ),

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, Credential, Cut, Holder, System
+from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Holder, System
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -39,6 +39,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "journey": ("role=hr",),
     "access_live": ("rev=old",),
     "api/v1/journeys": ("state=all", f"search={PREFIX}&state=all"),
+    "api/v1/rotations": ("state=all",),
     "api/v1/people": (f"search={PREFIX}",),
     "api/v1/clients": (f"search={PREFIX}",),
     "api/v1/journeys/{journey_id}/pack": tuple(f"audience={audience.value}" for audience in Audience),
@@ -121,6 +122,10 @@ class Addresses:
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
             "credential_id": [*map(str, Credential.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "rotation_id": [
+                *map(str, CredentialRotation.objects.values_list("pk", flat=True)),
+                str(UUID(int=7)),
+            ],
             "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.

@@ -16,6 +16,7 @@ from partwell.access.models import (
     Alert,
     Change,
     Credential,
+    CredentialRotation,
     Holder,
     Plan,
     Question,
@@ -233,6 +234,7 @@ class _Planted:
         )
         for system, state in zip(systems, ("failed", "manual"), strict=True):
             self._account(plan, system, state)
+        self._rotation()
         Question.objects.create(
             kind="plan", departure=self.departure, state="refused", answer=self.word("question", ACCESS),
             asked_at=NOW, asked_by="stage", asked_by_id=0, ended_at=NOW,
@@ -240,6 +242,24 @@ class _Planted:
         alert = self.word("alert", ACCESS)
         Alert.objects.create(departure=self.departure, kind="no_approved_plan", text=alert, raised_at=NOW)
         self.record("access.alert_raised", alert="no_approved_plan", text=alert)
+
+    def _rotation(self) -> None:
+        """A secret that has been changed for this departure."""
+        credential = Credential.objects.create(
+            name=self.word("secret to change", ACCESS, "credentials.view"), created_at=NOW
+        )
+        reason = self.word("how it was changed", ACCESS)
+        CredentialRotation.objects.create(
+            credential=credential,
+            departure=self.departure,
+            owner_name=self.word("who changes a secret", ACCESS),
+            state="attested",
+            reason=reason,
+            settled_by=self.word("who changed a secret", ACCESS),
+            settled_at=NOW,
+            opened_at=NOW,
+        )
+        self.record("credential.rotation_attested", credential=credential.name, reason=reason, told=0)
 
     def _account(self, plan: Plan, system: System, state: str) -> None:
         # What the leaving side reads of its accounts in its own pack, and nowhere else.

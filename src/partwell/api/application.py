@@ -28,6 +28,7 @@ from partwell.api import (
     notices,
     participants,
     people,
+    rotations,
     settings,
     steps,
     systems,
@@ -72,6 +73,7 @@ def build() -> Api:
     api.add_router("/notices", notices.router)
     api.add_router("/cuts", cuts.router)
     api.add_router("/credentials", credentials.router)
+    api.add_router("/rotations", rotations.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

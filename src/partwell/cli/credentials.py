@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,18 +10,30 @@ from typing import Annotated, Any
 import typer
 
 from partwell import clock
-from partwell.access.credentials import imports, operations, queries
+from partwell.access.credentials import imports, operations, queries, settling
 from partwell.access.credentials.files import LARGEST_BYTES
-from partwell.access.models import Credential
+from partwell.access.credentials.rotation_queries import (
+    get_rotation,
+    list_rotations,
+    rotation_dict,
+    sees_departure,
+)
+from partwell.access.credentials.states import RotationState
+from partwell.access.models import Credential, CredentialRotation
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date
 from partwell.cli.output import AsJson, answer, listing, speaks, table
+from partwell.connector_kit.contract import ConnectorError
+from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.people.actors import Actor
 from partwell.refusals import Invalid, NotFound
 
 app = typer.Typer(help="Shared secrets, and who knows each. Never their values.", no_args_is_help=True)
 
 CredentialId = Annotated[str, typer.Argument(metavar="ID", help="As `partwell credentials list` shows it.")]
+RotationId = Annotated[
+    str, typer.Argument(metavar="ROTATION", help="As `partwell credentials rotations` shows it.")
+]
 Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
 Set = Annotated[
     list[str] | None,
@@ -194,6 +207,97 @@ def export(
         sys.stdout.buffer.write(data)
     else:
         output.write_bytes(data)
+
+
+@app.command()
+@speaks
+def rotations(
+    all_: Annotated[bool, typer.Option("--all", help="Also what is settled.")] = False,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List secrets that have to be changed because somebody leaves, what is due first."""
+    actor, now = acting(as_email), clock.now()
+    found = list_rotations(actor, state="all" if all_ else "open", now=now)
+    named = sees_departure(actor, found)
+    items = [rotation_dict(each, names_departure=each.departure_id in named) for each in found]
+    rows = [
+        (i["id"], i["credential"], i["subject"] or "–", i["owner"] or "IT/Security", i["due_at"], i["state"])
+        for i in items
+    ]
+    answer(
+        listing(items),
+        as_json=as_json,
+        text=lambda: table(rows, ("Rotation", "Secret", "Leaves", "Owner", "Due", "State")),
+    )
+
+
+@app.command()
+@speaks
+def rotate(
+    rotation_id: RotationId,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A file that is not there yet, for the new secret alone.")
+    ],
+    old: Annotated[
+        str, typer.Option(help="Where the secret so far is kept, env:NAME or file:/PATH; it is tried.")
+    ] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have the connector change a secret. The new one is written into a file that only you can read."""
+    actor, now = acting(as_email), clock.now()
+    found = get_rotation(actor, rotation_id, now=now)
+    try:
+        known = ReferencedSecrets().resolve(old) if old else ""
+    except ConnectorError as error:
+        raise Invalid("secret_unreadable", error.message, field="old") from None
+    try:
+        handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Invalid(
+            "unwritable_file", f"{output} cannot be made, or is there already.", field="output"
+        ) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        came = settling.rotate(rotation=found, old=known, actor=actor, now=now)
+        file.writelines(f"{value}\n" for value in came.secret.values())
+    if not came.secret:
+        output.unlink()
+    _say(actor, came.rotation, as_json)
+    if came.rotation.state == RotationState.FAILED:
+        raise typer.Exit(1)
+
+
+@app.command()
+@speaks
+def attest(
+    rotation_id: RotationId,
+    note: Annotated[str, typer.Option(help="How one can see that it is changed. Never the secret itself.")],
+    link: Annotated[str, typer.Option(help="Web address of the proof.")] = "",
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a secret is changed. It counts as said, not as verified."""
+    actor, now = acting(as_email), clock.now()
+    found = get_rotation(actor, rotation_id, now=now)
+    done = settling.attest_rotation(rotation=found, note=note, link=link, actor=actor, now=now)
+    _say(actor, done, as_json)
+
+
+@app.command()
+@speaks
+def leave(rotation_id: RotationId, reason: Reason, as_email: As = None, as_json: AsJson = False) -> None:
+    """Say that a secret need not be changed."""
+    actor, now = acting(as_email), clock.now()
+    found = get_rotation(actor, rotation_id, now=now)
+    _say(actor, settling.leave_rotation(rotation=found, reason=reason, actor=actor, now=now), as_json)
+
+
+def _say(actor: Actor, rotation: CredentialRotation, as_json: bool) -> None:
+    view = rotation_dict(rotation, names_departure=bool(sees_departure(actor, [rotation])))
+    probe = (view["proof"] or {}).get("probe", "")
+    words = " ".join(filter(None, (f"{view['credential']}: {view['state']}.", view["reason"], probe)))
+    answer(view, as_json=as_json, text=words)
 
 
 def _bytes_of(file: Path) -> bytes:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from partwell import clock
 from partwell.access.credentials import details, operations, queries
 from partwell.access.credentials.policies import authorise, may
+from partwell.access.credentials.rotation_queries import visible_rotations
 from partwell.access.credentials.states import CredentialKind, Direction
 from partwell.access.models import Credential, System
 from partwell.evidence.models import Event
@@ -23,6 +24,7 @@ from partwell.people.authorisation import check_office
 from partwell.refusals import Refusal
 from partwell.web.fields import DATE
 from partwell.web.navigation import may_follow
+from partwell.web.rotations import rows_of
 from partwell.web.session import actor_of
 from partwell.web.timeline import timeline
 from partwell.web.translate import put_refusal
@@ -302,6 +304,7 @@ def _show(
         "may_open_people": may_follow(actor, "people.view"),
         "may_open_clients": may_follow(actor, "clients.view"),
         "events": timeline(events) if holders is not None else [],
+        "rotations": rows_of(visible_rotations(actor, now=clock.now()).filter(credential=found)),
         "crumbs": _crumbs(found),
     }
     return render(request, "credentials/credential.html", context, status=status)

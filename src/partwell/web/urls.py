@@ -24,6 +24,7 @@ from partwell.web import (
     my_departure,
     participants,
     people,
+    rotations,
     settings,
     starting,
     steps,
@@ -116,6 +117,10 @@ urlpatterns: list[URLPattern] = [
         credentials.end_holder,
         name="holder_end",
     ),
+    path("rotations/<uuid:rotation_id>/", rotations.rotation, name="rotation"),
+    path("rotations/<uuid:rotation_id>/rotate/", rotations.rotate, name="rotation_rotate"),
+    path("rotations/<uuid:rotation_id>/attest/", rotations.attest, name="rotation_attest"),
+    path("rotations/<uuid:rotation_id>/leave/", rotations.leave, name="rotation_leave"),
     # Access, connected systems, evidence
     path("access/", access.overview, name="access_overview"),
     path(f"{_D}/access/", access.plan, name="access_plan"),

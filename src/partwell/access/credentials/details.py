@@ -70,7 +70,7 @@ COLUMNS = (
     _text("client_ref", 200, "For a client login: the client's reference, or its name."),
     Column("direction", "For a client login: theirs (we know it) or ours (they know it).", direction),
     _text("system", 60, "The connected system in which it can be changed by a connector."),
-    _text("account", 400, "The account's identifier in that system, as a role's name."),
+    _text("account", 400, "The account's login or identifier in that system."),
     Column("rotated_on", "When it was changed last.", values.iso_date, empty=None),
     Column("rotate_every_days", "After how many days it has to be changed anyway.", interval, empty=None),
     Column("holders", "Who knows it: addresses, separated by `;`. An import adds, it ends none.",

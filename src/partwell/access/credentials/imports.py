@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from partwell import clock
-from partwell.access.credentials import details, files
+from partwell.access.credentials import details, files, rotations
 from partwell.access.credentials.details import Register
 from partwell.access.credentials.files import Reading, Row
 from partwell.access.credentials.operations import new_holder, save
@@ -83,7 +83,7 @@ def import_credentials(
     report = plan.report(is_dry_run=dry_run)
     if dry_run or not report.is_ok:
         return report
-    plan.apply()
+    plan.apply(actor)
     record(
         "credentials.imported",
         scope="register",
@@ -265,11 +265,15 @@ class Plan:
         rows = self.reading.rows
         return files.write((row.values for row in rows), files.columns_of(rows))
 
-    def apply(self) -> None:
+    def apply(self, actor: Actor) -> None:
         """Write it all, in the caller's transaction."""
         for each in self.entries:
             save(each.credential)
-        Holder.objects.bulk_create([holder for each in self.entries for holder in each.holders])
+        holders = [holder for each in self.entries for holder in each.holders]
+        Holder.objects.bulk_create(holders)
+        rotations.open_for_holders(holders, actor=actor, now=self._now)
+        for each in self.entries:
+            rotations.open_for_client(each.credential, actor=actor, now=self._now)
 
 
 def _key(credential: Credential) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from partwell import clock
-from partwell.access.credentials import details
+from partwell.access.credentials import details, rotations
 from partwell.access.credentials.policies import authorise
 from partwell.access.credentials.states import UNSETTLED
 from partwell.access.models import Credential, Holder
@@ -41,6 +41,7 @@ def add_credential(*, given: Mapping[str, Any], actor: Actor, now: datetime) -> 
         credential.owner = Person.objects.get(pk=actor.person_id)
         credential.owner_name = credential.owner.name
     save(credential)
+    rotations.open_for_client(credential, actor=actor, now=now)
     record(
         "credential.added",
         scope=scope_of(credential),
@@ -72,6 +73,7 @@ def change_credential(
     if not changed:
         return credential
     save(credential)
+    rotations.open_for_client(credential, actor=actor, now=now)
     record(
         "credential.changed",
         scope=scope_of(credential),
@@ -134,6 +136,7 @@ def add_holder(
         raise Conflict("holder_known", f"{who} is on record as knowing it already.", field="email")
     holder = new_holder(credential, who, since or today)
     holder.save()
+    rotations.open_for_holders([holder], actor=actor, now=now)
     record(
         "credential.holder_added",
         scope=scope_of(credential),

@@ -15,6 +15,7 @@ from django.db.models import Max
 from partwell.access import wake
 from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.claims import LIVE
+from partwell.access.credentials import rotations
 from partwell.access.models import Cut, Plan, System, SystemRun
 from partwell.access.operations.plans import lock_all
 from partwell.access.states import AlertKind, CutState, PlanKind, PlanState, RunState
@@ -254,6 +255,7 @@ def _fire(cut: Cut, departures: Sequence[Departure], actor: Actor, now: datetime
     cancel_timer(FIRE, key=str(cut.pk))
     set_timer(REVIEW, key=str(cut.pk), due_at=cut.review_due_at)
     _end_access_now(departures, now)
+    rotations.at_access_end(departures, actor=actor, now=now)
     plans = _plans_of(cut, departures, now)
     systems = _start_runs(plans, now)
     versions = {plan.departure_id: plan.version for plan in plans}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ninja import Schema
 from pydantic import Field
 
@@ -52,3 +54,26 @@ class CredentialImport(ImportShape):
 
     read_as: str
     left_out: int
+
+
+class RotationShape(Schema):
+    """One secret to be changed for one departure, which is named only to those who may read of it."""
+
+    id: str
+    credential_id: str
+    credential: str
+    journey: str | None
+    subject: str | None
+    owner: str = Field(description="Empty where nobody owns it: IT/Security sees to it.")
+    state: str = Field(
+        description="open, requested, accepted, verified, failed, attested, not_needed or withdrawn."
+    )
+    by: str = Field(description="connector or person; empty before.")
+    due_at: str
+    reason: str
+    proof: dict[str, Any] | None
+    told: int = Field(description="How many who go on knowing it were told by mail.")
+    settled_at: str | None
+    settled_by: str
+    by_connector: bool = Field(description="Whether a connector can change it, asked for by a person.")
+    is_client: bool
