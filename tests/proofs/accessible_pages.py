@@ -338,6 +338,16 @@ CREDENTIALS = (
         status=422,
     ),
     visit(ADMIN, "web:holder_end", "credential", "holder"),
+    visit(ADMIN, "web:rotation", "rotation"),
+    visit(
+        ADMIN,
+        "web:rotation",
+        "rotation",
+        state="refused",
+        do=pressing("Say that it is changed"),
+        status=422,
+    ),
+    visit(MANAGER, "web:my_steps", state="secrets to change"),
 )
 
 EVIDENCE = (
@@ -389,6 +399,13 @@ ACCOUNT = (
     visit(IT, "web:person_shut_out", "manager", do=deeds.confirm_code),
     visit(IT, "web:client_shut_out", "client", do=deeds.confirm_code),
     visit(IT, "web:cut", start=("web:person_shut_out", "manager"), do=deeds.order_a_cut),
+    visit(
+        IT,
+        "web:rotation_rotate",
+        "rotation by connector",
+        start=("web:rotation", "rotation by connector"),
+        do=deeds.change_by_connector,
+    ),
     visit(IT, "mfa_deactivate_totp"),
     visit(HR, "account_logout"),
 )

@@ -24,7 +24,7 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
-from partwell.access.models import Credential, Holder
+from partwell.access.models import Credential, CredentialRotation, Holder
 from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
@@ -137,6 +137,8 @@ class Stage:
             "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
             "client": str(Client.objects.get(client_ref="BDG").pk),
             "credential": str(Credential.objects.get(name=SHARED[0].name).pk),
+            "rotation": str(rotation_of(SHARED[0].name).pk),
+            "rotation by connector": str(rotation_of(SHARED[1].name).pk),
             "holder": str(Holder.objects.filter(credential__name=SHARED[0].name).first().pk),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
@@ -173,6 +175,11 @@ class Stage:
         counter = next(each for each in (now, late, early) if each not in used)
         used.add(counter)
         return format_hotp_value(hotp_value(seed_of(address_of(name)), counter))
+
+
+def rotation_of(name: str) -> CredentialRotation:
+    """The rotation of a secret of the demo."""
+    return CredentialRotation.objects.get(credential__name=name)
 
 
 def departure_of(name: str) -> Departure:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from partwell.access.credentials.operations import add_credential, add_holder
+from partwell.demo import systems
 from partwell.demo.firm import address
 from partwell.people.actors import Actor
 from partwell.people.models import Contact
@@ -25,6 +26,7 @@ class Shared:
     more: dict[str, str] = field(default_factory=dict)
 
 
+BOT = "deploy-bot"
 SHARED = (
     Shared(
         "Orders database, reporting role",
@@ -37,14 +39,14 @@ SHARED = (
         {"rotate_every_days": "180"},
     ),
     Shared(
-        "Build server, deployment key",
-        "api_key",
+        "GitHub, deployment account",
+        "password",
         "Joon-ho Baek",
         ("Joon-ho Baek", "Marit Lindqvist", "Tomasz Wrona"),
-        "ci.harbourvale.example",
-        "deploy-bot",
+        "github.example",
+        BOT,
         410,
-        {"rotate_every_days": "365"},
+        {"rotate_every_days": "365", "system": "github", "account": BOT},
     ),
     Shared(
         "Domain registrar",
@@ -90,6 +92,7 @@ SHARED = (
 
 def share_all(*, actor: Actor, now: datetime, today: date) -> None:
     """Put all of it on record, with who knows each; what is ours, the client's contacts know too."""
+    systems.store().add_account("github", BOT, login=BOT, emails=[], name="Deployments")
     for shared in SHARED:
         given = {
             "name": shared.name,
