@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from partwell.access.models import Credential, Holder
 from partwell.departures.guests import guest_actor, invite
 from partwell.departures.models import Departure, Participant
 from partwell.journeys.intake import Intake
@@ -26,6 +27,7 @@ DEPARTMENT, ELSEWHERE = "Platform", "Sales"
 CLIENT_TEMPLATE = Path(__file__).with_name("small_client.yaml").read_text(encoding="utf-8")
 GRANTED = ("hr", "it_security", "executive", "finance", "legal", "admin", "account_manager")
 PARTS = ("hr", "it_security", "line_manager", "account_manager", "executive", "finance", "legal")
+CREDENTIAL = "Team login"
 INSIDE, OWN = "inside", "write-note"
 """Steps of the template: one of the inside, one of the leaving side."""
 
@@ -44,7 +46,8 @@ class Scene:
 @dataclass(frozen=True)
 class Player:
     """An actor, and by hand what they are: granted roles with their department, a part in every departure
-    (or in one alone), the departure that is their own, the one that their link is for."""
+    (or in one alone), the departure that is their own, the one that their link is for, and what they are to
+    the shared credential `CREDENTIAL`."""
 
     name: str
     actor: Actor
@@ -54,6 +57,7 @@ class Player:
     owns_step: bool = False
     leaves: str = ""
     linked_to: str = ""
+    knows: str = ""
 
 
 @dataclass
@@ -81,6 +85,7 @@ def build() -> Stage:
         stage.scenes[name] = _staff_scene(name, is_closed=is_closed, is_restricted=is_restricted)
     stage.scenes["client"] = _client_scene()
     stage.players = [*_holders(), *_participants(stage), *_leavers(stage), *_guests(stage), *_others()]
+    stage.players += _who_know()
     return stage
 
 
@@ -198,6 +203,21 @@ def _guests(stage: Stage) -> list[Player]:
             found.append(Player(f"{capacity} guest of {scene.name}", guest_actor(link), linked_to=scene.name))
         scene.departure.state = was
     return found
+
+
+def _who_know() -> list[Player]:
+    """A shared credential's owner, and somebody who knows it too."""
+    owner, holder = make_person("Credential Owner"), make_person("Credential Holder")
+    credential = Credential.objects.create(
+        name=CREDENTIAL, owner=owner, owner_name=owner.name, created_at=NOW
+    )
+    Holder.objects.create(
+        credential=credential, person=holder, name=holder.name, email=holder.email, since_date=NOW.date()
+    )
+    return [
+        Player(person.name, actor_for_user(_user(person.name, person=person), is_fresh=True), knows=part)
+        for person, part in ((owner, "credential_owner"), (holder, "credential_holder"))
+    ]
 
 
 def _others() -> list[Player]:

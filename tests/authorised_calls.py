@@ -12,11 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 from partwell.access import queries as access_queries
+from partwell.access.credentials import imports as credential_imports
+from partwell.access.credentials import operations as credentials
+from partwell.access.credentials import queries as credential_queries
+from partwell.access.credentials import settling
 from partwell.access.ghosts import operations as ghosts
 from partwell.access.ghosts.files import upload_accounts
 from partwell.access.ghosts.queries import visible_ghosts
 from partwell.access.ghosts.sweeping import start_sweep
-from partwell.access.models import AccountRecord, Cut, Ghost, Plan, System
+from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Ghost, Plan, System
 from partwell.access.operations import (
     apply_plan,
     approve_plan,
@@ -53,13 +57,14 @@ from partwell.people.models import ApiToken, Installation, User
 from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
-from tests.authorisation_stage import ACCESS_ENDED, Scene
+from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
 Call = Callable[[Actor, Scene | None, str], Any]
 
 # Refusals that an operation raises only after it let the actor through.
 REACHED = {
+    "credentials.rotate": {"no_connector"},
     "access.restore": {"nothing_to_restore"},
     "access.link": {"nothing_ambiguous"},
     "evidence.export": {"nothing_signed", "wrong_audience"},
@@ -141,6 +146,17 @@ def _failed_signal() -> SecurityEvent:
         created_at=NOW,
         give_up_at=NOW,
         next_attempt_at=NOW,
+    )
+
+
+def _credential() -> Credential:
+    return Credential.objects.get(name=CREDENTIAL)
+
+
+def _rotation(scene: Scene | None) -> CredentialRotation:
+    # Nobody's: what its owner may do beside the matrix is proven with the rotations.
+    return CredentialRotation.objects.create(
+        credential=_credential(), departure=_departure(scene), opened_at=NOW
     )
 
 
@@ -385,6 +401,32 @@ CALLS: dict[str, Call] = {
     "ghosts.assign": lambda a, s, k: ghosts.assign_ghost(ghost=_ghost(None), owner=None, actor=a, now=NOW),
     "access.link": lambda a, s, k: link_accounts(
         departure=_departure(s), system=_account(s).system, external_ids=[], actor=a, now=NOW
+    ),
+    # Shared credentials
+    "credentials.view": lambda a, s, k: credential_queries.get_credential(a, _credential().pk),
+    "credentials.add": lambda a, s, k: credentials.add_credential(given={"name": "New"}, actor=a, now=NOW),
+    "credentials.import": lambda a, s, k: credential_imports.import_credentials(
+        data=b"name,used_at\nNew login,db.example\n", actor=a, now=NOW
+    ),
+    "credentials.export": lambda a, s, k: credential_imports.export_credentials(actor=a, now=NOW),
+    "credentials.rotate": lambda a, s, k: settling.rotate(rotation=_rotation(s), actor=a, now=NOW),
+    "credentials.attest_rotation": lambda a, s, k: settling.attest_rotation(
+        rotation=_rotation(s), note=REASON, actor=a, now=NOW
+    ),
+    "credentials.leave_rotation": lambda a, s, k: settling.leave_rotation(
+        rotation=_rotation(s), reason=REASON, actor=a, now=NOW
+    ),
+    "credentials.change": lambda a, s, k: credentials.change_credential(
+        credential=_credential(), given={"used_at": "db.example"}, actor=a, now=NOW
+    ),
+    "credentials.retire": lambda a, s, k: credentials.retire_credential(
+        credential=_credential(), reason=REASON, actor=a, now=NOW
+    ),
+    "credentials.add_holder": lambda a, s, k: credentials.add_holder(
+        credential=_credential(), email=_grantee(), actor=a, now=NOW
+    ),
+    "credentials.end_holder": lambda a, s, k: credentials.end_holder(
+        holder=_credential().holders.get(), reason=REASON, actor=a, now=NOW
     ),
     # Evidence and guests
     "evidence.view": lambda a, s, k: closure_queries.departure_events(departure=_departure(s), actor=a),

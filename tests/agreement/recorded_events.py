@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from partwell.access.credentials.settling import AFTERWARDS
 from partwell.access.states import AccessState
 from partwell.departures.states import NoticeState
 from partwell.people.imports.columns import KINDS
@@ -25,6 +26,8 @@ RECORDERS = ("record", "build")
 PUT_TOGETHER = {
     # A change begins as planned or ambiguous; nothing moves to these by an event of its own.
     "access.{}": {f"access.{s}" for s in AccessState} - {"access.planned", "access.ambiguous"},
+    # What a connector can settle a rotation to; what people say of one has a kind of its own.
+    "credential.rotation_{}": {f"credential.rotation_{s}" for s in (*AFTERWARDS.values(), "failed")},
     "mail.{}": {f"mail.{MailState.SENT}", f"mail.{MailState.FAILED}"},
     "notice.{}": {f"notice.{NoticeState.STARTED}", f"notice.{NoticeState.DECLINED}"},
     "{}.imported": {f"{kind}.imported" for kind in KINDS},

@@ -30,7 +30,8 @@ def test_every_recorded_kind_is_in_one_of_the_tables() -> None:
 
 
 def test_every_listed_field_is_one_that_is_recorded() -> None:
-    patterns = {"access.": Reader().read().kinds["access.{}"], "mail.": Reader().read().kinds["mail.{}"]}
+    kinds = Reader().read().kinds
+    patterns = {start: kinds[start + "{}"] for start in ("access.", "mail.", "credential.rotation_")}
     for kind, fields in recorded_events().items():
         if kind not in EVENTS:
             continue

@@ -254,7 +254,7 @@ def test_a_group_asks_the_database_for_little_more_than_one(
     cut = order(world, departures)
     with django_assert_max_num_queries(80):
         cut = cuts.approve_cut(cut=cut, actor=world.approver, now=clock.now())
-    with django_assert_max_num_queries(170):
+    with django_assert_max_num_queries(175):
         runs.run_cut(str(cut.pk), str(world.systems["mail"].pk))
     assert Change.objects.filter(state="verified").count() == 4 * 40
 

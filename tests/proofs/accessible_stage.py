@@ -25,8 +25,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
 from partwell.access.ghosts import sweeping
-from partwell.access.models import Ghost
+from partwell.access.models import Credential, CredentialRotation, Ghost, Holder
 from partwell.access.operations.mapping import take_map
+from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
 from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
@@ -182,6 +183,10 @@ class Stage:
             "manager": str(Person.objects.get(email=address_of("Joon-ho Baek")).pk),
             "client": str(Client.objects.get(client_ref="BDG").pk),
             "ghost": str(Ghost.objects.filter(departure__isnull=False).first().pk),
+            "credential": str(Credential.objects.get(name=SHARED[0].name).pk),
+            "rotation": str(rotation_of(SHARED[0].name).pk),
+            "rotation by connector": str(rotation_of(SHARED[1].name).pk),
+            "holder": str(Holder.objects.filter(credential__name=SHARED[0].name).first().pk),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),
@@ -223,6 +228,11 @@ class Stage:
         counter = next(each for each in (now, late, early) if each not in used)
         used.add(counter)
         return format_hotp_value(hotp_value(seed_of(address_of(name)), counter))
+
+
+def rotation_of(name: str) -> CredentialRotation:
+    """The rotation of a secret of the demo."""
+    return CredentialRotation.objects.get(credential__name=name)
 
 
 def departure_of(name: str) -> Departure:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 
 # Reads have no event and need no registration; each is asked where it reads, and called below by its row.
 READS = {"journeys.view", "access.view", "evidence.view", "evidence.verify", "templates.view"}
+READS |= {"credentials.view"}
 # Pages decide these themselves; the page proofs of these rooms ask them.
 PAGES = {"systems.view"}
 # The product's own initiative: called by the worker alone, with no actor that anybody could be.
@@ -34,6 +35,7 @@ WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in", "access.miss_revi
 # Whoever does these is another person than who asked; a token and the console are none.
 SECOND_PERSON = {"access.approve", "access.approve_cut", "access.review_cut", "journeys.approve_override"}
 
+OF_NO_DEPARTURE = ("office", "credential")
 ALLOWED, NOT_FOUND, NOT_ALLOWED, STALE, CLOSED = "allowed", "not found", "not allowed", "not fresh", "closed"
 
 
@@ -111,7 +113,8 @@ def _try_all(
     for name, row in matrix()["operations"].items():
         if name not in CALLS or (only is not None and name not in only):
             continue
-        scenes: list[Scene | None] = [None] if row["on"] == "office" else list(stage.scenes.values())
+        is_of_none = row["on"] in OF_NO_DEPARTURE
+        scenes: list[Scene | None] = [None] if is_of_none else list(stage.scenes.values())
         players = [player for player in stage.players if everything or not _is_double(player, row)]
         if not everything:
             scenes = [scene for scene in scenes if scene is None or scene.name != "restricted and closed"]
@@ -136,7 +139,7 @@ def _is_double(player: Player, row: dict[str, Any]) -> bool:
     roles = {role for role, _ in player.grants}
     is_scoped = any(department for _, department in player.grants)
     is_plain_leaver = player.name.startswith("leaver of")
-    return (is_scoped and not roles & set(row["allow"])) or (is_plain_leaver and row["on"] == "office")
+    return (is_scoped and not roles & set(row["allow"])) or (is_plain_leaver and row["on"] in OF_NO_DEPARTURE)
 
 
 def _outcome(name: str, player: Player, scene: Scene | None, key: str) -> str:
@@ -166,9 +169,13 @@ def _outcome(name: str, player: Player, scene: Scene | None, key: str) -> str:
 def expected(name: str, row: dict[str, Any], player: Player, scene: Scene | None, key: str) -> str:
     """What the file says of this case, worked out from who the player was meant to be."""
     parts = held(player, scene)
+    if row["on"] == "credential":
+        parts |= {player.knows} - {""}
     if scene is not None and row["on"] == "step" and player.owns_step and key == INSIDE:
         parts |= {"step_owner"}
     if scene is not None and (not parts or (parts == {"departing"} and "departing" not in row["allow"])):
+        return NOT_FOUND
+    if row["on"] == "credential" and not parts & set(matrix()["operations"]["credentials.view"]["allow"]):
         return NOT_FOUND
     if not (parts | {"anybody"}) & set(row["allow"]):
         return NOT_ALLOWED

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, Cut, Ghost, System
+from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Ghost, Holder, System
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -35,10 +35,12 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "find": (f"q={PREFIX}", "q=leaver"),
     "people": (f"q={PREFIX}",),
     "clients": (f"q={PREFIX}", "q=client"),
+    "credentials": (f"q={PREFIX}", "only=retired"),
     "departures": ("state=closed", "state=withdrawn", f"q={PREFIX}", "kind=client"),
     "journey": ("role=hr",),
     "access_live": ("rev=old",),
     "api/v1/journeys": ("state=all", f"search={PREFIX}&state=all"),
+    "api/v1/rotations": ("state=all",),
     "api/v1/people": (f"search={PREFIX}",),
     "api/v1/clients": (f"search={PREFIX}",),
     "api/v1/journeys/{journey_id}/pack": tuple(f"audience={audience.value}" for audience in Audience),
@@ -123,6 +125,12 @@ class Addresses:
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
             "ghost_id": [*map(str, Ghost.objects.values_list("pk", flat=True)), "999999"],
+            "credential_id": [*map(str, Credential.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "rotation_id": [
+                *map(str, CredentialRotation.objects.values_list("pk", flat=True)),
+                str(UUID(int=7)),
+            ],
+            "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.
             "token": ["no-such-token"],

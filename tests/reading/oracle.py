@@ -57,7 +57,7 @@ def _is_open(gate: str, reader: Reader, parts: set[str], scene: Scene | None) ->
     if gate in matrix()["fields"]:
         return bool(parts & set(matrix()["fields"][gate]))
     row = matrix()["operations"][gate]
-    if row["on"] == "office":
+    if row["on"] in ("office", "credential"):
         parts = held(reader.player, None) | {reader.office}
     return bool(parts & set(row["allow"]))
 

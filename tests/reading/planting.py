@@ -11,14 +11,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from partwell.access.models import AccountRecord, Alert, Change, Ghost, Plan, Question, System, SystemRun
+from partwell.access.models import (
+    AccountRecord,
+    Alert,
+    Change,
+    Credential,
+    CredentialRotation,
+    Ghost,
+    Holder,
+    Plan,
+    Question,
+    System,
+    SystemRun,
+)
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.documents.operations import store_file
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.models import Journey, Step
 from partwell.journeys.operations import ending, steps
 from partwell.people.actors import console_actor
-from partwell.people.models import Contact, Contract, PersonAlias, User
+from partwell.people.models import Client, Contact, Contract, PersonAlias, User
 from partwell.signals.models import Message, Receiver, SecurityEvent
 from partwell.signals.outbox import queue_mail
 from tests.authorisation_stage import Scene
@@ -61,7 +73,36 @@ def plant_office(canaries: Canaries) -> list[System]:
         signals=["session-revoked", "account-disabled"],
         created_at=NOW,
     )
+    _plant_credential(canaries)
     return [directory, service]
+
+
+def _plant_credential(canaries: Canaries) -> None:
+    """A shared credential whose owner and holder are nobody on the stage."""
+    view, change = "credentials.view", "credentials.change"
+    client = Client.objects.create(name=canaries.plant("credential's client", OFFICE, "clients.view", view))
+    credential = Credential.objects.create(
+        name=canaries.plant("credential", OFFICE, view),
+        used_at=canaries.plant("credential's place", OFFICE, view),
+        login=canaries.plant("credential's login", OFFICE, view),
+        owner_name=canaries.plant("credential's owner", OFFICE, view),
+        client=client,
+        client_name=client.name,
+        direction="theirs",
+        created_at=NOW,
+    )
+    Holder.objects.create(
+        credential=credential,
+        name=canaries.plant("who knows a credential", OFFICE, change),
+        since_date=NOW.date(),
+    )
+    record(
+        "credential.added",
+        scope=f"credential:{credential.pk}",
+        actor="stage",
+        at=NOW,
+        fields={"name": credential.name},
+    )
 
 
 @contextmanager
@@ -202,6 +243,7 @@ class _Planted:
         )
         for system, state in zip(systems, ("failed", "manual"), strict=True):
             self._account(plan, system, state)
+        self._rotation()
         Question.objects.create(
             kind="plan", departure=self.departure, state="refused", answer=self.word("question", ACCESS),
             asked_at=NOW, asked_by="stage", asked_by_id=0, ended_at=NOW,
@@ -209,6 +251,24 @@ class _Planted:
         alert = self.word("alert", ACCESS)
         Alert.objects.create(departure=self.departure, kind="no_approved_plan", text=alert, raised_at=NOW)
         self.record("access.alert_raised", alert="no_approved_plan", text=alert)
+
+    def _rotation(self) -> None:
+        """A secret that has been changed for this departure."""
+        credential = Credential.objects.create(
+            name=self.word("secret to change", ACCESS, "credentials.view"), created_at=NOW
+        )
+        reason = self.word("how it was changed", ACCESS)
+        CredentialRotation.objects.create(
+            credential=credential,
+            departure=self.departure,
+            owner_name=self.word("who changes a secret", ACCESS),
+            state="attested",
+            reason=reason,
+            settled_by=self.word("who changed a secret", ACCESS),
+            settled_at=NOW,
+            opened_at=NOW,
+        )
+        self.record("credential.rotation_attested", credential=credential.name, reason=reason, told=0)
 
     def _account(self, plan: Plan, system: System, state: str) -> None:
         # What the leaving side reads of its accounts in its own pack, and nowhere else.

@@ -11,6 +11,7 @@ from django.db.models import Max
 from partwell.access import wake
 from partwell.access.announcing import announce_ended_sessions
 from partwell.access.claims import LIVE
+from partwell.access.credentials import rotations
 from partwell.access.models import Cut, Plan, System, SystemRun
 from partwell.access.states import CutState, PlanKind, PlanState, RunState
 from partwell.connector_kit.plan import checksum
@@ -41,6 +42,7 @@ def begin_stage(cut: Cut, departures: Sequence[Departure], actor: Actor, now: da
     left = yet_to_begin(cut, departures)
     stage = left[: cut.stage_size or None]
     _end_access_now(stage, now)
+    rotations.at_access_end(stage, actor=actor, now=now)
     plans = _plans_of(cut, stage, now)
     systems = _start_runs(plans, now)
     announce_ended_sessions(plans, stage, now=now, shuts_out=True)

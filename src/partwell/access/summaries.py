@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan, System
+from partwell.access.credentials.rotations import unsettled
+from partwell.access.models import AccountRecord, Alert, Change, CredentialRotation, Plan, System
 from partwell.access.queries import is_settled
 from partwell.access.states import SETTLED, AccessState, AlertKind, Link, PlanKind, PlanState
 from partwell.departures.models import Departure
@@ -27,11 +28,12 @@ class Overview:
 
 @dataclass(frozen=True)
 class Picture:
-    """All of a departure's access that a page says, read in three queries."""
+    """All of a departure's access that a page says, read in four queries."""
 
     accounts: list[AccountRecord]
     plans: list[Plan]
     enabled: list[str]
+    rotations: list[CredentialRotation]
 
     @property
     def overview(self) -> Overview:
@@ -59,14 +61,28 @@ class Picture:
             if name not in asked
         ]
 
+    @property
+    def secrets(self) -> list[dict[str, str]]:
+        """Shared secrets that the leaver knows and that nobody has settled yet."""
+        return [
+            {
+                "id": str(rotation.pk),
+                "credential": rotation.credential.name,
+                "state": rotation.state.replace("_", " "),
+            }
+            for rotation in self.rotations
+        ]
+
 
 def picture(departure: Departure) -> Picture:
-    """The accounts of a departure, its plans in the order of versions, and the systems to be asked."""
+    """The accounts of a departure, its plans in the order of versions, the systems to be asked, and the
+    shared secrets that have still to be changed."""
     accounts = AccountRecord.objects.filter(departure=departure).exclude(link=Link.NOT_OURS)
     return Picture(
         accounts=list(accounts.select_related("system")),
         plans=list(Plan.objects.filter(departure=departure).order_by("version")),
         enabled=list(System.objects.filter(is_enabled=True).values_list("name", flat=True)),
+        rotations=unsettled(departure),
     )
 
 

@@ -20,6 +20,7 @@ from partwell.api import (
     access,
     clients,
     contracts,
+    credentials,
     cuts,
     evidence,
     ghosts,
@@ -30,6 +31,7 @@ from partwell.api import (
     participants,
     people,
     receivers,
+    rotations,
     settings,
     steps,
     systems,
@@ -74,6 +76,8 @@ def build() -> Api:
     api.add_router("/notices", notices.router)
     api.add_router("/cuts", cuts.router)
     api.add_router("/ghosts", ghosts.router)
+    api.add_router("/credentials", credentials.router)
+    api.add_router("/rotations", rotations.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

@@ -17,6 +17,7 @@ from partwell.refusals import Invalid, Refusal
 
 NO_TEXT = "Text holds a NUL or half a character. Remove it."
 JSON, CSV, MULTIPART = "application/json", "text/csv", "multipart/form-data"
+OCTETS = "application/octet-stream"
 # What the description says of an endpoint that reads `file_of`.
 UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -74,6 +75,16 @@ def expect(request: HttpRequest, media_type: str) -> None:
 def csv_of(request: HttpRequest) -> bytes:
     """The CSV that is the body, or as much of it as shows that it is too large."""
     expect(request, CSV)
+    return _streamed(request)
+
+
+def octets_of(request: HttpRequest) -> bytes:
+    """The file of any kind that is the body, or as much of it as shows that it is too large."""
+    expect(request, OCTETS)
+    return _streamed(request)
+
+
+def _streamed(request: HttpRequest) -> bytes:
     kept = getattr(request, "_partwell_csv", None)
     if kept is None:
         # Read as a stream, because Django's own limit for bodies in memory is far below a register's size.
@@ -100,8 +111,8 @@ def fingerprint(request: HttpRequest) -> str:
                 for chunk in upload.chunks():
                     digest.update(chunk)
                 upload.seek(0)
-    elif request.content_type == CSV:
-        digest.update(csv_of(request))
+    elif request.content_type in (CSV, OCTETS):
+        digest.update(_streamed(request))
     else:
         digest.update(request.body)
     return digest.hexdigest()

@@ -118,6 +118,13 @@ EVENTS: dict[str, Shown] = {
     "access.failed": _inside(_CHANGE),
     "access.manual": _inside(_CHANGE),
     "access.unreachable": _inside(_CHANGE),
+    "credential.rotation_opened": _inside("credential"),
+    "credential.rotation_requested": _inside("credential system system_title"),
+    "credential.rotation_accepted": _inside("credential told"),
+    "credential.rotation_verified": _inside("credential told"),
+    "credential.rotation_failed": _inside("credential"),
+    "credential.rotation_attested": _inside("credential told"),
+    "credential.rotation_not_needed": _inside("credential"),
     "guest.invited": _LINK,
     "guest.link_renewed": _LINK,
     "guest.opened": _LINK,
@@ -151,6 +158,9 @@ ELSEWHERE: frozenset[str] = frozenset(
         *(f"system.ghost_{what}" for what in ("found", "dismissed", "assigned", "gone")),
         *("receiver.added", "receiver.changed", "receiver.tested", "signing_key.made"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
+        *("credential.added", "credential.changed", "credential.retired"),
+        *("credentials.imported", "credentials.exported"),
+        *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
     }
 )

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from partwell import clock
-from partwell.demo import clients, departures, firm, systems
+from partwell.demo import clients, credentials, departures, firm, systems
 from partwell.demo.signin import SIGN_IN, make_users
 from partwell.engine import guard, schema
 from partwell.evidence.models import Event
@@ -100,6 +100,7 @@ def _build(now: datetime, say: Say) -> None:
     say("  their accounts in twelve systems…")
     systems.fill_systems()
     systems.connect_systems(actor=actor, now=now)
+    credentials.share_all(actor=actor, now=now, today=today)
     say("  departures of clients…")
     clients.tell_all(now=now, today=today)
     say("  departures of colleagues…")

@@ -27,9 +27,13 @@ MATRIX_FILE = Path(__file__).with_name("authorisation.yaml")
 STEP_OWNER = "step_owner"
 HELPER = "helper"
 ANYBODY = "anybody"
+CREDENTIAL_OWNER = "credential_owner"
+CREDENTIAL_HOLDER = "credential_holder"
 # The one scope that needs a second factor to be given away.
 ACCESS_SCOPE = "access"
-CAPACITIES = frozenset({STEP_OWNER, HELPER, ANYBODY, "console", "engine"})
+CAPACITIES = frozenset(
+    {STEP_OWNER, HELPER, ANYBODY, CREDENTIAL_OWNER, CREDENTIAL_HOLDER, "console", "engine"}
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,5 +174,11 @@ def may_read_field(actor: Actor, field: str, held: frozenset[str]) -> bool:
 
 
 def _names(allow: frozenset[str]) -> str:
-    words = {"step_owner": "the step's owner", "helper": "an invited helper", "console": "the console"}
+    words = {
+        "step_owner": "the step's owner",
+        "helper": "an invited helper",
+        "console": "the console",
+        "credential_owner": "whoever owns the credential",
+        "credential_holder": "whoever knows the credential",
+    }
     return ", ".join(sorted(words.get(a, a.replace("_", " ")) for a in allow if a not in ("engine", ANYBODY)))

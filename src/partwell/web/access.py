@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from partwell import clock
 from partwell.access import operations, queries, questions
 from partwell.access.attention import needing_attention
+from partwell.access.credentials.rotation_queries import rotations_of
 from partwell.access.summaries import alert_row
 from partwell.departures.models import Departure
 from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
@@ -23,6 +24,7 @@ from partwell.web.access_table import TITLES
 from partwell.web.cuts import cuts_to_show
 from partwell.web.journeys import check_may
 from partwell.web.navigation import may_follow
+from partwell.web.rotations import rows_of as rotation_rows
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -250,7 +252,10 @@ def _show(
     actor, now = actor_of(request), clock.now()
     context = access_page.context_of(departure, actor=actor, now=now)
     view = context["view"]
+    secrets = rotations_of(departure, actor=actor)
     context |= {
+        "rotations": rotation_rows(secrets),
+        "rotations_open": sum(not each.is_settled for each in secrets),
         "form": form
         or ApproveForm(
             wanted=context["word"], initial={"plan": view["id"], "checksum": view["checksum"], "word": ""}

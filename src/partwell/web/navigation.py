@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("My steps", "web:my_steps", "checklist"),
             Item("Access", "web:access_overview", "shield-lock"),
             Item("Ghosts", "web:ghosts", "user-x", "ghosts.view"),
+            Item("Credentials", "web:credentials", "key"),
             Item("People", "web:people", "users", "people.view"),
             Item("Clients", "web:clients", "briefcase", "clients.view"),
             Item("Evidence", "web:evidence", "rubber-stamp", "evidence.verify"),

@@ -204,6 +204,20 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "failed",
         lambda who, f: f"{who} says it cannot be done for {_account(f)}: {f['note']}",
     ),
+    "credential.added": ("accepted", lambda who, f: f"{who} put {f['name']} on record"),
+    "credential.changed": (
+        "accepted",
+        lambda who, f: f"{who} changed what is on record of {f['name']}: {', '.join(f['after'])}",
+    ),
+    "credential.retired": ("accepted", lambda who, f: f"{who} retired {f['name']}{_why(f)}"),
+    "credential.holder_added": (
+        "accepted",
+        lambda who, f: f"{who} said that {f['holder']} knows {f['name']} since {f['since']}",
+    ),
+    "credential.holder_ended": (
+        "accepted",
+        lambda who, f: f"{who} ended that {f['holder']} knows {f['name']}{_why(f)}",
+    ),
     "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
     "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
     "system.tested": ("accepted", _tested),
@@ -253,6 +267,36 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "people.imported": ("accepted", lambda who, f: f"{who} imported people: {_counts(f)}"),
     "clients.imported": ("accepted", lambda who, f: f"{who} imported clients: {_counts(f)}"),
     "contracts.imported": ("accepted", lambda who, f: f"{who} imported contracts: {_counts(f)}"),
+    "credential.rotation_opened": (
+        "accepted",
+        lambda who, f: f"{f['credential']} has to be changed, by {f['owner'] or 'IT/Security'}",
+    ),
+    "credential.rotation_requested": (
+        "accepted",
+        lambda who, f: f"{who} asked {_system(f)} to change {f['credential']}",
+    ),
+    "credential.rotation_accepted": (
+        "accepted",
+        lambda who, f: f"{f['credential']} was changed; the old one was not tried{_read(f)}",
+    ),
+    "credential.rotation_verified": (
+        "verified",
+        lambda who, f: f"{f['credential']} was changed, and the old one is refused{_read(f)}",
+    ),
+    "credential.rotation_failed": (
+        "failed",
+        lambda who, f: f"Changing {f['credential']} failed{_why(f)}",
+    ),
+    "credential.rotation_attested": (
+        "accepted",
+        lambda who, f: f"{who} said that {f['credential']} is changed{_why(f)}",
+    ),
+    "credential.rotation_not_needed": (
+        "failed",
+        lambda who, f: f"{who} said that {f['credential']} need not be changed{_why(f)}",
+    ),
+    "credentials.imported": ("accepted", lambda who, f: f"{who} imported credentials: {_counts(f)}"),
+    "credentials.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} credentials"),
     "people.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} people"),
     "clients.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} clients"),
     "contracts.exported": ("accepted", lambda who, f: f"{who} exported {f['rows']} contracts"),

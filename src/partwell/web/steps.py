@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
+from partwell.access.credentials.rotation_queries import my_rotations
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import capacities
 from partwell.documents.markdown import render_markdown
@@ -31,6 +32,7 @@ from partwell.people.roles import Role
 from partwell.refusals import NotFound, Refusal
 from partwell.web import presenting
 from partwell.web.fields import DATE
+from partwell.web.rotations import rows_of as rotation_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.translate import put_refusal
 
@@ -90,6 +92,7 @@ def my_steps(request: HttpRequest) -> HttpResponse:
             "claimable": rows_of(claimable, viewer_id=None),
             "count": len(mine),
             "journeys": len({step.journey_id for step in mine}),
+            "rotations": rotation_rows(my_rotations(actor, now=now)),
         },
     )
 

@@ -1,8 +1,9 @@
-"""Connected systems, the accounts found in them, plans with changes and runs, cuts, alerts and ghosts."""
+"""Connected systems, their accounts, plans and runs, cuts, alerts, ghosts, maps and shared credentials."""
 
 from __future__ import annotations
 
 from partwell.access.models.accounts import AccountRecord, Alert
+from partwell.access.models.credentials import Credential, CredentialRotation, Holder
 from partwell.access.models.cuts import Cut
 from partwell.access.models.ghosts import Ghost, Reverification, Sweep, SystemSweep
 from partwell.access.models.maps import AccessMap
@@ -14,8 +15,11 @@ __all__ = [
     "AccountRecord",
     "Alert",
     "Change",
+    "Credential",
+    "CredentialRotation",
     "Cut",
     "Ghost",
+    "Holder",
     "Plan",
     "Question",
     "Reverification",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from partwell.access import days_after, wake
 from partwell.access.alerts import raise_alert, resolve_alerts, review_accounts
+from partwell.access.credentials import rotations
 from partwell.access.models import Alert, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
 from partwell.access.proposals import seal
@@ -53,6 +54,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
         return None
     lock(departure)
     days_after.schedule(departure)
+    rotations.at_access_end([departure], actor=actor, now=now)
     plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
     latest = plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
+import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,7 @@ from partwell.connector_kit.contract import (
     Outcome,
     Proof,
     Receipt,
+    Rotation,
     Snapshot,
     TestReport,
     Verb,
@@ -162,6 +165,52 @@ class FakeConnector:
         changed = self.store.apply(self.system, external_id, f"restore:{verb}", put_back, at=self._now())
         return Receipt(Outcome.DONE if changed else Outcome.ALREADY_DONE, f"{verb} was undone")
 
+    async def rotate(
+        self, external_id: str, *, old: str, keep: Callable[[Mapping[str, str]], None]
+    ) -> Rotation:
+        """A new password, of which the file keeps a digest; then the old one, or a made-up one, is tried."""
+        await self._answer("write")
+        mode, _ = self._mode()
+        if mode == "denies":
+            raise ConnectorError(ErrorKind.DENIED, "The system refused: our account may not do this.")
+        state = self.store.account(self.system, external_id)
+        if state is None:
+            raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account.")
+        if state["is_protected"]:
+            raise ConnectorError(ErrorKind.CONFLICT, "This account is protected. Nothing was changed.")
+        self._check_write()
+        new = secrets.token_urlsafe(24)
+        try:
+            keep({"password": new})
+        except ConnectorError:
+            raise
+        except Exception as error:
+            # Only the kind of the fault: its text may hold the secret.
+            raise ConnectorError(
+                ErrorKind.RETRYABLE,
+                f"The new password could not be put away ({type(error).__name__}). Nothing was changed.",
+            ) from None
+        if mode != "lies":
+            change = {"password_digest": _digest(new)}
+            self.store.apply(
+                self.system, external_id, "rotate", lambda state: not state.update(change), at=self._now()
+            )
+        receipt = Receipt(Outcome.DONE, f"{state['login']} has a new password.", self._request_id())
+        return Rotation(receipt, self._tried(external_id, new=new, old=old))
+
+    def _tried(self, external_id: str, *, new: str, old: str) -> Proof:
+        kept = (self.store.account(self.system, external_id) or {}).get("password_digest", "")
+        called = "the old password" if old else "a made-up password (the old one is not known here)"
+        if kept != _digest(new):
+            return Proof(Verdict.FAILED, "The new password does not work.", "A sign-in with it was refused.")
+        if old and kept == _digest(old):
+            return Proof(Verdict.FAILED, "Nothing has changed.", f"A sign-in with {called} was let in.")
+        return Proof(
+            Verdict.CONFIRMED,
+            "A sign-in with the new password was let in.",
+            f"A sign-in with {called} was refused.",
+        )
+
     async def _write(self, external_id: str, verb: Verb) -> Receipt:
         await self._answer("write")
         mode, _ = self._mode()
@@ -235,6 +284,10 @@ class FakeConnector:
     def _now(self) -> datetime:
         now: datetime = self.connection.now()
         return now
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 def _block(state: dict[str, Any]) -> bool:

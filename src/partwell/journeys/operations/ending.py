@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from partwell.access import days_after, summaries
+from partwell.access.credentials import rotations
 from partwell.access.operations import enforcement
 from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure
@@ -49,7 +50,8 @@ def obstacles(
     access: summaries.Picture | None = None,
     held: frozenset[str] | None = None,
 ) -> list[Obstacle]:
-    """All that keeps the journey from closing: required steps still pending, accounts still alive.
+    """All that keeps the journey from closing: required steps still pending, accounts still alive,
+    shared secrets that the leaver knows.
 
     A page that has read the steps or the access already gives them, so that they are not read twice. It also
     says what its reader is to the departure (`held`): whoever may not read the access plan is told how much
@@ -59,21 +61,26 @@ def obstacles(
         steps = departure.journey.steps.all()
     pending = [step for step in steps if step.state in PENDING and step.is_required]
     found = [Obstacle("step", step.title, step.key) for step in pending]
-    live = (access or summaries.picture(departure)).live
+    access = access or summaries.picture(departure)
+    live = [*access.live, *access.secrets]
     if live and held is not None and not held & load_matrix().operations["access.view"].allow:
         return [*found, Obstacle("access", f"Access: {len(live)} not settled yet")]
     found += [
         Obstacle(
             "account", f"{account['account']} in {account['system']}: {account['state']}", account["system"]
         )
-        for account in live
+        for account in access.live
+    ]
+    found += [
+        Obstacle("credential", f"Shared secret “{secret['credential']}”: {secret['state']}", secret["id"])
+        for secret in access.secrets
     ]
     return found
 
 
 @operation("journeys.close")
 def close(*, departure: Departure, actor: Actor, now: datetime) -> Journey:
-    """Close a journey in which nothing required is open and no account is alive.
+    """Close a journey in which nothing required is open, no account is alive and no secret unchanged.
 
     Raises `Conflict` that lists what stands in the way. `request_override` and a second person's
     `approve_override` are the way past it.
@@ -156,6 +163,7 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
     pending.update(state=StepState.WITHDRAWN, waits_for=[])
     done = tuple(journey.steps.filter(state=StepState.DONE))
     restorable = tuple(summaries.restorable(departure))
+    rotations.withdraw_rotations(departure, actor=actor, now=now)
     reopened = _reopen_own_sign_in(departure)
     journey = _end(
         departure,

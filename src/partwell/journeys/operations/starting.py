@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from partwell.access.credentials import rotations
 from partwell.access.operations import enforcement
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.departures.notices import hidden_departures
@@ -149,6 +150,7 @@ def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
         departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
     )
     enforcement.schedule(departure, now=now)
+    rotations.open_rotations(departure, actor=actor, now=now)
     engine.poke(departure.pk)
     return draft.journey
 

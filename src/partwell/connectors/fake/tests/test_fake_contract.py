@@ -67,3 +67,30 @@ async def test_everybody_is_listed_page_by_page_and_a_list_may_break_off(
         async for page in connector.list_accounts():
             read += page
     assert len(read) == PAGE_SIZE
+
+
+async def test_a_new_password_is_put_away_first_and_the_old_one_is_refused_then(
+    store: FakeStore, world: World
+) -> None:
+    kept: dict[str, str] = {}
+    connector = world.make()
+    first = await connector.rotate("1", old="", keep=kept.update)
+    assert first.proof.verdict == "confirmed" and "made-up" in first.proof.probe
+    before = kept["password"]
+    second = await connector.rotate("1", old=before, keep=kept.update)
+    assert second.proof.verdict == "confirmed" and "old password was refused" in second.proof.probe
+    assert kept["password"] != before and before not in repr(store.account("mail", "1"))
+    store.set_mode("mail", "lies")
+    assert (await connector.rotate("1", old=kept["password"], keep=kept.update)).proof.verdict == "failed"
+
+
+async def test_nothing_changes_when_the_new_password_cannot_be_put_away(
+    store: FakeStore, world: World
+) -> None:
+    def keep(secret: object) -> None:
+        raise OSError("the vault says hunter2")
+
+    before = store.account("mail", "1")
+    with pytest.raises(ConnectorError) as refusal:
+        await world.make().rotate("1", old="", keep=keep)
+    assert "hunter2" not in refusal.value.message and store.account("mail", "1") == before
