@@ -165,7 +165,6 @@ class Stage:
         }
         forgetful = User.objects.get(email=address_of("Camille Roche"))
         self.things = {
-            "gateway": "gateway",
             "participant": str(kestrel.participants.exclude(capacity="departing").first().pk),
             **{
                 re.sub(r"\W.*", "", departure.subject_name).lower(): str(departure.pk)
