@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.security_events import Announcement, Subject, announce
 from partwell.signals.states import Signal
 from tests.access_world import make_departure
-from tests.event_receiver import AUDIENCE, EventReceiver, Reply, open_receiver
+from tests.event_receiver import AUDIENCE, EventReceiver, Reply
 from tests.factories import make_holder
 from tests.integration.api.conftest import Api, token_for
 
@@ -32,16 +30,9 @@ def admin(transactional_db: None) -> Api:
     return token_for(make_holder(Role.ADMIN, "Ada Min"), "write", "access")
 
 
-@pytest.fixture
-def listening(live_server: Any, tmp_path: Path, settings: Any) -> Iterator[EventReceiver]:
-    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    with open_receiver(tmp_path / "receiver", transmitter=live_server.url) as receiver:
-        yield receiver
-
-
-def body(listening: EventReceiver, **changes: Any) -> dict[str, Any]:
-    given = {"name": "gateway", "endpoint": listening.url, "audience": AUDIENCE}
-    return {**given, "ca_file": listening.ca_file, **changes}
+def body(receiver: EventReceiver, **changes: Any) -> dict[str, Any]:
+    given = {"name": "gateway", "endpoint": receiver.url, "audience": AUDIENCE}
+    return {**given, "ca_file": receiver.ca_file, **changes}
 
 
 def tell(confidentiality: str, number: int) -> Departure:
@@ -59,16 +50,16 @@ def tell(confidentiality: str, number: int) -> Departure:
     return departure
 
 
-def test_a_receiver_is_registered_changed_and_tested(admin: Api, listening: EventReceiver) -> None:
-    made = admin.post("/receivers", body(listening), **{"Idempotency-Key": "once"})
+def test_a_receiver_is_registered_changed_and_tested(admin: Api, receiver: EventReceiver) -> None:
+    made = admin.post("/receivers", body(receiver), **{"Idempotency-Key": "once"})
     assert made.status_code == 201, made.json()
-    again = admin.post("/receivers", body(listening), **{"Idempotency-Key": "once"})
+    again = admin.post("/receivers", body(receiver), **{"Idempotency-Key": "once"})
     assert again.json() == made.json() and Receiver.objects.count() == 1
     assert made.json()["signals"] == ["session-revoked", "account-disabled"]
     assert admin.get("/receivers").json()["items"] == [made.json()]
     said = admin.post("/receivers/gateway/test").json()
     assert (said["signal"], said["state"], said["answer"]) == ("verification", "accepted", "")
-    listening.says(Reply(401))
+    receiver.says(Reply(401))
     said = admin.post("/receivers/gateway/test").json()
     assert said["state"] == "failed" and "401" in said["answer"]
     changed = admin.call("patch", "/receivers/gateway", {"signals": ["session-revoked"], "is_enabled": False})
@@ -80,30 +71,30 @@ def test_a_receiver_is_registered_changed_and_tested(admin: Api, listening: Even
     assert key["is_in_use"] is True and "sealed_private" not in key
 
 
-def test_what_is_wrong_names_its_field_and_never_the_secret(admin: Api, listening: EventReceiver) -> None:
-    answer = admin.post("/receivers", body(listening, authorization="Bearer canary"))
+def test_what_is_wrong_names_its_field_and_never_the_secret(admin: Api, receiver: EventReceiver) -> None:
+    answer = admin.post("/receivers", body(receiver, authorization="Bearer canary"))
     assert (answer.status_code, answer.json()["field"]) == (422, "authorization")
     assert "canary" not in answer.content.decode()
-    answer = admin.post("/receivers", body(listening, endpoint="https://169.254.169.254/"))
+    answer = admin.post("/receivers", body(receiver, endpoint="https://169.254.169.254/"))
     assert (answer.status_code, answer.json()["field"]) == (422, "endpoint")
     assert admin.get("/receivers/nobody").status_code == 404
 
 
 def test_only_administrators_with_a_fresh_second_factor_or_the_scope_register(
-    admin: Api, listening: EventReceiver
+    admin: Api, receiver: EventReceiver
 ) -> None:
-    writes = token_for(admin.user, "write").post("/receivers", body(listening))
+    writes = token_for(admin.user, "write").post("/receivers", body(receiver))
     assert (writes.status_code, writes.json()["code"]) == (403, "scope_missing")
     hr = token_for(make_holder(Role.HR, "Hanna Weiss"), "access")
-    for answer in (hr.post("/receivers", body(listening)), hr.get("/receivers")):
+    for answer in (hr.post("/receivers", body(receiver)), hr.get("/receivers")):
         assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert not Receiver.objects.exists()
 
 
 def test_an_administrator_reads_no_signal_of_a_departure_that_does_not_exist_for_them(
-    admin: Api, listening: EventReceiver
+    admin: Api, receiver: EventReceiver
 ) -> None:
-    admin.post("/receivers", body(listening))
+    admin.post("/receivers", body(receiver))
     tell(Confidentiality.NORMAL, 1)
     hidden = tell(Confidentiality.NEED_TO_KNOW, 2)
     tell(Confidentiality.NORMAL, 3)
