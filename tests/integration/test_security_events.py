@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from partwell.refusals import Conflict
 from partwell.signals import pushing, receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.queries import signal_dict
-from tests.access_world import ADA, World
+from tests.access_world import ADA, World, make_client_departure, make_world
 from tests.event_receiver import CAEP, RISC, SSF, EventReceiver, Reply
 from tests.signal_world import cut, deliver, fire, kinds, read, register, said, verify
 
@@ -154,6 +155,25 @@ def test_a_person_without_the_identifier_is_not_passed_over_in_silence(
     event = SecurityEvent.objects.get()
     assert (event.state, event.answer) == ("failed", pushing.NO_IDENTIFIER)
     assert "Gateway was not told" in Alert.objects.get(kind="signal_failed").text
+
+
+def test_of_a_client_only_the_contact_is_called_disabled_whose_account_it_was(
+    tmp_path: Path, receiver: EventReceiver
+) -> None:
+    world = make_world(tmp_path, make_client_departure("nora@north.example", "olaf@north.example"))
+    world.add_system("portal", accounts=0)
+    world.add_account("portal", "p-1", login="Nora@north.example", emails=["nora@north.example"])
+    gateway = register(receiver)
+    cut(world)
+    deliver(gateway)
+    told = sorted(
+        (kind, claims["sub_id"]["email"]) for claims in receiver.claims for kind in claims["events"]
+    )
+    assert told == [
+        (f"{CAEP}session-revoked", "nora@north.example"),
+        (f"{CAEP}session-revoked", "olaf@north.example"),
+        (f"{RISC}account-disabled", "nora@north.example"),
+    ]
 
 
 def test_it_is_told_only_what_it_wants_and_nothing_when_it_is_off(

@@ -271,7 +271,7 @@ def _form(
         "title": title,
         "button": button,
         "back": back,
-        "crumbs": [_settings(), _receivers(), *crumbs, {"title": button}],
+        "crumbs": [_settings(), _receivers(), *crumbs, {"title": title}],
     }
     return render(request, "settings/receiver_form.html", context, status=422 if form.errors else 200)
 
