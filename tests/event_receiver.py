@@ -27,6 +27,8 @@ from joserfc.jwk import KeySet
 from tests.servers.certificates import make_certificates
 
 AUDIENCE = "https://receiver.example/feed"
+# Seconds; a busy machine takes its time.
+READING = 60
 CAEP = "https://schemas.openid.net/secevent/caep/event-type/"
 RISC = "https://schemas.openid.net/secevent/risc/event-type/"
 SSF = "https://schemas.openid.net/secevent/ssf/event-type/"
@@ -94,9 +96,9 @@ class EventReceiver:
             raise Refused("invalid_request: content type")
         if "application/json" not in head.get("accept", ""):
             raise Refused("invalid_request: accept")
-        metadata = httpx.get(f"{self.transmitter}/.well-known/ssf-configuration").json()
+        metadata = httpx.get(f"{self.transmitter}/.well-known/ssf-configuration", timeout=READING).json()
         # The advertised address is the public one; here the same path is asked where the test serves it.
-        keys = httpx.get(self.transmitter + urlsplit(metadata["jwks_uri"]).path)
+        keys = httpx.get(self.transmitter + urlsplit(metadata["jwks_uri"]).path, timeout=READING)
         try:
             read = jwt.decode(token, KeySet.import_key_set(keys.json()), algorithms=["RS256"])
         except (JoseError, ValueError) as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from partwell.access import asking, endings, readings
 from tests.access_world import World, make_world
 from tests.console import Console
+from tests.event_receiver import EventReceiver, open_receiver
 from tests.shows import LETTER, own_console
 
 
@@ -41,3 +43,11 @@ def letter(tmp_path: Path) -> Path:
     file = tmp_path / "letter.pdf"
     file.write_bytes(LETTER)
     return file
+
+
+@pytest.fixture
+def receiver(live_server: Any, tmp_path: Path, settings: Any) -> Iterator[EventReceiver]:
+    """A receiver of signals that reads our keys over HTTP."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    with open_receiver(tmp_path / "receiver", transmitter=live_server.url) as listening:
+        yield listening

@@ -90,7 +90,10 @@ def visible_departures(actor: Actor, *, to: str = "") -> QuerySet[Departure]:
 
 def scopes_of_others(actor: Actor) -> list[str]:
     """The scopes in evidence and mail of every departure whose inside does not exist for this actor."""
-    hidden = Departure.objects.exclude(visibility(actor)).values_list("pk", flat=True)
+    visible = visibility(actor)
+    if not visible:  # nothing is hidden; `exclude` would take no rule for a rule that fits nothing
+        return []
+    hidden = Departure.objects.exclude(visible).values_list("pk", flat=True)
     return [departure_scope(pk) for pk in hidden]
 
 

@@ -25,7 +25,7 @@ from partwell.signals.states import Signal, SignalState
 # How long to wait after the first, second, … attempt that failed; the last one holds until it is given up.
 BACK_OFF = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 10800))
 # Longer than any one sending can take, so that a lease runs out only when its worker has died.
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(seconds=45)
 BATCH_SECONDS = 60.0
 
 # Told of every signal that is settled, in the transaction that settles it: rooms above raise and resolve

@@ -114,6 +114,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "rows": [_row(each, counts.get(each.pk, {})) for each in found],
         "keys": queries.signing_keys(),
         "issuer": settings.BASE_URL,
+        "has_tls": settings.USE_TLS,
         "metadata": settings.BASE_URL + reverse("ssf_configuration"),
         "jwks": settings.BASE_URL + reverse("ssf_keys"),
         "crumbs": [_settings(), {"title": "Receivers"}],
@@ -270,7 +271,7 @@ def _form(
         "title": title,
         "button": button,
         "back": back,
-        "crumbs": [_settings(), _receivers(), *crumbs, {"title": button}],
+        "crumbs": [_settings(), _receivers(), *crumbs, {"title": title}],
     }
     return render(request, "settings/receiver_form.html", context, status=422 if form.errors else 200)
 
