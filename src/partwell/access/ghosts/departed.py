@@ -1,4 +1,4 @@
-"""Filling the index: who has left, who is here, and which accounts departures know of. Nine queries, streamed.
+"""Filling the index: who has left, who is here, and what departures know of. Nine queries, streamed.
 
 Left is whoever's access has ended, unless they came back: the register says so by a date of leaving that is
 gone again. Who has a departure under way whose access has not ended yet is here.
