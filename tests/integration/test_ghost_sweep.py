@@ -90,6 +90,14 @@ def test_a_listing_that_fails_is_never_no_account(left: World, mode: str, said: 
     assert last.ended_at is not None
 
 
+def test_a_list_without_one_account_lets_nothing_go(left: World) -> None:
+    left.store.edit("mail", "mail-0", is_active=True)
+    sweep()
+    left.store.delete("mail", "mail-0", at=clock.now())
+    row = sweep().systems.get()
+    assert (row.state, ghosts()) == ("unread", {"mail-0": "came_back"}) and "not one account" in row.reason
+
+
 def test_systems_that_cannot_list_are_named(left: World) -> None:
     left.add_system("doors", connector="manual", accounts=0, settings={})
     left.add_system("old", without=["list_accounts"], accounts=0)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from partwell.access.alerts import raise_alert
+from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality
 from partwell.journeys import correspondence, reminders
 from partwell.journeys.models import Step
@@ -227,6 +228,16 @@ def test_an_owner_who_has_left_is_not_written_to(world: World) -> None:
     Message.objects.all().delete()
     reminders.remind(now=NOW + timedelta(days=60))
     assert kinds_to(JOON) == []
+
+
+def test_of_a_closed_departure_it_hears_of_what_came_back_alone(world: World) -> None:
+    actor = engine_actor("ghost sweep")
+    Departure.objects.filter(pk=world.departure.pk).update(state="closed")
+    for kind in ("ghost", "cut_failed"):
+        raise_alert(world.departure, kind=kind, text=f"{kind}: look.", actor=actor, now=NOW)
+    correspondence.tell_of_access(now=NOW)
+    assert kinds_to(TOMASZ).count("access_alert") == 1
+    assert "ghost: look." in mail_to(TOMASZ, "access_alert").text
 
 
 def test_an_access_alert_reaches_it_once_for_each_raising(world: World) -> None:

@@ -427,15 +427,6 @@ ACCOUNT = (
     visit(IT, "web:ghosts", query="?state=gone", state="none", is_extra=True),
     visit(IT, "web:ghost_cut", "ghost"),
     visit(IT, "web:ghost_dismiss", "ghost"),
-    visit(
-        IT,
-        "web:ghost_dismiss",
-        "ghost",
-        state="no reason",
-        is_extra=True,
-        do=pressing("Keep it as no ghost"),
-        status=422,
-    ),
     visit(IT, "web:ghost_assign", "ghost"),
     visit(IT, "web:ghosts_upload"),
     visit(

@@ -70,6 +70,15 @@ def read_flag(name: str) -> bool:
     return read(name).strip().lower() in ("1", "true", "yes", "on")
 
 
+def read_number(name: str) -> float:
+    """The value as a number. Raises `ValueError`, which names the setting, for one that is none."""
+    text = read(name)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; write a number.") from None
+
+
 def read_list(name: str) -> list[str]:
     """The value split at commas, without blanks."""
     return [part.strip() for part in read(name).split(",") if part.strip()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from partwell.config.database import database_settings
-from partwell.config.env import SETTINGS, read, read_flag, read_list
+from partwell.config.env import SETTINGS, read, read_flag, read_list, read_number
 from partwell.config.logs import log_settings
 from partwell.config.mail import mail_server
 
@@ -161,7 +161,7 @@ ENVIRONMENT = [
     for setting in SETTINGS
 ]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
-GHOST_SWEEP_HOURS = float(read("PARTWELL_GHOST_SWEEP_HOURS"))
+GHOST_SWEEP_HOURS = read_number("PARTWELL_GHOST_SWEEP_HOURS")
 
 STATIC_URL = "static/"
 # Served out of the package itself; there is nothing to collect.

@@ -173,7 +173,10 @@ class Index:
         return None
 
     def near(self, keys: Iterable[str]) -> tuple[Departed, str] | None:
-        """Who has left and is known by almost one of these, and by what; the nearest, then the first."""
+        """Who has left and is known by almost one of these names, and by what; the nearest, then the first.
+
+        Numbers stand in no block: one that is almost right is somebody else's.
+        """
         found: list[tuple[float, str]] = []
         for key in keys:
             block = _block(key)
@@ -234,7 +237,7 @@ def judge(index: Index, account: Account, *, system_id: int) -> Difference | Non
     if account.nature is Nature.SERVICE or account.is_protected:
         return None  # made to be nobody's
     # Where a system does not say whether an account is active, a guess would say too much.
-    if account.is_active and (guess := index.near(key for key in keys if key[0] != "#")) is not None:
+    if account.is_active and (guess := index.near(keys)) is not None:
         return Difference(account, GhostKind.SUGGESTED, guess[0], guess[1])
     return Difference(account, GhostKind.NOBODYS)
 

@@ -31,6 +31,7 @@ from partwell.people.authorisation import check_office, operation
 
 SWEEP_SYSTEM = "access.sweep_system"
 CANNOT_LIST = "It shows only accounts that are asked for by name: upload a list of all of them."
+EMPTY = "It showed not one account, so nothing is concluded. See whether our account may still list them."
 IS_MANUAL = "Partwell cannot ask it: upload a list of all its accounts."
 # A sweep that is older has lost its worker, and stands in nobody's way.
 LONGEST = timedelta(hours=12)
@@ -129,8 +130,12 @@ class PassOver:
         self._findings.keep(self._shared.index, page, now=now)
 
     def end(self, *, now: datetime) -> None:
-        """The last page was read: what was not seen is gone."""
-        self._finish(SweepState.READ, "", now)
+        """The last page was read: what was not seen is gone. Of a list without one account nothing is
+        concluded, because a right that was taken away looks just like that."""
+        if self.accounts:
+            self._finish(SweepState.READ, "", now)
+        else:
+            self._finish(SweepState.UNREAD, EMPTY, now)
 
     def break_off(self, reason: str, *, now: datetime) -> None:
         """The listing failed: what was seen is kept, of the rest nothing is known."""
