@@ -8,7 +8,8 @@ import pytest
 from partwell.connector_kit.addresses import AddressRefused, AllowList
 from partwell.connector_kit.contract import ErrorKind, Identity, Outcome, Verb, Verdict
 from partwell.connector_kit.transport import Transport
-from partwell.connectors.ssh.shell import MAX_OUTPUT_BYTES, command_line
+from partwell.connectors.ssh.connection import MAX_OUTPUT_BYTES
+from partwell.connectors.ssh.shell import command_line
 from partwell.connectors.ssh.tests.scripted import HANGS, HEALTHY, KEY, connect_to, scripted
 from partwell.connectors.ssh.tests.world import refused
 from tests.servers.running import free_port
@@ -328,6 +329,15 @@ async def test_the_test_of_the_connection_names_what_sudo_would_refuse():
         report = await connect_to({"web-1": web}).test()
         assert not report.ok
         assert "passwd" in report.problems[0]
+
+
+async def test_root_needs_no_sudo():
+    async with scripted() as web:
+        await connect_to({"web-1": web}, user="root").suspend("ana")
+        assert web.writes == ["chage", "usermod", "usermod"]
+        assert web.by_sudo == 0
+        await connect_to({"web-1": web}).suspend("ana")
+        assert web.by_sudo > 0
 
 
 def test_every_word_of_a_command_is_quoted():
