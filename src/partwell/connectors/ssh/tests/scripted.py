@@ -50,6 +50,7 @@ class ScriptedHost:
     answers: dict[str, Answer]
     asked: list[list[str]] = field(default_factory=list)
     signed_in: int = 0
+    by_sudo: int = 0
     port: int = 0
     key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
 
@@ -66,6 +67,7 @@ class ScriptedHost:
         words = words[2:]
         if words[:3] == ["/usr/bin/sudo", "-n", "--"]:
             words = words[3:]
+            self.by_sudo += 1
         self.asked.append(words)
         status, out, err = self.answers.get(_key(words), (0, "", ""))
         if (status, out, err) == HANGS:

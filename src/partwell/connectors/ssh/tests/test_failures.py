@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncssh
 import pytest
+import yaml
 
 from partwell.connector_kit.addresses import AddressRefused, AllowList
 from partwell.connector_kit.contract import ErrorKind, Identity, Outcome, Verb, Verdict
+from partwell.connector_kit.limiter import Limiter, rates_of
 from partwell.connector_kit.transport import Transport
-from partwell.connectors.ssh.shell import MAX_OUTPUT_BYTES, command_line
+from partwell.connectors.ssh.connection import MAX_OUTPUT_BYTES
+from partwell.connectors.ssh.shell import command_line
 from partwell.connectors.ssh.tests.scripted import HANGS, HEALTHY, KEY, connect_to, scripted
 from partwell.connectors.ssh.tests.world import refused
 from tests.servers.running import free_port
@@ -330,6 +335,15 @@ async def test_the_test_of_the_connection_names_what_sudo_would_refuse():
         assert "passwd" in report.problems[0]
 
 
+async def test_root_needs_no_sudo():
+    async with scripted() as web:
+        await connect_to({"web-1": web}, user="root").suspend("ana")
+        assert web.writes == ["chage", "usermod", "usermod"]
+        assert web.by_sudo == 0
+        await connect_to({"web-1": web}).suspend("ana")
+        assert web.by_sudo > 0
+
+
 def test_every_word_of_a_command_is_quoted():
     assert command_line(["/usr/bin/id", "-G", "--", "$(id); 'x"], by_sudo=True) == (
         "/usr/bin/env LC_ALL=C /usr/bin/sudo -n -- /usr/bin/id -G -- '$(id); '\"'\"'x'"
@@ -338,3 +352,11 @@ def test_every_word_of_a_command_is_quoted():
 
 def test_the_private_key_is_in_no_repr():
     assert KEY.export_private_key().decode() not in repr(connect_to({"web-1": 22})._sign_in())
+
+
+def test_forty_hosts_that_are_all_asked_keep_within_the_time_of_one_call():
+    """What a plan allows one call is 20 seconds; the rate that the manifest declares must leave room."""
+    manifest = yaml.safe_load((Path(__file__).parents[1] / "manifest.yaml").read_text())
+    limiter = Limiter(rates_of(manifest["limits"]))
+    accounts_at_once, reads_and_writes, hosts = manifest["limits"]["concurrent"], 2, 40
+    assert limiter.seconds_for(accounts_at_once * reads_and_writes * hosts) < 5
