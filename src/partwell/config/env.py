@@ -50,6 +50,11 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Private networks or host:port pairs that connectors may reach, separated by commas.",
     ),
+    Setting(
+        "PARTWELL_CONNECTORS_DIR",
+        "",
+        "Folder with connectors that you declare in files; empty: none. Read when a process starts.",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -161,6 +161,7 @@ ENVIRONMENT = [
     for setting in SETTINGS
 ]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
+CONNECTORS_DIR = read("PARTWELL_CONNECTORS_DIR")
 
 STATIC_URL = "static/"
 # Served out of the package itself; there is nothing to collect.
