@@ -89,7 +89,7 @@ def load(text: str, dialect: Dialect) -> Loaded:
     """Read `text`; raises `Unreadable` with the place of what is wrong."""
     if len(text.encode("utf-8", errors="replace")) > MAX_BYTES:
         raise Unreadable(
-            f"The file is larger than {MAX_BYTES // 1024} KB. Shorten it, or split it into two {dialect.name}s.",
+            f"The file is larger than {MAX_BYTES // 1024} KB. Shorten it, or make two {dialect.name}s.",
             Position(1, 1),
         )
     try:

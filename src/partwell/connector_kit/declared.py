@@ -162,6 +162,12 @@ def settings_schema(kind: Mapping[str, Any], declared: Mapping[str, Setting]) ->
     return {**kind, "properties": properties, "required": required}
 
 
+def schema_text(model: type[Declaration]) -> str:
+    """The text that the schema file of a kind must hold."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def _shape_problem(detail: ErrorDetails, loaded: Loaded, file: str, model: type[BaseModel]) -> Problem:
     place: Place = tuple(part for part in detail["loc"] if part != "[key]")
     return Problem(file, loaded.position_of(place).line, _dotted(place), _shape_message(detail, place, model))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StrictBool, StrictInt, StringConstraints, model_validator
 
@@ -159,7 +159,7 @@ class Deed(Part):
     )
     done_when: list[Test] = Field(
         default_factory=list,
-        description="What the fresh reading has to show. Without it the verb is accepted at most, never verified.",
+        description="What the fresh reading has to show; without it a verb is never more than accepted.",
     )
     restore: list[Request] = Field(
         default_factory=list, description="What puts it back. Without it the verb cannot be undone."
@@ -217,8 +217,3 @@ class HttpDeclaration(Declaration):
     verbs: dict[Verb, Deed] = Field(
         default_factory=dict, description="What can be done. A verb that is not here is a task for a person."
     )
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of these files, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **HttpDeclaration.model_json_schema()}
