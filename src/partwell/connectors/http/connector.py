@@ -132,7 +132,7 @@ class HttpConnector:
         provable = bool(deed.done_when) or verb is Verb.DELETE
         return self._receipt(verb, account, deed.requests, replies, provable=provable)
 
-    async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+    async def put_back(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
         """Put back what the snapshot shows for `verb`, as the file declares."""
         self._client.transport.check_write()
         deed = self.declaration.verbs.get(verb)
@@ -329,11 +329,8 @@ class HttpConnector:
         return ""
 
 
-class _Lists:
-    """Added where the file declares how everybody is listed."""
-
-    declaration: ClassVar[HttpDeclaration]
-    _client: Client
+class _Lists(HttpConnector):
+    """Where the file declares how everybody is listed."""
 
     async def list_accounts(self) -> AsyncIterator[list[Account]]:
         """Every account, page by page."""
@@ -342,6 +339,14 @@ class _Lists:
             raise ConnectorError(ErrorKind.UNSUPPORTED, "The file does not declare how everybody is listed.")
         async for items in self._client.pages(declared, {}):
             yield [account_of(self.declaration.account, item) for item in items]
+
+
+class _Restores(HttpConnector):
+    """Where the file declares for at least one verb how it is put back."""
+
+    async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+        """Put back what the snapshot shows for `verb`."""
+        return await self.put_back(external_id, verb, snapshot)
 
 
 def _verb_method(verb: Verb) -> Any:
@@ -355,9 +360,12 @@ def _verb_method(verb: Verb) -> Any:
 
 def declared_class(declared: HttpDeclaration, digest: str) -> type[HttpConnector]:
     """The class for one file: it can do what the file declares, and nothing else."""
-    bases = (_Lists, HttpConnector) if declared.list_accounts else (HttpConnector,)
+    bases: list[type[HttpConnector]] = (
+        [_Restores] if any(deed.restore for deed in declared.verbs.values()) else []
+    )
+    bases += [_Lists] if declared.list_accounts else []
     members: dict[str, Any] = {"declaration": declared, "digest": digest}
-    return type("DeclaredHttpConnector", bases, members | _methods(declared.verbs))
+    return type("DeclaredHttpConnector", tuple(bases or [HttpConnector]), members | _methods(declared.verbs))
 
 
 def _methods(verbs: Mapping[Verb, Deed]) -> dict[str, Any]:
@@ -365,6 +373,4 @@ def _methods(verbs: Mapping[Verb, Deed]) -> dict[str, Any]:
 
 
 # All that a file can declare; the registry builds `declared_class` of each file instead.
-CONNECTOR = type(
-    "AnyHttpConnector", (_Lists, HttpConnector), {verb.value: _verb_method(verb) for verb in Verb}
-)
+CONNECTOR = type("AnyHttpConnector", (_Restores, _Lists), {verb.value: _verb_method(verb) for verb in Verb})

@@ -14,9 +14,11 @@ from partwell.connectors.http.model import HttpDeclaration
 
 def capabilities(declared: HttpDeclaration) -> Mapping[str, Any]:
     """What the file declares, as a manifest has it."""
-    found: dict[str, Any] = {"discover": True, "snapshot": True, "verify": True, "restore": True}
+    found: dict[str, Any] = {"discover": True, "snapshot": True, "verify": True}
     if declared.list_accounts:
         found["list_accounts"] = True
+    if any(deed.restore for deed in declared.verbs.values()):
+        found["restore"] = True
     for verb, deed in declared.verbs.items():
         undone = (deed.undone or Reversibility.REVERSIBLE) if deed.restore else Reversibility.NONE
         found[verb.value] = {"reversibility": undone.value}

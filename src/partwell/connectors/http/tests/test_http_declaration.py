@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from partwell.connector_kit.declared import digest_of, read, schema_text
+from partwell.connector_kit.limiter import rates_of
 from partwell.connectors.http.declaration import KIND
 from partwell.connectors.http.model import HttpDeclaration
 from partwell.connectors.http.schema import SCHEMA_FILE
@@ -98,6 +99,15 @@ def test_a_file_that_says_nothing_of_a_verb_leaves_it_to_people() -> None:
     assert declared is not None
     capabilities = KIND.capabilities(declared)
     assert "remove_entitlements" not in capabilities
+    assert "restore" in capabilities
     assert capabilities["suspend"] == {"reversibility": "reversible"}
     assert capabilities["revoke_sessions"] == {"reversibility": "none"}
     assert not hasattr(KIND.build(declared, "", EXAMPLES), "remove_entitlements")
+    assert rates_of(KIND.limits(declared)) == {"default": 600}
+
+
+def test_a_file_that_puts_nothing_back_does_not_offer_it() -> None:
+    declared, problems = read(DIRECTORY.split("  suspend:\n")[0], file=FILE, kind=KIND)
+    assert declared is not None and not problems
+    assert "restore" not in KIND.capabilities(declared)
+    assert not hasattr(KIND.build(declared, "", EXAMPLES), "restore")
