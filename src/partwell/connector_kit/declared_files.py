@@ -56,6 +56,14 @@ def content_of(path: Path, *, limit: int) -> tuple[bytes, list[Problem]]:
     return (b"", [Problem(str(path), 1, "", problem)]) if problem else (content, [])
 
 
+def problem_with(path: Path) -> str:
+    """Why a file that is run, but is no part of a declaration, cannot be trusted; empty when it can."""
+    try:
+        return _why_untrusted(path.stat(), "file") or _why_untrusted(path.resolve().parent.stat(), "folder")
+    except OSError as error:
+        return f"It cannot be looked at: {error.strerror}."
+
+
 def _why_untrusted(found: os.stat_result, what: str) -> str:
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return (

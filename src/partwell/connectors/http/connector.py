@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.connector_kit.failures import together
+from partwell.connector_kit.protection import Protection
 from partwell.connectors.http.accounts import account_of, compared, entitlement_of, facts, values_of
 from partwell.connectors.http.client import Client, Meaning, Reply
 from partwell.connectors.http.conditions import all_hold, in_words
@@ -41,8 +41,7 @@ class HttpConnector:
         self.connection = connection
         settings = connection.settings
         self._client = Client(connection, self.declaration)
-        self._protected = {name.casefold() for name in settings.get("protected", [])}
-        self._admin_groups = {name.casefold() for name in settings.get("admin_groups", [])}
+        self._protection = Protection(settings)
         self._settles_within = timedelta(seconds=float(settings.get("settles_within_seconds", 300)))
         self._accepted: dict[tuple[str, Verb], datetime] = {}
 
@@ -116,11 +115,11 @@ class HttpConnector:
         if verb is Verb.REMOVE_ENTITLEMENTS:
             if not account.entitlements:
                 return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
-            self._refuse_protected(account)
+            self._protection.refuse(account)
             return await self._leave(deed, account)
         if deed.done_when and await self._is_done(deed, account) is True:
             return Receipt(Outcome.ALREADY_DONE, "It was so before.")
-        self._refuse_protected(account)
+        self._protection.refuse(account)
         replies = await self._send_all(deed.requests, account)
         if any(reply.meaning is Meaning.ABSENT for reply in replies):
             await self._client.check_alive()
@@ -294,7 +293,7 @@ class HttpConnector:
             )
         groups = await self._groups(account)
         account = account_of(self.declaration.account, document, matched_by=matched_by, entitlements=groups)
-        return self._marked(account)
+        return self._protection.mark(account)
 
     async def _must_read(self, external_id: str) -> Account:
         account = await self._read(external_id, "")
@@ -308,25 +307,6 @@ class HttpConnector:
             return ()
         pages = self._client.pages(declared, values_of(account))
         return tuple([entitlement_of(declared, item) async for items in pages for item in items])
-
-    # -- protecting -----------------------------------------------------------------------------------
-
-    def _marked(self, account: Account) -> Account:
-        return replace(account, is_protected=True) if self._why_protected(account) else account
-
-    def _refuse_protected(self, account: Account) -> None:
-        if reason := self._why_protected(account):
-            raise ConnectorError(
-                ErrorKind.CONFLICT, f"{account.login} is protected: {reason}. Nothing was changed."
-            )
-
-    def _why_protected(self, account: Account) -> str:
-        if {account.external_id.casefold(), account.login.casefold()} & self._protected:
-            return "it is on this connection's list of protected accounts"
-        for group in account.entitlements:
-            if {group.name.casefold(), group.external_id.casefold()} & self._admin_groups:
-                return f"it is an administrator in {group.name}"
-        return ""
 
 
 class _Lists(HttpConnector):
