@@ -20,6 +20,7 @@ from partwell.connector_kit import registry
 from partwell.connector_kit.declared_registry import find_declared
 from partwell.connectors.http.tests.connecting import DIRECTORY
 from partwell.connectors.http.tests.directory import TOKEN, Directory, directory
+from partwell.connectors.script.tests.connecting import PIN, Till
 from partwell.evidence.models import Event
 from partwell.evidence.queries import fields_of
 from partwell.people.models import User
@@ -96,6 +97,26 @@ def test_a_departure_is_cut_in_a_declared_system_and_read_back(
     assert target.sessions[person["id"]] == 0
     states = set(plan.changes.values_list("state", flat=True))
     assert states == {AccessState.VERIFIED}
+
+
+def test_a_departure_is_cut_by_a_script_and_read_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = Till(tmp_path)
+    account = till.add_person()
+    till.file.write_text(till.file.read_text().replace(till.row(account)[2], ADA))
+    monkeypatch.setenv("PIN", PIN)
+    registry.install(find_declared(till.folder).connectors)
+    description = {
+        "name": "till",
+        "connector": "script:shell-accounts",
+        "settings": {"file": str(till.file), "pin": "env:PIN"},
+    }
+    operations.add_system(description=description, actor=world.requester, now=clock.now())
+    plan = world.cut()
+    registry.install({})
+    assert till.row(account)[4:] == ["locked", "", "0"]
+    assert set(plan.changes.values_list("state", flat=True)) == {AccessState.VERIFIED}
 
 
 def test_the_digest_is_on_record_and_a_changed_file_is_said_until_it_is_tested(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from partwell.connector_kit.contract import (
@@ -23,6 +22,7 @@ from partwell.connector_kit.contract import (
 )
 from partwell.connector_kit.failures import together
 from partwell.connector_kit.protection import Protection
+from partwell.connector_kit.settling import Settling
 from partwell.connectors.http.accounts import account_of, compared, entitlement_of, facts, values_of
 from partwell.connectors.http.client import Client, Meaning, Reply
 from partwell.connectors.http.conditions import all_hold, in_words
@@ -42,8 +42,7 @@ class HttpConnector:
         settings = connection.settings
         self._client = Client(connection, self.declaration)
         self._protection = Protection(settings)
-        self._settles_within = timedelta(seconds=float(settings.get("settles_within_seconds", 300)))
-        self._accepted: dict[tuple[str, Verb], datetime] = {}
+        self._settling = Settling(settings, connection.now)
 
     async def close(self) -> None:
         """Nothing to let go of: connections belong to the transport."""
@@ -147,7 +146,7 @@ class HttpConnector:
         replies = await self._send_all(deed.restore, account)
         if any(reply.meaning is Meaning.ABSENT for reply in replies):
             raise ConnectorError(ErrorKind.NOT_FOUND, GONE)
-        self._accepted.pop((external_id, verb), None)
+        self._settling.forget(external_id, verb)
         return self._receipt(None, account, deed.restore, replies, provable=bool(deed.done_when))
 
     async def _send_all(self, requests: list[Request], account: Account) -> list[Reply]:
@@ -223,7 +222,7 @@ class HttpConnector:
         statuses = [reply.answer.status for reply in replies]
         later = any(reply.meaning is Meaning.ACCEPTED for reply in replies)
         if later and verb is not None:
-            self._accepted[(account.external_id, verb)] = self.connection.now()
+            self._settling.accepted(account.external_id, verb)
         said = ", ".join(map(str, sorted(set(statuses))))
         note = "" if provable else " The file declares nothing by which it could be read back."
         return Receipt(
@@ -246,13 +245,15 @@ class HttpConnector:
         if account is None:
             return Proof(Verdict.CONFIRMED, f"Read afresh: {GONE[0].lower()}{GONE[1:]}")
         if verb is Verb.DELETE:
-            return self._not_yet(external_id, verb, "Read afresh: the account is still there.")
+            return self._settling.not_yet(external_id, verb, "Read afresh: the account is still there.")
         if verb is Verb.REMOVE_ENTITLEMENTS:
             if not account.entitlements:
                 return Proof(Verdict.CONFIRMED, "Read afresh: no group has this account.")
             names = ", ".join(sorted(each.name for each in account.entitlements)[:10])
             count = len(account.entitlements)
-            return self._not_yet(external_id, verb, f"Read afresh: still in {count} groups ({names}).")
+            return self._settling.not_yet(
+                external_id, verb, f"Read afresh: still in {count} groups ({names})."
+            )
         if not deed.done_when:
             return Proof(Verdict.UNVERIFIABLE, "The file declares nothing by which this could be read back.")
         shown = "; ".join(in_words(test) for test in deed.done_when)
@@ -261,13 +262,7 @@ class HttpConnector:
             return Proof(Verdict.CONFIRMED, f"Read afresh: {shown}.")
         if done is None:
             return Proof(Verdict.UNVERIFIABLE, f"Read afresh: the answer does not show whether {shown}.")
-        return self._not_yet(external_id, verb, f"Read afresh: it does not hold that {shown}.")
-
-    def _not_yet(self, external_id: str, verb: Verb, read: str) -> Proof:
-        accepted_at = self._accepted.get((external_id, verb))
-        if accepted_at and self.connection.now() < accepted_at + self._settles_within:
-            return Proof(Verdict.PENDING, read, retry_until=accepted_at + self._settles_within)
-        return Proof(Verdict.FAILED, read)
+        return self._settling.not_yet(external_id, verb, f"Read afresh: it does not hold that {shown}.")
 
     async def _is_done(self, deed: Deed, account: Account) -> bool | None:
         reply = await self._client.ask(deed.read_back or self.declaration.read, values_of(account))

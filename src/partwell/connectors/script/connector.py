@@ -24,6 +24,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.connector_kit.protection import Protection
+from partwell.connector_kit.settling import Settling
 from partwell.connectors.script.answers import (
     AccountAnswer,
     AccountsAnswer,
@@ -56,6 +57,7 @@ class ScriptConnector:
         self.connection = connection
         self._transport = connection.transport
         self._protection = Protection(connection.settings)
+        self._settling = Settling(connection.settings, connection.now)
 
     async def close(self) -> None:
         """Nothing to let go of: each question is a process of its own, which has ended."""
@@ -115,6 +117,8 @@ class ScriptConnector:
                 ErrorKind.RETRYABLE,
                 "The command says that there is no such account, and shows it still.",
             )
+        if did.outcome == "accepted":
+            self._settling.accepted(external_id, verb)
         return self._receipt(verb, did, provable=self._is_provable(verb))
 
     async def put_back(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
@@ -131,6 +135,7 @@ class ScriptConnector:
         )
         if did.outcome == "absent":
             raise ConnectorError(ErrorKind.NOT_FOUND, GONE)
+        self._settling.forget(external_id, verb)
         return self._receipt(verb, did, provable=self._is_provable(verb))
 
     def _receipt(self, verb: Verb, did: DeedAnswer, *, provable: bool) -> Receipt:
@@ -162,7 +167,7 @@ class ScriptConnector:
             return Proof(Verdict.UNVERIFIABLE, f"Read afresh: it is not shown whether {verb} holds.")
         if done:
             return Proof(Verdict.CONFIRMED, f"Read afresh by the command: {verb} holds.")
-        return Proof(Verdict.FAILED, f"Read afresh by the command: {verb} does not hold.")
+        return self._settling.not_yet(external_id, verb, f"Read afresh by the command: {verb} does not hold.")
 
     def _is_provable(self, verb: Verb) -> bool:
         return self.declaration.verbs[verb].read_back

@@ -13,7 +13,7 @@ from partwell.connectors.script.connector import ScriptConnector, declared_class
 from partwell.connectors.script.files import contents, mistakes_in, seal_of
 from partwell.connectors.script.model import ScriptDeclaration
 
-BUILT_IN = frozenset({"protected", "admin_groups"})
+BUILT_IN = frozenset({"protected", "admin_groups", "settles_within_seconds"})
 # What makes a program run other code than its own, or what Partwell sets itself.
 KEPT_VARIABLES = (
     "PATH",

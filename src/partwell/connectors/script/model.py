@@ -13,7 +13,7 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_le
 Argument = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 
 
-class Deed(Part):
+class CommandVerb(Part):
     """One verb that the command can do."""
 
     read_back: StrictBool = Field(
@@ -46,6 +46,6 @@ class ScriptDeclaration(Declaration):
     )
     limits: Limits = Field(description="How often the command may be started.")
     lists_accounts: StrictBool = Field(default=False, description="Whether it answers `list`.")
-    verbs: dict[Verb, Deed] = Field(
+    verbs: dict[Verb, CommandVerb] = Field(
         default_factory=dict, description="What it can do. A verb that is not here is a task for a person."
     )

@@ -36,6 +36,7 @@ async def ask(command: Command, question: Mapping[str, Any], *, secrets: Mapping
     Raises RETRYABLE when it cannot be started, is too slow, prints too much or no JSON, or ends with anything
     but 0: whether it did something is then unknown. Its whole process group is killed in every case.
     """
+    loop = asyncio.get_running_loop()
     with TemporaryDirectory(prefix="partwell-script-", ignore_cleanup_errors=True) as folder:
         environment = {
             "PATH": PATH,
@@ -47,7 +48,8 @@ async def ask(command: Command, question: Mapping[str, Any], *, secrets: Mapping
             **secrets,
         }
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, protocol = await loop.subprocess_exec(
+                lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=_CHUNK, loop=loop),
                 *command.argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -59,6 +61,7 @@ async def ask(command: Command, question: Mapping[str, Any], *, secrets: Mapping
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise _failed(f"The command could not be started: {why}.") from None
+        process = asyncio.subprocess.Process(transport, protocol, loop)
         talk = asyncio.gather(
             _read(process.stdout, command.largest_answer),
             _drain(process.stderr),
@@ -75,6 +78,9 @@ async def ask(command: Command, question: Mapping[str, Any], *, secrets: Mapping
         finally:
             talk.cancel()
             await _stop(process)
+            # A child that hid from the group may hold the pipes: they are let go of here.
+            transport.close()
+            await asyncio.sleep(0)
     if code != 0:
         words = shown(said, secrets)
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"

@@ -102,6 +102,16 @@ async def test_a_yes_that_changed_nothing_is_found_by_reading_back(till, person)
     assert (await connector.verify(person, Verb.SUSPEND)).verdict is Verdict.FAILED
 
 
+async def test_a_change_that_is_accepted_is_pending_and_then_failed(till, person):
+    till.with_script(odd("suspend", 'print(\'{"outcome": "accepted"}\'); sys.exit()'))
+    for seconds, verdict in ((300, Verdict.PENDING), (0, Verdict.FAILED)):
+        connector = till.connect(settles_within_seconds=seconds)
+        assert (await connector.suspend(person)).outcome is Outcome.ACCEPTED
+        proof = await connector.verify(person, Verb.SUSPEND)
+        assert proof.verdict is verdict
+        assert (proof.retry_until is not None) == (verdict is Verdict.PENDING)
+
+
 async def test_no_such_account_is_believed_only_when_reading_says_so_too(till, person):
     till.with_script(odd("suspend", 'print(\'{"outcome": "absent"}\'); sys.exit()'))
     assert (await failure(till.connect().suspend(person))).kind is ErrorKind.RETRYABLE
@@ -167,6 +177,21 @@ async def test_a_child_that_is_left_behind_is_killed(till, person, tmp_path):
     assert await till.connect().read(person) is not None
     pid = int(noted.read_text())
     wait_until(lambda: not alive(pid), seconds=5, what="the end of the child")
+
+
+async def test_a_child_that_hides_from_the_group_holds_nothing_up(till, person, tmp_path):
+    noted = tmp_path / "pid"
+    hide = (
+        "import subprocess; child = subprocess.Popen(['sleep', '600'], start_new_session=True); "
+        f"Path({str(noted)!r}).write_text(str(child.pid))"
+    )
+    till.with_script(odd("read", hide))
+    till.with_declared("timeout_seconds: 10", "timeout_seconds: 2")
+    try:
+        error = await failure(till.connect().read(person))
+        assert "within 2 seconds" in error.message
+    finally:
+        os.kill(int(noted.read_text()), 9)
 
 
 async def test_a_command_that_prints_without_end_is_stopped(till, person):
