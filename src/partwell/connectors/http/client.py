@@ -84,6 +84,8 @@ class Client:
         count = 0
         for number in range(paging.max_pages if paging else 1):
             reply = await self._send(request, url, filled)
+            if paging is None and _link(url, reply.answer):
+                raise _unknown("It has further pages, and the file declares no paging.", reply.answer)
             if reply.meaning is Meaning.ABSENT:
                 if number:
                     raise _unknown("A later page is said not to exist.", reply.answer)

@@ -200,7 +200,7 @@ class ScriptConnector:
     async def _ask(self, do: str, model: type[A], **more: Any) -> A:
         if await asyncio.to_thread(seal_of, self.folder) != self.seal:
             raise ConnectorError(
-                ErrorKind.INVALID,
+                ErrorKind.RETRYABLE,
                 "The command's files have changed since Partwell started, so it was not run. Check them, "
                 "then start Partwell again.",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ def changed(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+@lru_cache
+def _class(text: str) -> type[HttpConnector]:
+    declared, problems = read(text, file=Path("declared.yaml"), kind=KIND)
+    assert declared is not None and not problems, problems
+    return declared_class(declared, "d" * 64)
+
+
 def connect(
     text: str,
     url: str,
@@ -34,9 +42,7 @@ def connect(
     now: Any = lambda: datetime.now(UTC),
     **settings: Any,
 ) -> HttpConnector:
-    declared, problems = read(text, file=Path("declared.yaml"), kind=KIND)
-    assert declared is not None and not problems, problems
-    return declared_class(declared, "d" * 64)(
+    return _class(text)(
         Connection(
             name="service",
             settings={"url": url, "allow_plain": True, "token": "env:TOKEN", **settings},

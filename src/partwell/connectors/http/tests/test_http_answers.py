@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partwell.connector_kit.addresses import AllowList
@@ -273,6 +273,15 @@ async def test_a_next_page_that_is_the_same_page_is_an_error(target):
     assert error.kind is ErrorKind.RETRYABLE
 
 
+async def test_pages_that_the_file_does_not_know_of_are_an_error_and_not_left_out(target):
+    person = only(target)
+    text = changed(DIRECTORY, "    paging: {style: link}\n", "")
+    assert len(await to(target, text).discover(Identity(emails=(person["mail"],)))) == 1
+    target.misbehave = answering(200, {"users": []}, {"link": "<?page=2>; rel=next"}, at="users")
+    error = await failure(to(target, text).discover(Identity(emails=(person["mail"],))))
+    assert error.kind is ErrorKind.RETRYABLE
+
+
 async def test_an_answer_about_somebody_else_is_not_believed(target):
     other = target.add_person()
     first = next(iter(target.users))
@@ -329,6 +338,7 @@ async def sent_for(identity: Identity, account_id: str | None = None) -> list[ht
     return sent
 
 
+@settings(deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE)
 async def test_no_name_changes_where_or_what_is_searched(mail, login, number):
     sent = await sent_for(Identity(emails=(mail,), usernames=(login,), employee_number=number))
@@ -342,6 +352,7 @@ async def test_no_name_changes_where_or_what_is_searched(mail, login, number):
     assert len(sent) == sum(map(bool, (mail, login, number)))
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 async def test_no_identifier_changes_what_is_asked_or_written(account_id):
     for request in await sent_for(Identity(emails=()), account_id):

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partwell.connector_kit.addresses import AllowList
@@ -124,6 +124,7 @@ async def test_numbers_stay_numbers_and_constants_stay_as_they_are():
     assert len(service.bodies()) == 1
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 async def test_no_name_changes_the_shape_of_a_body(login):
     service = Service()

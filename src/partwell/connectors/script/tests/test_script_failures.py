@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,15 @@ async def test_a_call_that_is_given_up_kills_the_command(till, person, tmp_path)
     wait_until(lambda: not alive(pid), seconds=5, what="the end of the command")
 
 
+def test_a_command_answers_on_a_loop_in_any_thread(till, person):
+    def in_a_thread() -> Any:
+        return asyncio.run(till.connect().read(person))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        accounts = [each.result(timeout=30) for each in [pool.submit(in_a_thread) for _ in range(4)]]
+    assert {account.external_id for account in accounts} == {person}
+
+
 async def test_a_child_that_is_left_behind_is_killed(till, person, tmp_path):
     noted = tmp_path / "pid"
     leave = (
@@ -269,7 +279,7 @@ async def test_files_that_changed_since_the_start_are_not_run(till, person):
     digest = connector.digest
     till.with_script((EXAMPLE / "accounts.py").read_text() + "\n# changed\n")
     error = await failure(connector.suspend(person))
-    assert error.kind is ErrorKind.INVALID
+    assert error.kind is ErrorKind.RETRYABLE
     assert "changed since Partwell started" in error.message
     assert till.row(person)[4] == "open"
     assert till.connect().digest != digest
