@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def put(path: Path, text: str = SOUND, mode: int = 0o644) -> Path:
     path.parent.mkdir(exist_ok=True)
+    path.parent.chmod(0o755)
     path.write_text(text)
     path.chmod(mode)
     return path
