@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partwell.journeys.template.check import check
-from partwell.journeys.template.load import MAX_BYTES, Unreadable, load
+from partwell.journeys.template.check import DIALECT, check
 from partwell.journeys.template.model import Anchor, Due, Unit
+from partwell.yaml_text import MAX_BYTES, Dialect, Unreadable, load
 from tests.unit.template_texts import SOUND
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -40,14 +40,14 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_dangerous_or_broken_yaml_is_refused_with_its_line(text: str, line: int, message: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        load(text)
+        load(text, DIALECT)
     assert message in caught.value.message
     assert caught.value.position.line == line
     assert check(text, file="x")[0].line == line
 
 
 def test_every_value_knows_its_place() -> None:
-    loaded = load(SOUND)
+    loaded = load(SOUND, DIALECT)
     assert loaded.position_of(("steps", 1, "due")).line == SOUND.splitlines().index(
         "    due: notice +3 working_days"
     ) + 1  # fmt: skip
@@ -55,9 +55,16 @@ def test_every_value_knows_its_place() -> None:
 
 
 def test_values_are_read_as_they_are_written() -> None:
-    value = load("a: 2026-01-31\nb: 1.5\nc: no\nd: NO\ne: 'yes'\nf: 12\ng:\nh: 0x1f\n").value
+    value = load("a: 2026-01-31\nb: 1.5\nc: no\nd: NO\ne: 'yes'\nf: 12\ng:\nh: 0x1f\n", DIALECT).value
     assert value == {"a": "2026-01-31", "b": "1.5", "c": False, "d": False, "e": "yes", "f": 12, "g": None,
                      "h": "0x1f"}  # fmt: skip
+
+
+def test_a_fraction_is_a_number_only_where_the_file_may_hold_one() -> None:
+    assert load("b: 1.5\nc: .5.\n", Dialect("file", max_depth=3, fractions=True)).value == {
+        "b": 1.5,
+        "c": ".5.",
+    }
 
 
 @given(st.text(alphabet="ab:-[]{}&*!?#|>'\"%\n ,~0", max_size=60))

@@ -10,6 +10,7 @@ from django.db.models.functions import Concat
 
 from partwell.access.models import Question, System
 from partwell.access.states import QuestionKind, QuestionState
+from partwell.connector_kit import registry
 from partwell.evidence.models import Event
 from partwell.evidence.queries import fields_of
 
@@ -22,6 +23,7 @@ class LastTest:
     is_ok: bool
     summary: str
     problems: tuple[str, ...]
+    declaration: str = ""
 
 
 def last_tests(name: str = "") -> dict[str, LastTest]:
@@ -51,7 +53,42 @@ def _read(event: Event) -> LastTest:
         is_ok=said["ok"].value is True,
         summary=str(said["summary"].value or ""),
         problems=tuple(str(problem) for problem in problems),
+        declaration=_declaration(event),
     )
+
+
+@dataclass(frozen=True)
+class DeclaredBy:
+    """The file behind a system's connector: its digest in this process, and the one that the system was last
+    tested or else connected with."""
+
+    source: str
+    digest: str
+    known_digest: str
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it says something else now than when somebody last looked."""
+        return self.digest != self.known_digest
+
+
+def declared_by(system: System) -> DeclaredBy | None:
+    """The file that declares a system's connector; None for those that come with Partwell."""
+    registered = registry.find(system.connector)
+    if registered is None or not registered.digest:
+        return None
+    looked_at = (
+        Event.objects.filter(kind__in=("system.added", "system.tested"), scope=f"system:{system.name}")
+        .order_by("-occurred_at", "-pk")
+        .first()
+    )
+    known = "" if looked_at is None else _declaration(looked_at)
+    return DeclaredBy(registered.source, registered.digest, known)
+
+
+def _declaration(event: Event) -> str:
+    field = fields_of(event).get("declaration")
+    return "" if field is None else str(field.value or "")
 
 
 def being_tested() -> set[int]:

@@ -55,6 +55,11 @@ SETTINGS: tuple[Setting, ...] = (
         "24",
         "Hours from one sweep for ghost accounts to the next; `0`: only when somebody asks for one.",
     ),
+    Setting(
+        "PARTWELL_CONNECTORS_DIR",
+        "",
+        "Folder with connectors that you declare in files; empty: none. Read when a process starts.",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

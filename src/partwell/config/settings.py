@@ -162,6 +162,7 @@ ENVIRONMENT = [
 ]
 OUTBOUND_ALLOW = read_list("PARTWELL_OUTBOUND_ALLOW")
 GHOST_SWEEP_HOURS = read_number("PARTWELL_GHOST_SWEEP_HOURS")
+CONNECTORS_DIR = read("PARTWELL_CONNECTORS_DIR")
 
 STATIC_URL = "static/"
 # Served out of the package itself; there is nothing to collect.

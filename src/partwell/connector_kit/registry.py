@@ -2,6 +2,9 @@
 
 A folder holds `connector.py` with `CONNECTOR` (a class built from a `Connection`) and `manifest.yaml`. What
 the manifest declares is compared with what the class can do: neither may promise more than the other.
+
+A folder whose manifest says `declared: true` is a kind: no connector by itself, but what reads the files in
+which operators declare theirs. `install` adds those, once, when a process starts.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import jsonschema
 import yaml
 
 from partwell.connector_kit.contract import PROTOCOLS, Connection, Connector, Reversibility, Verb
+from partwell.connector_kit.declared import Kind
 
 PACKAGE = "partwell.connectors"
 CHOICES = ("oneOf", "anyOf", "not")
@@ -60,10 +64,13 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Registered:
-    """A connector that can be used: its manifest, and the class behind it."""
+    """A connector that can be used: its manifest, and the class behind it. One that an operator declared
+    has the `digest` of what the file says, and its path as `source`."""
 
     manifest: Manifest
     build: Any
+    digest: str = ""
+    source: str = ""
 
     def open(self, connection: Connection) -> Connector:
         """A connector for one connection. Whoever opens it also closes it."""
@@ -71,18 +78,58 @@ class Registered:
         return connector
 
 
-@cache
 def connectors(package: str = PACKAGE) -> Mapping[str, Registered]:
-    """All connectors of the package, by id. Raises `BrokenConnector`."""
-    found: dict[str, Registered] = {}
-    root = importlib.import_module(package)
-    for module in pkgutil.iter_modules(root.__path__):
-        if module.ispkg and (resources.files(f"{package}.{module.name}") / "manifest.yaml").is_file():
-            registered = _load(f"{package}.{module.name}")
-            if registered.manifest.id in found:
-                raise BrokenConnector(f"two connectors call themselves {registered.manifest.id!r}")
-            found[registered.manifest.id] = registered
+    """All connectors that can be used, by id: those of the package, and those that were installed. Raises
+    `BrokenConnector`."""
+    built_in = {name: each for name, each in _folders(package).items() if name not in kinds(package)}
+    return {**built_in, **_installed}
+
+
+@cache
+def kinds(package: str = PACKAGE) -> Mapping[str, tuple[Mapping[str, Any], Kind[Any]]]:
+    """The kinds of declared connectors, each with its raw manifest."""
+    found = {}
+    for module in _modules(package):
+        raw = _raw(module)
+        if raw.get("declared") is True:
+            found[str(raw["id"])] = (raw, importlib.import_module(f"{module}.declaration").KIND)
     return found
+
+
+_installed: dict[str, Registered] = {}
+
+
+def install(found: Mapping[str, Registered]) -> None:
+    """Let these declared connectors be used in this process, in place of those before."""
+    _installed.clear()
+    _installed.update(found)
+
+
+@cache
+def _folders(package: str) -> Mapping[str, Registered]:
+    found: dict[str, Registered] = {}
+    for module in _modules(package):
+        registered = _load(module)
+        if registered.manifest.id in found:
+            raise BrokenConnector(f"two connectors call themselves {registered.manifest.id!r}")
+        found[registered.manifest.id] = registered
+    return found
+
+
+def _modules(package: str) -> list[str]:
+    root = importlib.import_module(package)
+    return [
+        f"{package}.{module.name}"
+        for module in pkgutil.iter_modules(root.__path__)
+        if module.ispkg and (resources.files(f"{package}.{module.name}") / "manifest.yaml").is_file()
+    ]
+
+
+def _raw(package: str) -> Mapping[str, Any]:
+    raw: Mapping[str, Any] = yaml.safe_load(
+        (resources.files(package) / "manifest.yaml").read_text(encoding="utf-8")
+    )
+    return raw
 
 
 def find(connector_id: str) -> Registered | None:
@@ -91,8 +138,7 @@ def find(connector_id: str) -> Registered | None:
 
 
 def _load(package: str) -> Registered:
-    raw = yaml.safe_load((resources.files(package) / "manifest.yaml").read_text(encoding="utf-8"))
-    manifest = read_manifest(raw, where=package)
+    manifest = read_manifest(_raw(package), where=package)
     build = importlib.import_module(f"{package}.connector").CONNECTOR
     if problems := mismatches(manifest, build):
         raise BrokenConnector(f"{package}: {'; '.join(problems)}")

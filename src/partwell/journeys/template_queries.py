@@ -14,11 +14,11 @@ from partwell.departures.policies import visibility
 from partwell.journeys.models import Journey, TemplateVersion
 from partwell.journeys.template.check import parse
 from partwell.journeys.template.digest import digest_of
-from partwell.journeys.template.load import Unreadable
 from partwell.journeys.template.model import Template
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.refusals import Conflict, NotFound
+from partwell.yaml_text import Unreadable
 
 _MAX_CACHED = 64
 _loaded: OrderedDict[str, Template] = OrderedDict()

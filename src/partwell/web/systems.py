@@ -106,6 +106,7 @@ def system(request: HttpRequest, name: str) -> HttpResponse:
         "row": _row(found, systems.last_tests(found.name).get(found.name), found.pk in waiting),
         "manifest": registered.manifest if registered else None,
         "settings": _settings(found),
+        "declared": systems.declared_by(found),
         "capabilities": _capabilities(found, capabilities),
         "accounts": queries.accounts_on_record(found, actor=actor).count(),
         "allowed": allowed_words(found.sla_class),
@@ -227,7 +228,12 @@ def _help(manifest: registry.Manifest) -> dict[str, Any]:
 def _example(manifest: registry.Manifest) -> str:
     """A description to start from, with every setting that is needed."""
     properties = manifest.settings.get("properties", {})
-    lines = [f"name: my-{manifest.id}", f"title: {manifest.title}", f"connector: {manifest.id}", "sla: high"]
+    lines = [
+        f"name: my-{manifest.id.replace(':', '-')}",
+        f"title: {manifest.title}",
+        f"connector: {manifest.id}",
+        "sla: high",
+    ]
     lines.append("settings:")
     for name in manifest.needed_settings:
         schema = properties.get(name, {})

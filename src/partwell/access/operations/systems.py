@@ -84,7 +84,12 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
         scope=f"system:{name}",
         actor=actor.label,
         at=now,
-        fields={"name": name, "connector": system.connector, "settings": sorted(settings)},
+        fields={
+            "name": name,
+            "connector": system.connector,
+            "settings": sorted(settings),
+            "declaration": registered.digest,
+        },
     )
     return system
 
@@ -175,5 +180,6 @@ def _record_test(*, system: System, report: TestReport, actor: Actor, now: datet
             "ok": report.ok,
             "summary": report.summary,
             "problems": list(report.problems),
+            "declaration": "" if (found := registry.find(system.connector)) is None else found.digest,
         },
     )

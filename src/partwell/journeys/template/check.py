@@ -7,29 +7,18 @@ values mean together (`rules.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from partwell.journeys.template.load import Loaded, Path, Unreadable, load
 from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template.rules import Finding, findings_in
+from partwell.yaml_text import Dialect, Loaded, Path, Problem, Unreadable, load
 
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One thing to mend. `field` is a path such as `steps.cut-access.due`; lines count from 1."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field + ': ' if self.field else ''}{self.message}"
+# A template needs four levels.
+DIALECT = Dialect("template", max_depth=8)
 
 
 def check(text: str, *, file: str) -> list[Problem]:
@@ -40,7 +29,7 @@ def check(text: str, *, file: str) -> list[Problem]:
 def read(text: str, *, file: str) -> tuple[Template | None, list[Problem]]:
     """The template, None when its shape is broken, and all its problems by line."""
     try:
-        loaded = load(text)
+        loaded = load(text, DIALECT)
     except Unreadable as error:
         return None, [Problem(file, error.position.line, "", error.message)]
     if not isinstance(loaded.value, dict):
@@ -57,7 +46,7 @@ def parse(text: str) -> Template:
 
     Raises `Unreadable` or pydantic's `ValidationError` when its shape is broken after all.
     """
-    return Template.model_validate(load(text).value)
+    return Template.model_validate(load(text, DIALECT).value)
 
 
 def _meaning_problems(findings: Iterable[Finding], loaded: Loaded, file: str) -> list[Problem]:

@@ -11,7 +11,6 @@ from partwell.journeys.template.condition_types import Reading, can_hold, check_
 from partwell.journeys.template.conditions import Condition, ConditionError, compile_condition
 from partwell.journeys.template.graph import find_cycles
 from partwell.journeys.template.guide import GUIDE_ROWS
-from partwell.journeys.template.load import Path
 from partwell.journeys.template.model import (
     PHASES,
     Anchor,
@@ -24,6 +23,7 @@ from partwell.journeys.template.model import (
 )
 from partwell.people.authorisation import load_matrix
 from partwell.people.roles import ROLE_LABELS, Role
+from partwell.yaml_text import Path
 
 # The administrator keeps Partwell running and owns no step of anybody's departure by office.
 OWNER_ROLES = tuple(role for role in Role if role is not Role.ADMIN)

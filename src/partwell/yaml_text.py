@@ -1,8 +1,9 @@
-"""Reading a template's YAML: plain values, and the line of each, from text that nobody vouches for.
+"""Reading YAML: plain values, and the line of each, from text that nobody vouches for.
 
-The YAML that templates need is small: mappings, lists, text, numbers, true and false. Everything that
-makes YAML dangerous or surprising is refused with its line before any value is built: anchors and aliases
-(a few lines can stand for gigabytes), tags, several documents, deep nesting, a key that comes twice.
+The YAML that templates and declared connectors need is small: mappings, lists, text, numbers, true and
+false. Everything that makes YAML dangerous or surprising is refused with its line before any value is built:
+anchors and aliases (a few lines can stand for gigabytes), tags, several documents, deep nesting, a key that
+comes twice.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import Any, cast
 import yaml
 
 MAX_BYTES = 512 * 1024
-MAX_DEPTH = 8
 # Scalars and collections together; 400 steps of 13 fields with a few list entries each stay well below.
 MAX_NODES = 20_000
 
 # The C parser is some ten times faster and reads the same language.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_TEXT, _INT, _BOOL, _NULL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "bool", "null"))
+_TEXT, _INT, _BOOL, _NULL, _FLOAT = (
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "bool", "null", "float")
+)
 _TRUE = frozenset({"true", "yes", "on"})
 
 Path = tuple[str | int, ...]
@@ -35,8 +37,30 @@ class Position:
     column: int
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """What may be written: how deep, whether a number may have a fraction, and what the file is called."""
+
+    name: str
+    max_depth: int
+    fractions: bool = False
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing to mend. `field` is a path such as `steps.cut-access.due`; lines count from 1."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.field + ': ' if self.field else ''}{self.message}"
+
+
 class Unreadable(Exception):
-    """The text is no YAML that a template may be written in. `message` says why, `position` where."""
+    """The text is no YAML that is read here. `message` says why, `position` where."""
 
     def __init__(self, message: str, position: Position) -> None:
         super().__init__(message)
@@ -61,15 +85,15 @@ class Loaded:
         return self.positions[path]
 
 
-def load(text: str) -> Loaded:
+def load(text: str, dialect: Dialect) -> Loaded:
     """Read `text`; raises `Unreadable` with the place of what is wrong."""
     if len(text.encode("utf-8", errors="replace")) > MAX_BYTES:
         raise Unreadable(
-            f"The file is larger than {MAX_BYTES // 1024} KB. Shorten it, or split it into two templates.",
+            f"The file is larger than {MAX_BYTES // 1024} KB. Shorten it, or make two {dialect.name}s.",
             Position(1, 1),
         )
     try:
-        _refuse_the_dangerous(text)
+        _refuse_the_dangerous(text, dialect)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -80,10 +104,10 @@ def load(text: str) -> Loaded:
     if node is None:
         raise Unreadable("The file is empty. Begin with “id:” and “title:”.", Position(1, 1))
     positions: dict[Path, Position] = {}
-    return Loaded(_plain(node, (), positions), positions)
+    return Loaded(_plain(node, (), positions, dialect), positions)
 
 
-def _refuse_the_dangerous(text: str) -> None:
+def _refuse_the_dangerous(text: str, dialect: Dialect) -> None:
     """Look through the events, which cost no memory, before anything is built from them."""
     depth = count = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -91,7 +115,9 @@ def _refuse_the_dangerous(text: str) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise Unreadable("One file holds one template. Move what follows “---” to its own.", here)
+                raise Unreadable(
+                    f"One file holds one {dialect.name}. Move what follows “---” to its own.", here
+                )
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable("Anchors (&) and aliases (*) are not read. Write the text out.", here)
         if tag := getattr(event, "tag", None):
@@ -102,19 +128,22 @@ def _refuse_the_dangerous(text: str) -> None:
                 raise Unreadable(f"The file holds more than {MAX_NODES} values. Split it.", here)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
-                raise Unreadable(f"Nested deeper than {MAX_DEPTH} levels; a template needs four.", here)
+            if depth > dialect.max_depth:
+                raise Unreadable(f"Nested deeper than {dialect.max_depth} levels. Flatten it.", here)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
 
-def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position]) -> Any:
+def _plain(node: yaml.Node, path: Path, positions: dict[Path, Position], dialect: Dialect) -> Any:
     positions[path] = _position(node)
     if isinstance(node, yaml.MappingNode):
-        return {key: _plain(value, (*path, key), positions) for key, value in _entries(node, path, positions)}
+        return {
+            key: _plain(value, (*path, key), positions, dialect)
+            for key, value in _entries(node, path, positions)
+        }
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), positions) for index, item in enumerate(node.value)]
-    return _scalar(cast(yaml.ScalarNode, node))
+        return [_plain(item, (*path, index), positions, dialect) for index, item in enumerate(node.value)]
+    return _scalar(cast(yaml.ScalarNode, node), dialect)
 
 
 def _entries(
@@ -137,7 +166,7 @@ def _entries(
         positions[(*path, key)] = here
 
 
-def _scalar(node: yaml.ScalarNode) -> str | int | bool | None:
+def _scalar(node: yaml.ScalarNode, dialect: Dialect) -> str | int | float | bool | None:
     text = node.value
     if node.tag == _BOOL:
         return text.lower() in _TRUE
@@ -148,7 +177,12 @@ def _scalar(node: yaml.ScalarNode) -> str | int | bool | None:
             return int(text)
         except ValueError:
             return str(text)  # 0x1f, 1:30 and the like are read as they are written
-    return str(text)  # dates and fractions too: no field of a template holds either
+    if node.tag == _FLOAT and dialect.fractions:
+        try:
+            return float(text)
+        except ValueError:
+            return str(text)
+    return str(text)  # dates are read as they are written
 
 
 def _position(marked: yaml.Node | yaml.Event) -> Position:
