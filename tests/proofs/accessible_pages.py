@@ -6,6 +6,7 @@ from partwell.access.states import AccessState
 from partwell.journeys.states import StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind
 from tests.proofs import accessible_deeds as deeds
+from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_visits import a_step, visit
@@ -17,10 +18,6 @@ LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
 NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
 ACCOUNTS = b"login,active\nbadge-17,yes\nbadge-18,no\n"
 REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
-
-VAULT = b"""url,username,password,totp,extra,name,grouping,fav
-https://bank.example/login,billing,secret,,,Bank portal,Office,0
-"""
 
 AT_THE_DOOR = (
     visit(NOBODY, "account_login"),
@@ -311,52 +308,6 @@ ACCESS = (
     visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
 )
 
-CREDENTIALS = (
-    visit(ADMIN, "web:credentials"),
-    visit(ADMIN, "web:credentials", query="?q=nothing-of-that-name", state="none found", is_extra=True),
-    visit(BYSTANDER, "web:credentials", state="empty", is_extra=True),
-    visit(ADMIN, "web:credential", "credential"),
-    visit(LEAVER, "web:credential", "credential", state="known too", is_extra=True),
-    visit(ADMIN, "web:credential_add"),
-    visit(ADMIN, "web:credential_add", state="refused", is_extra=True, do=pressing("Keep it"), status=422),
-    visit(ADMIN, "web:credentials_import"),
-    visit(
-        ADMIN,
-        "web:credentials_import",
-        state="changes",
-        do=upload("File", "vault.csv", VAULT, "Show what would change"),
-    ),
-    visit(
-        ADMIN,
-        "web:credentials_import",
-        state="problems",
-        is_extra=True,
-        do=upload("File", "vault.csv", b"no export\n", "Show what would change"),
-        status=422,
-    ),
-    visit(ADMIN, "web:credential_change", "credential"),
-    visit(ADMIN, "web:credential_retire", "credential"),
-    visit(
-        ADMIN,
-        "web:holder_add",
-        "credential",
-        start=("web:credential", "credential"),
-        do=pressing("Add them"),
-        status=422,
-    ),
-    visit(ADMIN, "web:holder_end", "credential", "holder"),
-    visit(ADMIN, "web:rotation", "rotation"),
-    visit(
-        ADMIN,
-        "web:rotation",
-        "rotation",
-        state="refused",
-        do=pressing("Say that it is changed"),
-        status=422,
-    ),
-    visit(MANAGER, "web:my_steps", state="secrets to change"),
-)
-
 EVIDENCE = (
     visit(HR, "web:evidence_departure", "marit"),
     visit(EXECUTIVE, "web:evidence_departure", "hannah", state="all open", do=deeds.unfold_all),
@@ -443,13 +394,7 @@ ACCOUNT = (
         do=upload("CSV file", "badges.csv", ACCOUNTS + b",yes\n", "Show what it holds"),
         status=422,
     ),
-    visit(
-        IT,
-        "web:rotation_rotate",
-        "rotation by connector",
-        start=("web:rotation", "rotation by connector"),
-        do=deeds.change_by_connector,
-    ),
+    CHANGED_BY_CONNECTOR,
     visit(IT, "mfa_deactivate_totp"),
     visit(HR, "account_logout"),
 )

@@ -112,6 +112,10 @@ class Addresses:
         keys = Step.objects.order_by("key").values_list("key", flat=True)
         notices = [str(pk) for pk in Notice.objects.order_by("given_at", "pk").values_list("pk", flat=True)]
         hidden = {str(pk) for pk in Notice.objects.filter(person__in=leavers).values_list("pk", flat=True)}
+        # Those come first of which somebody is named who knows them.
+        known = {str(pk) for pk in Holder.objects.values_list("credential_id", flat=True)}
+        credentials = [str(pk) for pk in Credential.objects.values_list("pk", flat=True)]
+        credentials.sort(key=lambda pk: pk not in known)
         self._office: dict[str, list[str]] = {
             "name": [system.name for system in System.objects.all()],
             "receiver": list(Receiver.objects.values_list("name", flat=True)),
@@ -125,7 +129,7 @@ class Addresses:
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
             "ghost_id": [*map(str, Ghost.objects.values_list("pk", flat=True)), "999999"],
-            "credential_id": [*map(str, Credential.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "credential_id": [*credentials, str(UUID(int=7))],
             "rotation_id": [
                 *map(str, CredentialRotation.objects.values_list("pk", flat=True)),
                 str(UUID(int=7)),

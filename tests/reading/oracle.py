@@ -12,7 +12,7 @@ NOTICE = "notice"
 
 # What each audience's pack may hold, by place. The inside's own file holds what its exporter may read.
 # Those who leave read of their own steps and accounts, never who on our side did what, or wrote what;
-# auditors read which step, and who of us did it, neither free text nor whose departure it is.
+# auditors read which step, which secret, and who of us did it, neither free text nor whose departure it is.
 PACKS: dict[str, frozenset[str]] = {
     "leaver": frozenset(
         {
@@ -27,6 +27,8 @@ PACKS: dict[str, frozenset[str]] = {
     "auditor": frozenset(
         {"step's title", "own step's title", "helper's step's title"}
         | {"participant's name", "participant's address"}
+        # That a secret was changed proves nothing to whoever does not read which.
+        | {"secret to change"}
     ),
 }
 PACKS["client"] = PACKS["leaver"]

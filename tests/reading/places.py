@@ -31,8 +31,8 @@ NOT_ON_PAGES = frozenset(
         *("receipt", "run's reason"),
     }
 )
-# On the pages of people of the register, of whom a short run opens a few.
-ONE_BY_ONE = frozenset({"alias in the register"})
+# On pages of one person of the register, or of one rotation, of which a short run opens a few.
+ONE_BY_ONE = frozenset({"alias in the register", "how it was changed", "who changed a secret"})
 
 
 def places_for(reader: Reader, canaries: Canaries, *, long: bool) -> frozenset[str]:

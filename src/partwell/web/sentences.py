@@ -84,6 +84,11 @@ def _why(f: dict[str, Any]) -> str:
     return f": {f['reason']}" if f.get("reason") else ""
 
 
+def _named(label: str) -> str:
+    """A name, where an address stands behind it."""
+    return label.partition(" <")[0]
+
+
 def _read(f: dict[str, Any]) -> str:
     proof = f.get("proof") or {}
     parts = [part for part in (proof.get("read"), proof.get("probe")) if part]
@@ -212,11 +217,11 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "credential.retired": ("accepted", lambda who, f: f"{who} retired {f['name']}{_why(f)}"),
     "credential.holder_added": (
         "accepted",
-        lambda who, f: f"{who} said that {f['holder']} knows {f['name']} since {f['since']}",
+        lambda who, f: f"{who} said that {_named(f['holder'])} knows {f['name']} since {f['since']}",
     ),
     "credential.holder_ended": (
         "accepted",
-        lambda who, f: f"{who} ended that {f['holder']} knows {f['name']}{_why(f)}",
+        lambda who, f: f"{who} ended that {_named(f['holder'])} knows {f['name']}{_why(f)}",
     ),
     "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
     "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
