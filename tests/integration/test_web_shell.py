@@ -18,6 +18,7 @@ from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from partwell.journeys.template_operations import sync_library
 from partwell.people import setup_code
 from partwell.people.models import RoleGrant, User
 from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, NotAllowed, NotFound, Refusal
@@ -61,6 +62,9 @@ def addresses(patterns: list[URLPattern | URLResolver], before: str = "/") -> It
 OPEN = {
     "/healthz",
     "/readyz",
+    # Public keys and where they are: receivers of signals read them without signing in.
+    "/.well-known/ssf-configuration",
+    "/security-events/jwks.json",
     "/account/login/",
     "/account/inactive/",
     "/account/password/reset/",
@@ -234,3 +238,12 @@ def test_the_shell_costs_few_queries(
     client.force_login(amara)
     with django_assert_max_num_queries(10):  # type: ignore[operator]
         client.get("/account/")
+
+
+def test_nobody_is_offered_a_journey_that_begins_with_the_kill_switch(amara: User, client: Client) -> None:
+    sync_library(now=NOW)
+    RoleGrant.objects.create(user=amara, role="hr", granted_at=NOW, granted_by="tests")
+    client.force_login(amara)
+    page = client.get("/departures/new/").content.decode()
+    assert 'value="staff-resignation"' in page
+    assert "urgent-cut" not in page

@@ -44,5 +44,8 @@ def log_settings(level: str, *, pretty: bool) -> dict[str, Any]:
             "sqlalchemy": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
             "granian.access": {"level": "WARNING"},
+            # At INFO it writes whole addresses, with the e-mail addresses that connectors look for in them.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
         },
     }

@@ -20,6 +20,7 @@ from partwell.departures.states import Confidentiality
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, TemplateVersion
 from partwell.journeys.operations import starting
+from partwell.journeys.operations.shutting_out import URGENT
 from partwell.journeys.queries import phases_of
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.queries import find_client, find_person
@@ -207,7 +208,9 @@ def _renamed(refusal: Refusal) -> Refusal:
 
 def _templates() -> list[TemplateVersion]:
     seen: dict[str, TemplateVersion] = {}
-    for version in TemplateVersion.objects.order_by("template_id", "-version"):
+    for version in TemplateVersion.objects.exclude(template_id__in=URGENT).order_by(
+        "template_id", "-version"
+    ):
         seen.setdefault(version.template_id, version)
     return sorted(seen.values(), key=lambda v: (v.audience != "staff", v.title))
 

@@ -24,6 +24,8 @@ from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
 STAFF, CLIENT = "staff-urgent-cut", "client-urgent-cut"
+# Journeys that begin with the switch, and that nobody chooses.
+URGENT = frozenset({STAFF, CLIENT})
 REASON = "security-incident"
 
 
