@@ -22,7 +22,6 @@ NO_PAGE = {
     "web:cut_cancel": BUTTON,
     "web:cut_stop": BUTTON,
     "web:cut_review": BUTTON,
-    "web:rotation_attest": BUTTON,
     "web:rotation_leave": BUTTON,
     "web:notice_decline": BUTTON,
     "web:step_undo": BUTTON,
