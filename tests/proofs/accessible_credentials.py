@@ -50,9 +50,9 @@ CREDENTIALS = (
     visit(ADMIN, "web:rotation", "rotation"),
     visit(
         ADMIN,
-        "web:rotation",
+        "web:rotation_attest",
         "rotation",
-        state="refused",
+        start=("web:rotation", "rotation"),
         do=pressing("Say that it is changed"),
         status=422,
     ),

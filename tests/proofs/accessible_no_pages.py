@@ -31,7 +31,6 @@ NO_PAGE = {
     "web:cut_resume": BUTTON,
     "web:cut_review": BUTTON,
     "web:ghosts_sweep": BUTTON,
-    "web:rotation_attest": BUTTON,
     "web:rotation_leave": BUTTON,
     "web:notice_decline": BUTTON,
     "web:step_undo": BUTTON,
