@@ -20,6 +20,7 @@ from partwell.access.ghosts import operations as ghosts
 from partwell.access.ghosts.files import upload_accounts
 from partwell.access.ghosts.queries import visible_ghosts
 from partwell.access.ghosts.sweeping import start_sweep
+from partwell.access.map_queries import latest_map
 from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Ghost, Plan, System
 from partwell.access.operations import (
     apply_plan,
@@ -379,6 +380,7 @@ CALLS: dict[str, Call] = {
     "access.fire_cut_on_time": lambda a, s, k: cuts._fire_on_time(_cut(s, "ready"), a, NOW),
     "access.cancel_cut": lambda a, s, k: cuts.cancel_cut(cut=_cut(s, "ready"), actor=a, now=NOW),
     "access.stop_cut": lambda a, s, k: cuts.stop_cut(cut=_cut(s, "fired"), actor=a, now=NOW),
+    "access.view_map": lambda a, s, k: latest_map(a),
     "access.take_map": lambda a, s, k: take_map(person=make_person("Mia Map"), actor=a, now=NOW),
     "access.resume_cut": lambda a, s, k: cuts.resume_cut(cut=_cut(s, "held"), actor=a, now=NOW),
     "access.go_on_by_stages": lambda a, s, k: cuts._go_on_by_stages(_cut(s, "fired"), a, NOW),

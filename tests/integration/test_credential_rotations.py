@@ -345,6 +345,25 @@ def test_only_what_was_tried_counts_as_verified_and_the_new_secret_is_shown_once
     assert Event.objects.filter(kind=f"credential.rotation_{state}").count() == 1
 
 
+def test_no_system_is_asked_where_the_intent_cannot_be_put_on_record(
+    orders: CredentialRotation, owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Told):
+        def __init__(self, target: Any) -> None:
+            pytest.fail("the system was asked")
+
+    def full(*args: object, **fields: object) -> None:
+        raise OSError("attempt to write a readonly database")
+
+    monkeypatch.setattr(settling, "Session", Asked)
+    monkeypatch.setattr(settling, "record", full)
+    before = orders.state
+    with pytest.raises(OSError, match="readonly"):
+        settling.rotate(rotation=orders, actor=owner, now=NOW)
+    orders.refresh_from_db()
+    assert (orders.state, orders.asked_at) == (before, None)
+
+
 def test_a_lost_answer_is_shown_as_one_and_two_do_not_change_it_at_once(
     orders: CredentialRotation, owner: Actor
 ) -> None:

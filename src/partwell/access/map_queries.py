@@ -9,12 +9,13 @@ from partwell.access.discovery import Found
 from partwell.access.models import AccessMap, System
 from partwell.access.risks import Level
 from partwell.people.actors import Actor
-from partwell.people.authorisation import check_office
+from partwell.people.authorisation import check_office, reading
 from partwell.people.models import Client, Person
 
 _CLASSES = ("critical", "high", "normal")
 
 
+@reading("access.view_map")
 def latest_map(
     actor: Actor, *, person: Person | None = None, client: Client | None = None
 ) -> AccessMap | None:

@@ -250,10 +250,10 @@ def _go_on_by_stages(cut: Cut, actor: Actor, now: datetime) -> None:
     """Begin the next stage, or hold the cut where too much of this one came to nothing; look again later
     while something is still being asked."""
     cut, departures = _locked(cut)
-    if cut.state != CutState.FIRED or not yet_to_begin(cut, departures):
-        return
     for departure in departures:
         authorise(actor, "access.go_on_by_stages", departure)
+    if cut.state != CutState.FIRED or not yet_to_begin(cut, departures):
+        return
     if SystemRun.objects.filter(plan__cut=cut, state=RunState.RUNNING).exists():
         set_timer(STAGE, key=str(cut.pk), due_at=now + LOOK_AFTER)
         return
