@@ -62,8 +62,8 @@ ATTEMPTS: dict[str, Callable[[Departure], None]] = {
 }
 
 
-# There is nothing to link or put back on the stage, and no connector that changes a secret. The crash tests of
-# access and the tests of rotations try them.
+# There is nothing to link or put back on the stage, and no connector that changes a secret. The crash tests
+# of access and the tests of rotations try them.
 NEEDS_MORE_THAN_A_STAGE = {"access.link", "access.restore", "evidence.export", "credentials.rotate"}
 
 
