@@ -99,7 +99,7 @@ def _register() -> None:
         capabilities={name: fake.manifest.capabilities[name] for name in kept},
         limits={"concurrent": 50},
     )
-    registry.connectors()["measured"] = registry.Registered(manifest, Measured)  # type: ignore[index]
+    registry.install({"measured": registry.Registered(manifest, Measured)})
 
 
 def main() -> int:
