@@ -46,22 +46,26 @@ def begin_stage(cut: Cut, departures: Sequence[Departure], actor: Actor, now: da
     plans = _plans_of(cut, stage, now)
     systems = _start_runs(plans, now)
     announce_ended_sessions(plans, stage, now=now, shuts_out=True)
-    versions = {plan.departure_id: plan.version for plan in plans}
-    record_many(
-        build(
-            "access.cut_fired",
-            scope=departure_scope(departure.pk),
-            actor=actor.label,
-            at=now,
-            fields={"cut": str(cut.pk), "plan": versions[departure.pk], "reason": cut.reason},
-        )
-        for departure in stage
-    )
+    record_fired(cut, plans, actor, now)
     for system_id in systems:
         wake.start_cut(cut.pk, system_id, at=now)
     if len(left) > len(stage):
         set_timer(STAGE, key=str(cut.pk), due_at=now + LOOK_AFTER)
     return len(stage)
+
+
+def record_fired(cut: Cut, plans: Sequence[Plan], actor: Actor, now: datetime) -> None:
+    """Put on record, in each departure, by which plan it is cut."""
+    record_many(
+        build(
+            "access.cut_fired",
+            scope=departure_scope(plan.departure_id),
+            actor=actor.label,
+            at=now,
+            fields={"cut": str(cut.pk), "plan": plan.version, "reason": cut.reason},
+        )
+        for plan in plans
+    )
 
 
 def yet_to_begin(cut: Cut, departures: Sequence[Departure]) -> list[Departure]:
@@ -91,24 +95,27 @@ def _plans_of(cut: Cut, departures: Sequence[Departure], now: datetime) -> list[
     Plan.objects.filter(pk__in=[plan.pk for plan in approved]).update(
         cut=cut, state=PlanState.APPLYING, applied_at=now
     )
-    nothing_yet = checksum(())
     made = Plan.objects.bulk_create(
-        Plan(
-            departure_id=pk,
-            version=newest[pk].version + 1 if pk in newest else 1,
-            kind=PlanKind.CUT,
-            state=PlanState.APPLYING,
-            cut=cut,
-            checksum=nothing_yet,
-            reason=cut.reason,
-            made_at=now,
-            applied_at=now,
-            made_by=cut.ordered_by,
-            requested_by_id=cut.ordered_by_id,
-        )
-        for pk in others
+        new_plan(cut, pk, version=newest[pk].version + 1 if pk in newest else 1, now=now) for pk in others
     )
     return [*approved, *made]
+
+
+def new_plan(cut: Cut, departure_id: UUID, *, version: int, now: datetime) -> Plan:
+    """A plan, not stored yet, that runs at once and learns from each system what there is to cut."""
+    return Plan(
+        departure_id=departure_id,
+        version=version,
+        kind=PlanKind.CUT,
+        state=PlanState.APPLYING,
+        cut=cut,
+        checksum=checksum(()),
+        reason=cut.reason,
+        made_at=now,
+        applied_at=now,
+        made_by=cut.ordered_by,
+        requested_by_id=cut.ordered_by_id,
+    )
 
 
 def _newest_plans(departures: Sequence[UUID]) -> dict[UUID, Plan]:

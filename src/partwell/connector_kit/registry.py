@@ -81,8 +81,12 @@ class Registered:
 def connectors(package: str = PACKAGE) -> Mapping[str, Registered]:
     """All connectors that can be used, by id: those of the package, and those that were installed. Raises
     `BrokenConnector`."""
-    built_in = {name: each for name, each in _folders(package).items() if name not in kinds(package)}
-    return {**built_in, **_installed}
+    return {**_built_in(package), **_installed}
+
+
+@cache
+def _built_in(package: str) -> Mapping[str, Registered]:
+    return {name: each for name, each in _folders(package).items() if name not in kinds(package)}
 
 
 @cache
@@ -134,7 +138,7 @@ def _raw(package: str) -> Mapping[str, Any]:
 
 def find(connector_id: str) -> Registered | None:
     """The connector with this id, if there is one."""
-    return connectors().get(connector_id)
+    return _installed.get(connector_id) or _built_in(PACKAGE).get(connector_id)
 
 
 def _load(package: str) -> Registered:

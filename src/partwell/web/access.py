@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -22,6 +21,7 @@ from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
 from partwell.web import access_page
 from partwell.web.access_table import TITLES
 from partwell.web.cuts import cuts_to_show
+from partwell.web.fields import TypedWordForm
 from partwell.web.journeys import check_may
 from partwell.web.navigation import may_follow
 from partwell.web.rotations import rows_of as rotation_rows
@@ -29,24 +29,14 @@ from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
 
-class ApproveForm(forms.Form):
+class ApproveForm(TypedWordForm):
     """What is approved is what was looked at: the checksum travels with the page."""
 
     plan = forms.IntegerField(widget=forms.HiddenInput)
     checksum = forms.CharField(widget=forms.HiddenInput, max_length=64)
-    word = forms.CharField(label="Type it to confirm", max_length=300)
+    word = forms.CharField(max_length=300)
 
-    def __init__(self, *args: Any, wanted: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.wanted = wanted
-        self.fields["word"].label = f"Type {wanted.upper()} to confirm"
-
-    def clean_word(self) -> str:
-        """The word that guards against the wrong person."""
-        word = str(self.cleaned_data["word"]).strip()
-        if word.casefold() != self.wanted.casefold():
-            raise forms.ValidationError(f"Type {self.wanted.upper()}; you may be looking at another person.")
-        return word
+    mistake = "you may be looking at another person."
 
 
 class SayForm(forms.Form):
@@ -128,7 +118,7 @@ def approve(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     departure = check_may(request, "access.view", departure_id)
     if request.method == "GET":
         return _to_plan(departure, "#approve")
-    form = ApproveForm(request.POST, wanted=access_page.word_of(departure))
+    form = ApproveForm(request.POST, wanted=access_page.word_of(departure).upper())
     if not form.is_valid():
         return _show(request, departure, form=form, status=422)
     found = departure.access_plans.filter(pk=form.cleaned_data["plan"]).first()
@@ -258,7 +248,8 @@ def _show(
         "rotations_open": sum(not each.is_settled for each in secrets),
         "form": form
         or ApproveForm(
-            wanted=context["word"], initial={"plan": view["id"], "checksum": view["checksum"], "word": ""}
+            wanted=context["word"].upper(),
+            initial={"plan": view["id"], "checksum": view["checksum"], "word": ""},
         ),
         "checks": access_page.checks_of(context, now=now),
         "crumbs": access_page.crumbs(

@@ -19,7 +19,7 @@ from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.people.models import Person
 from partwell.refusals import FreshSignInNeeded, Refusal
-from partwell.web.fields import MOMENT
+from partwell.web.fields import MOMENT, TypedWordForm
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -60,7 +60,7 @@ class GroupForm(forms.Form):
         return read_lines(self.cleaned_data["who"].encode()) + (read_lines(upload.read()) if upload else [])
 
 
-class OrderForm(forms.Form):
+class OrderForm(TypedWordForm):
     """Why, when, how many at a time; and the words that guard against a mistake."""
 
     reason = forms.CharField(
@@ -90,18 +90,7 @@ class OrderForm(forms.Form):
         help_text="Per cent of a stage’s accounts that failed or gave no answer. Then somebody has to look.",
     )
     word = forms.CharField(max_length=60)
-
-    def __init__(self, *args: Any, wanted: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.wanted = wanted
-        self.fields["word"].label = f"Type {wanted} to confirm"
-
-    def clean_word(self) -> str:
-        """The typed words, whatever their case."""
-        word = str(self.cleaned_data["word"]).strip()
-        if word.casefold() != self.wanted.casefold():
-            raise forms.ValidationError(f"Type {self.wanted}; that is how many it would be.")
-        return word
+    mistake = "that is how many it would be."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -24,7 +24,7 @@ from partwell.people import queries
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.refusals import FreshSignInNeeded, Refusal
-from partwell.web.fields import MOMENT
+from partwell.web.fields import MOMENT, TypedWordForm
 from partwell.web.session import actor_of, signed_in
 from partwell.web.translate import put_refusal
 
@@ -38,7 +38,7 @@ STATE_WORDS = {
 }
 
 
-class ShutOutForm(forms.Form):
+class ShutOutForm(TypedWordForm):
     """Why, when, and the name that guards against the wrong person."""
 
     reason = forms.CharField(
@@ -53,19 +53,7 @@ class ShutOutForm(forms.Form):
         widget=MOMENT,
         help_text="Left empty, it happens now. Until then it can be called off, or fired sooner.",
     )
-    word = forms.CharField(label="Type the name to confirm", max_length=300)
-
-    def __init__(self, *args: Any, wanted: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.wanted = wanted
-        self.fields["word"].label = f"Type {wanted} to confirm"
-
-    def clean_word(self) -> str:
-        """The typed name, whatever its case."""
-        word = str(self.cleaned_data["word"]).strip()
-        if word.casefold() != self.wanted.casefold():
-            raise forms.ValidationError(f"Type {self.wanted}; you may be looking at somebody else.")
-        return word
+    word = forms.CharField(max_length=300)
 
 
 class ReviewForm(forms.Form):

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from partwell.access.credentials import details
-from partwell.access.credentials.states import UNSETTLED, RotationState
+from partwell.access.credentials.states import UNSETTLED
 from partwell.access.models import CredentialRotation
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, is_leaver, visibility
@@ -119,14 +119,3 @@ def rotation_dict(rotation: CredentialRotation, *, names_departure: bool) -> dic
         "by_connector": credential.system is not None and details.rotates(credential.system),
         "is_client": rotation.departure.subject_kind == SubjectKind.CLIENT,
     }
-
-
-def settled_summary(departure: Departure) -> str | None:
-    """What was said or shown, once every secret that the leaver knew is settled; None before, and where none
-    is on record: an empty register proves nothing."""
-    states = list(departure.credential_rotations.values_list("state", flat=True))
-    if not states or set(states) & UNSETTLED:
-        return None
-    verified = states.count(RotationState.VERIFIED)
-    told = f"{len(states)} shared secret{'s' if len(states) > 1 else ''} that they knew"
-    return f"{told}: {verified} verified, {len(states) - verified} by a person's word."

@@ -9,7 +9,7 @@ from django.db.models import Max
 from partwell.access import wake
 from partwell.access.alerts import resolve_alerts
 from partwell.access.claims import LIVE
-from partwell.access.firing import REVIEW, REVIEW_WITHIN
+from partwell.access.firing import REVIEW, REVIEW_WITHIN, new_plan, record_fired
 from partwell.access.ghosts.findings import SAYS, ghost_event
 from partwell.access.ghosts.matching import GhostKind
 from partwell.access.models import AccountRecord, Cut, Ghost, Plan, SystemRun
@@ -20,10 +20,8 @@ from partwell.access.states import (
     CutState,
     GhostState,
     Link,
-    PlanKind,
     PlanState,
 )
-from partwell.connector_kit.plan import checksum
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, is_own_account, visible_departures
 from partwell.engine.operations import poke, set_timer
@@ -54,17 +52,11 @@ def cut_ghost(*, ghost: Ghost, reason: str, actor: Actor, now: datetime) -> Ghos
         )
     _take_as_theirs(ghost, departure, now)
     cut = _order(ghost, departure, reason.strip(), actor, now)
-    plan = _plan(cut, departure, actor, now)
+    plan = _plan(cut, departure, now)
     SystemRun.objects.create(plan=plan, system=ghost.system, started_at=now)
     ghost.state, ghost.cut, ghost.reason = GhostState.CUTTING, cut, cut.reason
     ghost.save(update_fields=["state", "cut", "reason"])
-    record(
-        "access.cut_fired",
-        scope=departure_scope(departure.pk),
-        actor=actor.label,
-        at=now,
-        fields={"cut": str(cut.pk), "plan": plan.version, "reason": cut.reason},
-    )
+    record_fired(cut, [plan], actor, now)
     record_many([ghost_event("access.ghost_cut", ghost, actor, now, reason=cut.reason)])
     wake.start_cut(cut.pk, ghost.system_id, at=now)
     poke(departure.pk)
@@ -135,23 +127,14 @@ def _order(ghost: Ghost, departure: Departure, reason: str, actor: Actor, now: d
     return cut
 
 
-def _plan(cut: Cut, departure: Departure, actor: Actor, now: datetime) -> Plan:
+def _plan(cut: Cut, departure: Departure, now: datetime) -> Plan:
     """A plan that learns in this one system what there is; runs elsewhere go on in theirs."""
     plans = departure.access_plans.all()
     plans.filter(state=PlanState.PROPOSED).update(state=PlanState.SUPERSEDED)
-    return Plan.objects.create(
-        departure=departure,
-        version=(plans.aggregate(highest=Max("version"))["highest"] or 0) + 1,
-        kind=PlanKind.CUT,
-        state=PlanState.APPLYING,
-        cut=cut,
-        checksum=checksum(()),
-        reason=cut.reason,
-        made_at=now,
-        applied_at=now,
-        made_by=actor.label,
-        requested_by_id=actor.user_id,
-    )
+    version = (plans.aggregate(highest=Max("version"))["highest"] or 0) + 1
+    plan = new_plan(cut, departure.pk, version=version, now=now)
+    plan.save(force_insert=True)
+    return plan
 
 
 def dismiss_ghost(*, ghost: Ghost, reason: str, actor: Actor, now: datetime) -> Ghost:
