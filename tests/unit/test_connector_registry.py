@@ -48,10 +48,26 @@ def test_a_manifest_that_promises_too_much_or_too_little_is_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("needs_active", "before_suspension"),
+    [(True, {"mailbox", "files"}), (["mailbox"], {"mailbox"}), (False, set())],
+)
+def test_a_manifest_says_what_it_can_hand_over_and_when(
+    needs_active: object, before_suspension: set[str]
+) -> None:
+    raw = RAW | {"capabilities": {"transfer": {"kinds": ["mailbox", "files"], "needs_active": needs_active}}}
+    manifest = registry.read_manifest(raw, where="x")
+    assert manifest.transfers == ("mailbox", "files")
+    assert manifest.transfers_before_suspension == before_suspension
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"capabilities": {"fly": True}},
         {"capabilities": {"suspend": True}},
+        {"capabilities": {"transfer": True}},
+        {"capabilities": {"transfer": {"kinds": ["moods"], "needs_active": False}}},
+        {"capabilities": {"transfer": {"kinds": ["files"], "needs_active": ["mailbox"]}}},
         {"title": None},
     ],
 )

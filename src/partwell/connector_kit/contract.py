@@ -48,6 +48,7 @@ __all__ = [
     "CanBlockSignIn",
     "CanDelete",
     "CanDiscover",
+    "CanEndTransfer",
     "CanListAccounts",
     "CanListHoldings",
     "CanReleaseLicence",
@@ -201,6 +202,14 @@ class CanTransfer(Protocol):
 
 
 @runtime_checkable
+class CanEndTransfer(Protocol):
+    async def end_transfer(self, handle: str) -> Job:
+        """Take back what was given only for a time: reading somebody's mailbox, an automatic reply. `DONE`
+        only when the target was read afresh and shows it no more, also where it was gone before."""
+        ...
+
+
+@runtime_checkable
 class CanRotate(Protocol):
     async def rotate(
         self, external_id: str, *, old: str, keep: Callable[[Mapping[str, str]], None]
@@ -243,6 +252,7 @@ PROTOCOLS: dict[str, type] = {
     Verb.RELEASE_LICENCE: CanReleaseLicence,
     Verb.DELETE: CanDelete,
     "transfer": CanTransfer,
+    "end_transfer": CanEndTransfer,
     "rotate": CanRotate,
     "wipe": CanWipe,
     "verify": CanVerify,

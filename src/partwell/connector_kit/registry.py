@@ -21,7 +21,14 @@ from typing import Any
 import jsonschema
 import yaml
 
-from partwell.connector_kit.contract import PROTOCOLS, Connection, Connector, Reversibility, Verb
+from partwell.connector_kit.contract import (
+    PROTOCOLS,
+    Connection,
+    Connector,
+    Reversibility,
+    TransferKind,
+    Verb,
+)
 from partwell.connector_kit.declared import Kind
 
 PACKAGE = "partwell.connectors"
@@ -35,7 +42,11 @@ class BrokenConnector(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a connector says of itself. `capabilities` maps each to its reversibility, where it has one."""
+    """What a connector says of itself. `capabilities` maps each to its reversibility, where it has one.
+
+    `transfers` are the kinds that can be given to a successor; those of `transfers_before_suspension` only
+    while the account is not suspended.
+    """
 
     id: str
     title: str
@@ -46,6 +57,8 @@ class Manifest:
     docs: str = ""
     limits: Mapping[str, Any] = field(default_factory=dict)
     sessions_note: str = ""
+    transfers: tuple[TransferKind, ...] = ()
+    transfers_before_suspension: frozenset[TransferKind] = frozenset()
 
     @property
     def needed_settings(self) -> tuple[str, ...]:
@@ -164,6 +177,7 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
             raise BrokenConnector(f"{where}: {name} does not say how far it can be undone")
         capabilities[name] = None if declared is None else Reversibility(declared)
     jsonschema.Draft202012Validator.check_schema(raw["settings"])
+    transfers, before_suspension = _transfers((raw["capabilities"] or {}).get("transfer"), where=where)
     return Manifest(
         id=raw["id"],
         title=raw["title"],
@@ -174,7 +188,24 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
         docs=raw.get("docs") or "",
         limits=raw.get("limits") or {},
         sessions_note=raw.get("sessions_note") or "",
+        transfers=transfers,
+        transfers_before_suspension=before_suspension,
     )
+
+
+def _transfers(raw: Any, *, where: str) -> tuple[tuple[TransferKind, ...], frozenset[TransferKind]]:
+    """What `transfer: {kinds: […], needs_active: …}` says; `needs_active` is true, false or the kinds."""
+    if not raw:
+        return (), frozenset()
+    try:
+        kinds = tuple(TransferKind(kind) for kind in raw["kinds"])
+        named = raw["needs_active"]
+        active = frozenset(kinds if named is True else map(TransferKind, named or ()))
+    except (TypeError, KeyError, ValueError) as error:
+        raise BrokenConnector(f"{where}: transfer does not say which kinds and what they need") from error
+    if not active <= set(kinds):
+        raise BrokenConnector(f"{where}: transfer needs the account for a kind that it does not give")
+    return kinds, active
 
 
 def mismatches(manifest: Manifest, build: type) -> list[str]:

@@ -9,8 +9,12 @@ from urllib.parse import quote
 
 from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind
 from partwell.connector_kit.pacing import next_link, resets_at, retry_at
+from partwell.connector_kit.shapes import Shapes
 from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.github.credentials import HEADERS, GithubCredentials, base_address
+
+_shapes = Shapes("GitHub")
+as_object, as_list = _shapes.as_object, _shapes.as_list
 
 PAGE_SIZE = 100
 MAX_PAGES = 2000
@@ -167,20 +171,6 @@ class GithubService:
         if answer.status == 429 or "rate limit" in told.lower():
             return retry_at("", now=now)
         return None
-
-
-def as_object(content: Any) -> dict[str, Any]:
-    """The answer as an object. Raises RETRYABLE for anything else."""
-    if not isinstance(content, dict):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not what GitHub gives here.")
-    return content
-
-
-def as_list(content: Any) -> list[dict[str, Any]]:
-    """The answer as a list of objects. Raises RETRYABLE for anything else."""
-    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not a list as GitHub gives one.")
-    return content
 
 
 def number_of(thing: Any) -> int:

@@ -11,7 +11,11 @@ import jwt
 
 from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind
 from partwell.connector_kit.pacing import retry_at
+from partwell.connector_kit.shapes import Shapes
 from partwell.connector_kit.transport import Answer, Transport
+
+_shapes = Shapes("Keycloak")
+as_object, as_list, identifier = _shapes.as_object, _shapes.as_list, _shapes.identifier
 
 PAGE_SIZE = 100
 MAX_PAGES = 10_000
@@ -209,28 +213,6 @@ class KeycloakService:
         elif kind is ErrorKind.THROTTLED:
             again = retry_at(answer.headers.get("retry-after", ""), now=self._connection.now())
         return ConnectorError(kind, message, retry_at=again, request_id=answer.request_id)
-
-
-def identifier(thing: Mapping[str, Any]) -> str:
-    """Its id. Raises RETRYABLE for something without one: nothing can be concluded about it."""
-    found = thing.get("id")
-    if not isinstance(found, str) or not found:
-        raise ConnectorError(ErrorKind.RETRYABLE, "Keycloak listed something without an identifier.")
-    return found
-
-
-def as_object(content: Any) -> dict[str, Any]:
-    """The answer as an object. Raises RETRYABLE for anything else."""
-    if not isinstance(content, dict):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not what Keycloak gives here.")
-    return content
-
-
-def as_list(content: Any) -> list[dict[str, Any]]:
-    """The answer as a list of objects. Raises RETRYABLE for anything else."""
-    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not what Keycloak gives here.")
-    return content
 
 
 def _rights(token: str, client: str) -> set[str]:

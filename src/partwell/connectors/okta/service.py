@@ -8,8 +8,12 @@ from urllib.parse import quote, urlsplit
 
 from partwell.connector_kit.contract import Connection, ConnectorError, ErrorKind
 from partwell.connector_kit.pacing import next_link, resets_at, retry_at
+from partwell.connector_kit.shapes import Shapes
 from partwell.connector_kit.transport import Answer, Transport
 from partwell.connectors.okta.credentials import OktaCredentials
+
+_shapes = Shapes("Okta")
+as_object, as_list, identifier = _shapes.as_object, _shapes.as_list, _shapes.identifier
 
 PAGE_SIZE = 200
 MAX_PAGES = 5000
@@ -182,28 +186,6 @@ class OktaService:
             date = answer.headers.get("date", "")
             return resets_at(answer.headers["x-rate-limit-reset"], date=date, now=now)
         return retry_at(answer.headers.get("retry-after", ""), now=now)
-
-
-def identifier(thing: Mapping[str, Any]) -> str:
-    """Its id. Raises RETRYABLE for something without one: nothing can be concluded about it."""
-    found = thing.get("id")
-    if not isinstance(found, str) or not found:
-        raise ConnectorError(ErrorKind.RETRYABLE, "Okta listed something without an identifier.")
-    return found
-
-
-def as_object(content: Any) -> dict[str, Any]:
-    """The answer as an object. Raises RETRYABLE for anything else."""
-    if not isinstance(content, dict):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not what Okta gives here.")
-    return content
-
-
-def as_list(content: Any) -> list[dict[str, Any]]:
-    """The answer as a list of objects. Raises RETRYABLE for anything else."""
-    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
-        raise ConnectorError(ErrorKind.RETRYABLE, "The answer is JSON, but not a list as Okta gives one.")
-    return content
 
 
 def _told(answer: Answer) -> tuple[str, str]:
