@@ -55,6 +55,7 @@ from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
 from partwell.people.models import ApiToken, Installation, User
+from partwell.people.secret_key import renew_seals
 from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
@@ -300,6 +301,7 @@ CALLS: dict[str, Call] = {
     ),
     "receivers.rotate_key": lambda a, s, k: receivers.rotate_signing_key(actor=a, now=NOW),
     "evidence.verify": lambda a, s, k: closure_queries.verify_record(actor=a, now=NOW),
+    "installation.renew_seals": lambda a, s, k: renew_seals(actor=a, now=NOW),
     "installation.initialise": lambda a, s, k: _first_run(a),
     # Departures
     "journeys.view": lambda a, s, k: queries.get_departure(a, _departure(s).pk),

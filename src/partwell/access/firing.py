@@ -82,7 +82,7 @@ def _end_access_now(departures: Sequence[Departure], now: datetime) -> None:
     Departure.objects.filter(pk__in=[departure.pk for departure in later]).update(access_end_at=now)
     people = {departure.person_id for departure in departures if departure.person_id}
     User.objects.filter(person_id__in=people, is_active=True).update(is_active=False)
-    wake.end_now([departure.pk for departure in later], now)
+    wake.end_after_cut([departure.pk for departure in later], now)
 
 
 def _plans_of(cut: Cut, departures: Sequence[Departure], now: datetime) -> list[Plan]:

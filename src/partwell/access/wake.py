@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from partwell.access.models import SystemRun
@@ -14,6 +14,8 @@ RUN_CUT = "access.run_cut"
 RESUME = "access.resume"
 END = "access.end"
 ESCALATE = "access.escalate"
+# The kill switch has done by then what it can.
+AFTER_A_CUT = timedelta(minutes=2)
 
 
 def start(run: SystemRun, *, at: datetime) -> None:
@@ -54,9 +56,10 @@ def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, da
     set_mixed_timers({(END, str(departure_id)): moment, **escalations})
 
 
-def end_now(departures: Iterable[UUID], moment: datetime) -> None:
-    """Ask that what comes with access end comes now for these departures."""
-    set_mixed_timers({(END, str(pk)): moment for pk in departures})
+def end_after_cut(departures: Iterable[UUID], moment: datetime) -> None:
+    """Ask that what else comes with access end comes soon for these departures, which were cut at `moment`:
+    not at once, so that it is not in the way of the cut."""
+    set_mixed_timers({(END, str(pk)): moment + AFTER_A_CUT for pk in departures})
 
 
 def forget(departure_id: UUID, hours: tuple[int, ...]) -> None:

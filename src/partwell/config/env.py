@@ -29,6 +29,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Signs sessions and encrypts keys at rest; empty: made once, kept in the data folder.",
     ),
     Setting(
+        "PARTWELL_SECRET_KEY_FALLBACKS",
+        "",
+        "Secret keys from before, the newest first, separated by commas: what they signed or sealed still "
+        "opens. Needed until `partwell keys renew` has sealed everything anew.",
+    ),
+    Setting(
         "PARTWELL_BASE_URL",
         "http://localhost:8765",
         "The address that people type; links in mail start with it.",

@@ -34,6 +34,7 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = read_list("PARTWELL_SECRET_KEY_FALLBACKS")
 DEBUG = False
 ALLOWED_HOSTS = [
     "localhost",

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from partwell.evidence.verifier import fingerprint_of, group
+from partwell.sealing import Renewal
 
 __all__ = ["KeyUnreadable", "Signer", "fingerprint_of", "group", "load_signer"]
 
@@ -47,33 +49,57 @@ class Signer:
 def load_signer() -> Signer:
     """The installation's signer, its key made when there is none yet.
 
-    Raises `KeyUnreadable` when PARTWELL_SECRET_KEY is not the one that the key was sealed with. No new key
-    is made then: a head signed by an unexpected key must never pass for a routine one.
+    Raises `KeyUnreadable` when neither PARTWELL_SECRET_KEY nor one from before is what the key was sealed
+    with. No new key is made then: a head signed by an unexpected key must never pass for a routine one.
     """
-    return _load(Path(settings.DATA_DIR) / "keys" / KEY_FILE, settings.SECRET_KEY)
+    return _load(_path(), (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+
+
+def renew_seal() -> Renewal:
+    """Seal the signing key under the present secret key. The key itself, and what it signed, stay."""
+    path, what = _path(), "the key that evidence is signed with"
+    if not path.exists() or _opened(path, (settings.SECRET_KEY,)) is not None:
+        return Renewal(what)
+    raw = _opened(path, settings.SECRET_KEY_FALLBACKS)
+    if raw is None:
+        return Renewal(what, unreadable=1)
+    draft = _sealed_draft(path, raw, settings.SECRET_KEY)
+    draft.replace(path)
+    return Renewal(what, renewed=1)
+
+
+def _path() -> Path:
+    return Path(settings.DATA_DIR) / "keys" / KEY_FILE
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, secret: str) -> Signer:
+def _load(path: Path, keys: tuple[str, ...]) -> Signer:
     if not path.exists():
-        _make(path, secret)
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    salt, nonce, sealed = (base64.b64decode(kept[name]) for name in ("salt", "nonce", "sealed"))
-    try:
-        raw = _cipher(secret, salt).decrypt(nonce, sealed, _PURPOSE)
-    except InvalidTag:
+        _make(path, keys[0])
+    raw = _opened(path, keys)
+    if raw is None:
         raise KeyUnreadable(
-            f"{path} was sealed with another PARTWELL_SECRET_KEY. Set the one it was made with, or restore "
-            "both from the same backup."
-        ) from None
+            f"{path} was sealed with another PARTWELL_SECRET_KEY. Set the one it was made with, or name it in "
+            "PARTWELL_SECRET_KEY_FALLBACKS, or restore both from the same backup."
+        )
     return Signer(Ed25519PrivateKey.from_private_bytes(raw))
 
 
-def _make(path: Path, secret: str) -> None:
-    """Write a new sealed key, all of it or nothing; if another process was first, leave theirs."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+def _opened(path: Path, keys: Iterable[str]) -> bytes | None:
+    """The private key, by the first of these secret keys that opens it."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    salt, nonce, sealed = (base64.b64decode(kept[name]) for name in ("salt", "nonce", "sealed"))
+    for key in keys:
+        try:
+            return _cipher(key, salt).decrypt(nonce, sealed, _PURPOSE)
+        except InvalidTag:
+            continue
+    return None
+
+
+def _sealed_draft(path: Path, raw: bytes, secret: str) -> Path:
+    """The key, sealed, in a file of its own beside `path`, safely on the disk."""
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    raw = Ed25519PrivateKey.generate().private_bytes_raw()
     sealed = _cipher(secret, salt).encrypt(nonce, raw, _PURPOSE)
     parts = {"salt": salt, "nonce": nonce, "sealed": sealed}
     text = json.dumps({"v": 1, **{name: base64.b64encode(part).decode() for name, part in parts.items()}})
@@ -82,6 +108,13 @@ def _make(path: Path, secret: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    return draft
+
+
+def _make(path: Path, secret: str) -> None:
+    """Write a new sealed key, all of it or nothing; if another process was first, leave theirs."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = _sealed_draft(path, Ed25519PrivateKey.generate().private_bytes_raw(), secret)
     try:
         # A hard link appears whole and never replaces what is there.
         os.link(draft, path)

@@ -30,9 +30,13 @@ REQUIRED = (MANIFEST, SIGNATURE, EVENTS, PROOFS, HEAD, "index.html", "verify.py"
 # --- What a leaf is ---------------------------------------------------------------------------------
 
 
+# Made once: `json.dumps` makes one for each value, which costs more than the spelling.
+_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys, no white space, UTF-8: one value, one spelling."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _SPELLING.encode(value).encode()
 
 
 def field_digest(salt: str, value: Any) -> str:

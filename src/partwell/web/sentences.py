@@ -313,6 +313,10 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "installation.changed": ("accepted", lambda who, f: f"{who} changed the settings of {f['company']}"),
     "participant.added": ("accepted", lambda who, f: f"{who} let {f['user']} take part: {f['part']}"),
     "participant.removed": ("accepted", lambda who, f: f"{who} took {f['user']} out: {f['part']}"),
+    "installation.seals_renewed": (
+        "accepted",
+        lambda who, f: f"{who} changed the key that seals what is kept",
+    ),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""

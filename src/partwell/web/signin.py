@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from functools import lru_cache
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import LoginForm
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.http import HttpRequest
 
 from partwell.people.models import User
+from partwell.people.second_factors import SEAL
 
 
 class Backend(AuthenticationBackend):
@@ -64,14 +59,6 @@ class SignInForm(LoginForm):
         self.fields["password"].help_text = ""
 
 
-@lru_cache(maxsize=4)
-def _cipher(secret: str) -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"partwell second factors").derive(
-        secret.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(key))
-
-
 class SecondFactorAdapter(DefaultMFAAdapter):
     """TOTP seeds and recovery codes lie encrypted in the database, under a key of the installation's own."""
 
@@ -82,8 +69,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """What goes into the database."""
-        return _cipher(settings.SECRET_KEY).encrypt(text.encode()).decode()
+        return SEAL.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """What came out of it. Raises `InvalidToken` under another installation's key."""
-        return _cipher(settings.SECRET_KEY).decrypt(encrypted_text.encode()).decode()
+        """What came out of it. Raises `SealBroken` under another installation's key."""
+        return SEAL.unseal(encrypted_text)
