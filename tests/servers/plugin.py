@@ -32,6 +32,8 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
     request.config.stash[_missing][name] = reason
 
 
+# First: xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
     either, and the others need not wait."""

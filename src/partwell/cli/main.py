@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import sys
+from functools import cache
 
 import typer
 
@@ -43,8 +44,9 @@ def run() -> None:
         raise
 
 
+@cache
 def load_commands() -> None:
-    """Import every module beside this one, and mount what it offers."""
+    """Once, import every module beside this one, and mount what it offers."""
     for found in pkgutil.iter_modules(partwell.cli.__path__):
         if found.name in ("main", "__main__"):
             continue

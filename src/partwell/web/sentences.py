@@ -315,7 +315,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "participant.removed": ("accepted", lambda who, f: f"{who} took {f['user']} out: {f['part']}"),
     "installation.seals_renewed": (
         "accepted",
-        lambda who, f: f"{who} changed the key that seals what is kept",
+        lambda who, f: f"{who} sealed what is kept under a new key",
     ),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
