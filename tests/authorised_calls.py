@@ -55,10 +55,10 @@ from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
 from partwell.people.models import ApiToken, Installation, User
-from partwell.people.secret_key import renew_seals
 from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
+from partwell.signals.resealing import renew_seals
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 

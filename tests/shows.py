@@ -181,7 +181,7 @@ def own_console(tmp_path: Path) -> Iterator[Console]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-# What the first founding in this process left behind: its data folder. Its database on PostgreSQL is a template.
+# What the first founding in this process left behind: its data folder, and on PostgreSQL a database to copy.
 _founded: list[Path] = []
 TEMPLATE = f"shows_founded_{os.getpid()}"
 

@@ -9,8 +9,8 @@ import typer
 from partwell import clock
 from partwell.cli.acting import acting
 from partwell.cli.output import AsJson, answer, listing, speaks, table
-from partwell.people.secret_key import renew_seals
 from partwell.sealing import Renewal
+from partwell.signals.resealing import renew_seals
 
 app = typer.Typer(help="The installation's secret key.", no_args_is_help=True)
 

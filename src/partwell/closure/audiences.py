@@ -162,6 +162,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("credentials.imported", "credentials.exported"),
         *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
+        "installation.seals_renewed",
     }
 )
 

@@ -79,8 +79,8 @@ def _load(path: Path, keys: tuple[str, ...]) -> Signer:
     raw = _opened(path, keys)
     if raw is None:
         raise KeyUnreadable(
-            f"{path} was sealed with another PARTWELL_SECRET_KEY. Set the one it was made with, or name it in "
-            "PARTWELL_SECRET_KEY_FALLBACKS, or restore both from the same backup."
+            f"{path} was sealed with another PARTWELL_SECRET_KEY. Set the one it was made with, or name it "
+            "in PARTWELL_SECRET_KEY_FALLBACKS, or restore both from the same backup."
         )
     return Signer(Ed25519PrivateKey.from_private_bytes(raw))
 

@@ -125,6 +125,10 @@ def _hand_over(message: Message, connection: EmailBackend) -> _Trouble | None:
         return _answer(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPNotSupportedError, ValueError) as error:
         return _Trouble(f"The mail cannot be sent: {error}", is_permanent=True)
+    except smtplib.SMTPAuthenticationError as error:
+        # Only the number: some servers quote what they were sent, and that was our password.
+        words = f"The mail server refused our sign-in ({error.smtp_code}). Check PARTWELL_SMTP_URL."
+        return _Trouble(words, is_server=True)
     except smtplib.SMTPResponseException as error:
         # A refused sign-in or sender says that we are set up wrongly, not that this mail is.
         return _Trouble(_answer(error.smtp_code, error.smtp_error).words, is_server=True)

@@ -136,6 +136,7 @@ def _time_limit(value: object) -> float:
 def _check_address(settings: Mapping[str, Any]) -> None:
     """Refuse a `url` that leads where Partwell may not go. A name that DNS does not know right now is no
     refusal: the same check is made again at each connection."""
+    _refuse_credentials_in_addresses(settings)
     url = settings.get("url")
     if not isinstance(url, str):
         return
@@ -143,12 +144,25 @@ def _check_address(settings: Mapping[str, Any]) -> None:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 443)
     except ValueError as error:
-        raise Invalid("target_refused", f"{url!r} is no address.", field="settings.url") from error
+        raise Invalid("target_refused", "settings.url: this is no address.", field="settings.url") from error
     try:
         transport().check_host(parts.hostname or "", port)
     except ConnectorError as error:
         if error.is_permanent:
             raise Invalid("target_refused", f"settings.url: {error.message}", field="settings.url") from error
+
+
+def _refuse_credentials_in_addresses(settings: Mapping[str, Any]) -> None:
+    """What stands in a setting can be read, a password in an address too. The refusal does not repeat it."""
+    for name, value in settings.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "@" in text.partition("://")[2].partition("/")[0]:
+                raise Invalid(
+                    "target_refused",
+                    f"settings.{name}: the address holds a user name or a password. Write only host and "
+                    "path, and say in the settings for it where the secret is kept.",
+                    field=f"settings.{name}",
+                )
 
 
 def test_system(*, system: System, actor: Actor, now: datetime) -> TestReport:
