@@ -6,7 +6,8 @@ needs for the writing. One prepared statement that is run for each row is as por
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from django.db import connections, models, router, transaction
 
@@ -30,21 +31,45 @@ def write_rows(rows: Sequence[models.Model], names: Collection[str]) -> None:
                 keys = [row.pk for row in rows[start : start + ROWS_AT_ONCE]]
                 model._base_manager.filter(pk__in=keys).update(**shared)
         if own := sorted(set(names) - shared.keys()):
-            _write_each(model, rows, own)
+            attributes = [field.attname for field in _fields(model, own)]
+            write_values(model, own, ((row.pk, *(getattr(row, each) for each in attributes)) for row in rows))
 
 
-def _write_each(model: type[models.Model], rows: Sequence[models.Model], names: Sequence[str]) -> None:
+def write_values(model: type[models.Model], names: Sequence[str], values: Iterable[Sequence[Any]]) -> None:
+    """Write these fields of rows that nobody has loaded: for each row its key, then its values."""
     connection = connections[router.db_for_write(model)]
-    known = {field.name: field for field in model._meta.concrete_fields}
-    key = next(field for field in known.values() if field.primary_key)
-    fields = [known[name] for name in names]
+    fields = _fields(model, names)
+    key = next(field for field in model._meta.concrete_fields if field.primary_key)
     quote = connection.ops.quote_name
     columns = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
     # Of names in the models alone; what is written are parameters.
     statement = f"update {quote(model._meta.db_table)} set {columns} where {quote(str(key.column))} = %s"  # noqa: S608
-    values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in (*fields, key)]
-        for row in rows
+    _execute_for_each(connection, statement, (*fields, key), ((*rest, pk) for pk, *rest in values))
+
+
+def insert_values(model: type[models.Model], names: Sequence[str], values: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of which nobody needs the object, with these fields alone."""
+    connection = connections[router.db_for_write(model)]
+    fields = _fields(model, names)
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    statement = f"insert into {quote(model._meta.db_table)} ({columns}) values ({places})"  # noqa: S608
+    _execute_for_each(connection, statement, fields, values)
+
+
+def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
+    known = {field.name: field for field in model._meta.concrete_fields}
+    return [known[name] for name in names]
+
+
+def _execute_for_each(
+    connection: Any, statement: str, fields: Sequence[Any], values: Iterable[Sequence[Any]]
+) -> None:
+    rows = [
+        [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
+        for row in values
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)

@@ -52,17 +52,22 @@ def carry_out_first(work: Carrying) -> None:
 def carry_out(work: Carrying) -> None:
     """Do what is due among these runs' changes, then read back what was accepted."""
     try:
-        # Twice, because a deletion waits until everything else on its account was read back.
-        for _ in range(2):
-            for batch in _batches(work, due(work, TO_DO)):
-                _do(work, batch)
-            for batch in _batches(work, due(work, (AccessState.ACCEPTED,))):
-                readings.read_back(work, batch)
+        _do_and_read_back(work)
+        # A deletion waits until everything else on its account was read back, which may be so now.
+        if Change.objects.filter(plan__in=list(work.runs), verb=Verb.DELETE, state__in=TO_DO).exists():
+            _do_and_read_back(work)
     except SystemGone:
         return
     for plan_id, run in work.runs.items():
         if run.plan.kind == PlanKind.RESTORE:
             _finish_restore(plan_id, run)
+
+
+def _do_and_read_back(work: Carrying) -> None:
+    for batch in _batches(work, due(work, TO_DO)):
+        _do(work, batch)
+    for batch in _batches(work, due(work, (AccessState.ACCEPTED,))):
+        readings.read_back(work, batch)
 
 
 def due(work: Carrying, states: tuple[AccessState, ...]) -> list[Change]:

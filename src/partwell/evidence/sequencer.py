@@ -13,7 +13,7 @@ from partwell.evidence.models import Event, SequencerLock, SigningKey, TreeHead,
 from partwell.evidence.queries import read_nodes
 from partwell.evidence.tree import GrowingTree, complete_subtrees, position
 from partwell.evidence.verifier import leaf_hash
-from partwell.rows import write_rows
+from partwell.rows import insert_values, write_values
 
 BATCH = 1000
 KEY_MADE = "evidence.key_made"
@@ -49,22 +49,22 @@ def _sequence_batch(now: datetime) -> int:
     pending = list(
         Event.objects.filter(sequence__isnull=True)
         .order_by("occurred_at", "pk")
-        .only("id", "leaf", "sequence")[:BATCH]
+        .values_list("pk", "leaf")[:BATCH]
     )
     if not pending:
         return 0
     edge = [position(level, index) for level, index in complete_subtrees(0, size)]
     known = read_nodes(edge)
     tree = GrowingTree(size, [known[place] for place in edge])
-    nodes = []
-    for event in pending:
-        event.sequence = tree.size
-        nodes += [
-            TreeNode(position=position(level, index), digest=digest)
-            for level, index, digest in tree.append(leaf_hash(bytes(event.leaf)))
-        ]
-    TreeNode.objects.bulk_create(nodes, batch_size=2000)
-    write_rows(pending, ["sequence"])
+    # As plain values: objects of a hundred thousand rows cost as much as all the rest.
+    nodes: list[tuple[int, bytes]] = []
+    sequences = []
+    for pk, leaf in pending:
+        sequences.append((pk, tree.size))
+        grown = tree.append(leaf_hash(bytes(leaf)))
+        nodes += [(position(level, index), digest) for level, index, digest in grown]
+    insert_values(TreeNode, ["position", "digest"], nodes)
+    write_values(Event, ["sequence"], sequences)
     make_head(tree.size, tree.root, signer=signer, at=now).save(force_insert=True)
     return len(pending)
 
