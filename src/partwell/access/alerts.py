@@ -13,8 +13,10 @@ from partwell.access.models import AccountRecord, Alert, Change, Plan
 from partwell.access.states import SETTLED, AccessState, AlertKind, PlanKind
 from partwell.connector_kit.contract import Verb
 from partwell.departures.models import Departure
-from partwell.evidence.operations import departure_scope, record
+from partwell.evidence.models import Event
+from partwell.evidence.operations import build, departure_scope, record_many
 from partwell.people.actors import Actor
+from partwell.rows import write_rows
 
 ABOUT_ACCOUNTS = (AlertKind.ACCESS_BACK, AlertKind.CUT_FAILED)
 WAY_OUT = "Look into the system, put right what it says, then apply again or attest it."
@@ -35,6 +37,26 @@ def raise_alert(
 ) -> Alert:
     """Raise what people must be told, in the caller's transaction. Raised twice, it is there once."""
     return _raise(departure, kind=kind, text=text, by=actor.label, now=now, key=key)
+
+
+def raise_many(
+    texts: Mapping[Departure, str], *, kind: str, actor: Actor, now: datetime, key: str = ""
+) -> None:
+    """`raise_alert` in many departures, which the caller has locked: what is said of each."""
+    told = Alert.objects.filter(departure__in=list(texts), kind=kind, key=key[:120])
+    known = {alert.departure_id: alert for alert in told}
+    news: list[Alert] = []
+    again: list[Alert] = []
+    for departure, text in texts.items():
+        alert = known.get(departure.pk)
+        if alert is None:
+            news.append(Alert(departure=departure, kind=kind, key=key[:120], text=text, raised_at=now))
+        elif alert.resolved_at is not None or alert.text != text:
+            alert.text, alert.raised_at, alert.resolved_at = text, now, None
+            again.append(alert)
+    Alert.objects.bulk_create(news)
+    write_rows(again, ["text", "raised_at", "resolved_at"])
+    record_many(_raised(alert.departure_id, kind, alert.text, actor.label, now) for alert in (*news, *again))
 
 
 def resolve_alerts(departure: Departure, *, now: datetime, kind: str, key: str | None = None) -> int:
@@ -132,14 +154,18 @@ def _raise(departure: Departure, *, kind: str, text: str, by: str, now: datetime
     if not is_new:
         alert.text, alert.raised_at, alert.resolved_at = text, now, None
         alert.save()
-    record(
+    record_many([_raised(departure.pk, kind, text, by, now)])
+    return alert
+
+
+def _raised(departure_id: UUID, kind: str, text: str, by: str, now: datetime) -> Event:
+    return build(
         "access.alert_raised",
-        scope=departure_scope(departure.pk),
+        scope=departure_scope(departure_id),
         actor=by,
         at=now,
         fields={"alert": kind, "text": text},
     )
-    return alert
 
 
 @dataclass(frozen=True)

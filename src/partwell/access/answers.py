@@ -9,7 +9,7 @@ from django.db import transaction
 
 from partwell import clock
 from partwell.access import claims
-from partwell.access.alerts import raise_alert, resolve_alerts
+from partwell.access.alerts import raise_many
 from partwell.access.connections import target_of
 from partwell.access.discovery import Answer, Found
 from partwell.access.drift import find_drift, make_delta
@@ -39,9 +39,8 @@ def take_answers(answers: Sequence[tuple[SystemRun, Answer]], token: str) -> lis
         opening = [(run, answer) for run, answer in answers if _opens(run)]
         _open(opening, now)
         opened = {run.pk for run, _ in opening}
-        alerted = _open_alerts(answers)
+        _alarm(answers, opened, now)
         for run, answer in answers:
-            _alarm(run, answer, alerted, now, opens=run.pk in opened)
             if run.pk in opened or answer.found is Found.UNREACHABLE:
                 continue
             earlier = _earlier(run)
@@ -95,39 +94,24 @@ def _open(opening: Sequence[tuple[SystemRun, Answer]], now: datetime) -> None:
             poke(run.plan.departure_id)
 
 
-def _open_alerts(answers: Sequence[tuple[SystemRun, Answer]]) -> set[object]:
-    """Departures with an open alert that this system cannot be reached."""
+def _alarm(answers: Sequence[tuple[SystemRun, Answer]], opened: set[int], now: datetime) -> None:
+    """Tell people of what nobody could be found by, and of a system that is silent once access has ended."""
     if not answers:
-        return set()
-    alerts = Alert.objects.filter(
-        departure_id__in=[run.plan.departure_id for run, _ in answers],
-        kind=AlertKind.UNREACHABLE,
-        key=answers[0][0].system.name,
-        resolved_at__isnull=True,
-    )
-    return set(alerts.values_list("departure_id", flat=True))
-
-
-def _alarm(run: SystemRun, answer: Answer, alerted: set[object], now: datetime, *, opens: bool) -> None:
-    departure, actor = run.plan.departure, engine_actor("standing rule")
-    if answer.found is Found.AMBIGUOUS and opens:
-        raise_alert(
-            departure,
-            kind=AlertKind.AMBIGUOUS,
-            key=run.system.name,
-            text=f"{run.system.title}: {answer.reason} Nothing is cut there until somebody has said so.",
-            actor=actor,
-            now=now,
-        )
-    if answer.found is Found.UNREACHABLE:
-        if now >= departure.access_end_at:
-            raise_alert(
-                departure,
-                kind=AlertKind.UNREACHABLE,
-                key=run.system.name,
-                text=f"Access has ended, but {run.system.title} cannot be reached: {answer.reason}",
-                actor=actor,
-                now=now,
+        return
+    system, actor = answers[0][0].system, engine_actor("standing rule")
+    unclear, silent, heard = {}, {}, []
+    for run, answer in answers:
+        departure = run.plan.departure
+        if answer.found is Found.AMBIGUOUS and run.pk in opened:
+            unclear[departure] = (
+                f"{system.title}: {answer.reason} Nothing is cut there until somebody has said so."
             )
-    elif departure.pk in alerted:
-        resolve_alerts(departure, kind=AlertKind.UNREACHABLE, key=run.system.name, now=now)
+        if answer.found is not Found.UNREACHABLE:
+            heard.append(departure.pk)
+        elif now >= departure.access_end_at:
+            silent[departure] = f"Access has ended, but {system.title} cannot be reached: {answer.reason}"
+    raise_many(unclear, kind=AlertKind.AMBIGUOUS, key=system.name, actor=actor, now=now)
+    raise_many(silent, kind=AlertKind.UNREACHABLE, key=system.name, actor=actor, now=now)
+    Alert.objects.filter(
+        departure__in=heard, kind=AlertKind.UNREACHABLE, key=system.name, resolved_at__isnull=True
+    ).update(resolved_at=now)

@@ -37,6 +37,7 @@ from partwell.people.actors import engine_actor
 SIDE_BY_SIDE = 8
 # How many departures of a group are looked after at once in one system.
 GROUP = 50
+SILENT = "It answered nobody of this cut."
 BY_HAND = "Nobody but a person can look into this system."
 
 
@@ -121,9 +122,7 @@ def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
             group = runs[start : start + GROUP]
             work, is_heard = _begin(group, session, token)
             if not is_heard:
-                # The system answers nobody: the others wait with these.
-                rest = runs[start + GROUP :]
-                wait_for_system(rest, "It answered nobody of this cut.", token=token, now=clock.now())
+                _leave_unheard(runs[start + GROUP :], token)
                 break
             carry_out_first(work)
             begun.append(work)
@@ -136,6 +135,15 @@ def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
                 by={run.plan.departure_id: work.actors[run.plan_id] for run in going},
                 worse=work.failed,
             )
+
+
+def _leave_unheard(runs: Sequence[SystemRun], token: str) -> None:
+    """The system answers nobody: these are not even asked of it, and are as unreachable as those who were."""
+    answer = Answer(runs[0].system_id if runs else 0, Found.UNREACHABLE, reason=SILENT)
+    for start in range(0, len(runs), GROUP):
+        group = runs[start : start + GROUP]
+        take_answers([(run, answer) for run in group if run.plan.kind != PlanKind.RESTORE], token)
+        wait_for_system(group, SILENT, token=token, now=clock.now())
 
 
 def _begin(runs: list[SystemRun], session: Session, token: str) -> tuple[Carrying, bool]:
