@@ -182,9 +182,10 @@ class AwsConnector:
         if not ways.open:
             return Receipt(Outcome.ALREADY_DONE, "It had no active key or credential.")
         await self._protection.refuse(user)
-        self._settling.accepted(user.id, Verb.REVOKE_TOKENS)
         steps = switching(self._credentials, user, ways.open, INACTIVE)
-        return await take_steps("switched off", steps, gone_is_done=True)
+        receipt = await take_steps("switched off", steps, gone_is_done=True)
+        self._settling.accepted(user.id, Verb.REVOKE_TOKENS)
+        return receipt
 
     async def suspend(self, external_id: str) -> Receipt:
         """Delete the console password, and switch every key and credential off."""
@@ -196,11 +197,12 @@ class AwsConnector:
         if not ways.any:
             return Receipt(Outcome.ALREADY_DONE, "It had neither a password nor an active key or credential.")
         await self._protection.refuse(user)
-        self._settling.accepted(user.id, Verb.SUSPEND)
         steps = switching(self._credentials, user, ways.open, INACTIVE)
         if ways.has_password:
             steps.insert(0, ("console password", lambda: self._credentials.delete_password(user.name)))
-        return await take_steps("taken away or switched off", steps, gone_is_done=True)
+        receipt = await take_steps("taken away or switched off", steps, gone_is_done=True)
+        self._settling.accepted(user.id, Verb.SUSPEND)
+        return receipt
 
     async def remove_entitlements(self, external_id: str) -> Receipt:
         """Take groups and policies away. One that stays does not stop the others, and is named."""
@@ -212,13 +214,14 @@ class AwsConnector:
         if not held:
             return Receipt(Outcome.ALREADY_DONE, "It was in no group, and had no policy.")
         await self._protection.refuse(user)
-        self._settling.accepted(user.id, Verb.REMOVE_ENTITLEMENTS)
 
         def taking(right: Right) -> Callable[[], Awaitable[str]]:
             return lambda: self._rights.take(user.name, right)
 
         steps = [(right.label, taking(right)) for right in held]
-        return await take_steps("taken away", steps, gone_is_done=True)
+        receipt = await take_steps("taken away", steps, gone_is_done=True)
+        self._settling.accepted(user.id, Verb.REMOVE_ENTITLEMENTS)
+        return receipt
 
     async def delete(self, external_id: str) -> Receipt:
         """Delete the user, and before that everything that hangs on it. Cannot be undone."""
@@ -227,8 +230,8 @@ class AwsConnector:
         if user is None:
             return _GONE
         await self._protection.refuse(user)
-        self._settling.accepted(user.id, Verb.DELETE)
         request_id = await delete_user(user, self._service, self._credentials, self._policies, self._rights)
+        self._settling.accepted(user.id, Verb.DELETE)
         return Receipt(Outcome.DONE, f"Deleted the user {user.name}.", request_id, {"user": user.name})
 
     async def rotate(

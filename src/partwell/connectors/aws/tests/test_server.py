@@ -87,8 +87,8 @@ async def test_a_hostile_name_finds_nobody(aws_server, person, text):
 async def test_a_name_that_went_to_somebody_else_is_not_the_same_user(aws_server, person):
     connector = connect(aws_server)
     await person.account(connector)
+    await connect(aws_server).delete(person.id)
     iam = aws_server.iam()
-    iam.delete_user(UserName=person.name)
     iam.create_user(UserName=person.name)
     aws_server.allow_everything(person.name)
     assert await connector.read(person.id) is None
