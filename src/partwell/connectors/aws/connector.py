@@ -26,7 +26,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.connector_kit.pacing import side_by_side
-from partwell.connector_kit.settling import DEFAULT_SECONDS, Settling
+from partwell.connector_kit.settling import Settling
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.aws import permissions
 from partwell.connectors.aws.credentials import INACTIVE, Credentials, saved
@@ -51,7 +51,6 @@ from partwell.connectors.aws.users import Names, User, Users
 
 UNSEEN = " Service-specific credentials were not looked at (setting 'service_credentials')."
 SAME_REQUEST = timedelta(seconds=60)
-LONGEST_PATIENCE = 20.0
 _GONE = Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
 
 
@@ -245,8 +244,8 @@ class AwsConnector:
                 ErrorKind.CONFLICT, "This is Partwell's own access key: change it by hand, with its setting."
             )
         await self._protection.refuse(user)
-        settles = float(self.connection.settings.get("settles_within_seconds", DEFAULT_SECONDS))
-        rotation = KeyRotation(self._service, self._credentials, patience=min(settles, LONGEST_PATIENCE))
+        patience = float(self.connection.settings.get("key_spreads_within_seconds", 6))
+        rotation = KeyRotation(self._service, self._credentials, patience=patience)
         return await rotation.rotate(user, old, keep)
 
     async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:

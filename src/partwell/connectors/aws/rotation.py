@@ -89,24 +89,27 @@ class KeyRotation:
     async def _proof(
         self, user: User, old: Credential, new: Key, tried: Key, before: Tried, *, is_known: bool
     ) -> Proof:
+        # Keys take a while to spread: one refusal may come from a place that knows it already.
         after = await self._try_until(tried, Tried.REFUSED)
         again = await self._try_key(new)
+        after = await self._try_key(tried) if after is Tried.REFUSED else after
         now = {each.id: each.is_active for each in await self._credentials.access_keys(user.name)}
         if now.get(old.id, False) or not now.get(new.id, False):
             return Proof(
-                Verdict.FAILED, "Read afresh: the old key is not inactive, or the new one not active."
+                Verdict.FAILED, "Read afresh: the old key is not inactive, or the new one is not active."
             )
         read = "Read afresh: the new key is active, the old one inactive."
         with_what = "its own secret" if is_known else "a made-up secret (its own is not known here)"
-        probe = (
-            f"The old key, tried with {with_what}: {before} before, {after} afterwards; the new one: {again}."
-        )
+        probe = f"The old key, tried with {with_what}: {before} before, {after} afterwards; the new: {again}."
         if after is Tried.LET_IN:
-            return Proof(Verdict.FAILED, f"{read} AWS still lets the old key in.", probe)
-        calibrated = before is Tried.LET_IN if is_known else before is Tried.WRONG_SECRET
+            read += (
+                " AWS still lets the old one in. That may take some minutes: try it again, then attest it."
+            )
+            return Proof(Verdict.FAILED, read, probe)
+        calibrated = before is (Tried.LET_IN if is_known else Tried.WRONG_SECRET)
         if calibrated and after is Tried.REFUSED and again is Tried.LET_IN:
             return Proof(Verdict.CONFIRMED, read, probe)
-        return Proof(Verdict.UNVERIFIABLE, f"{read} That the old key is refused could not be shown.", probe)
+        return Proof(Verdict.UNVERIFIABLE, f"{read} That the old one is refused could not be shown.", probe)
 
     async def _undo(self, user: User, new: Key, because: ConnectorError) -> None:
         try:

@@ -15,7 +15,8 @@ from partwell.connectors.aws.service import Service
 
 _ID = re.compile(r"[A-Za-z0-9_]{16,128}")
 LISTED_AT_ONCE = "1000"
-READ_AT_ONCE = "100"
+# Each of them takes some eight requests more, and a page has to be read within one call of Partwell.
+READ_AT_ONCE = "10"
 
 
 @dataclass(frozen=True)

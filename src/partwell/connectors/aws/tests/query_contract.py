@@ -78,6 +78,9 @@ def _read(shape: Shape, name: str, left: dict[str, str]) -> Any:
             number += 1
         return items
     text = left.pop(name)
+    most = shape.metadata.get("max")  # botocore looks at the least alone
+    size = int(text) if shape.type_name == "integer" else len(text)
+    assert most is None or size <= most, f"{name} has {size}, and at most {most}"
     if shape.type_name == "boolean":
         assert text in ("true", "false"), f"{name} is {text}"
         return text == "true"

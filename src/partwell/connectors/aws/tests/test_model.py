@@ -344,7 +344,7 @@ async def test_a_rotated_key_is_refused_afterwards_and_the_new_one_let_in(connec
 async def test_where_a_made_up_secret_tells_nothing_the_rotation_is_not_confirmed(connect, model, shared):
     """Should AWS look at the secret first and at the status later, the answers would not differ."""
     model.refuses_old_keys = False
-    connector = connect(model, settles_within_seconds=0)
+    connector = connect(model, key_spreads_within_seconds=0)
     done = await connector.rotate(shared.id, old="", keep=lambda given: None)
     assert done.proof.verdict is Verdict.UNVERIFIABLE
     assert done.receipt.outcome is Outcome.DONE

@@ -44,6 +44,7 @@ def connect(
                 "allow_plain": True,
                 "service_credentials": False,
                 "settles_within_seconds": 0,
+                "key_spreads_within_seconds": 0,
                 **settings,
             },
             secrets=ReferencedSecrets({"AWS_ID": signed_in.id, "AWS_SECRET": signed_in.secret}),
