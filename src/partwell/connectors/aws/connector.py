@@ -303,7 +303,6 @@ class AwsConnector:
         return Account(
             external_id=user.id,
             login=user.name,
-            display_name=user.tags.get("name", ""),
             is_active=ways.any and not is_denied,
             matched_by=matched_by,
             entitlements=tuple(right.entitlement for right in rights),

@@ -93,7 +93,11 @@ class KeyRotation:
         after = await self._try_until(tried, Tried.REFUSED)
         again = await self._try_key(new)
         after = await self._try_key(tried) if after is Tried.REFUSED else after
-        now = {each.id: each.is_active for each in await self._credentials.access_keys(user.name)}
+        try:
+            now = {each.id: each.is_active for each in await self._credentials.access_keys(user.name)}
+        except ConnectorError as error:
+            read = f"AWS took both changes, and could not be read afterwards: {error.message}"
+            return Proof(Verdict.UNVERIFIABLE, read)
         if now.get(old.id, False) or not now.get(new.id, False):
             return Proof(
                 Verdict.FAILED, "Read afresh: the old key is not inactive, or the new one is not active."

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from partwell.connector_kit.contract import (
-    ConnectorError,
     ErrorKind,
     HoldingKind,
     Identity,
@@ -25,7 +24,7 @@ from partwell.connector_kit.contract import (
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connectors.aws import permissions
 from partwell.connectors.aws.policies import DENY_ALL, END_SESSIONS, sessions_ended_before
-from partwell.connectors.aws.tests.account import ALLOWS, Made, policy
+from partwell.connectors.aws.tests.account import ALLOWS, policy
 from partwell.connectors.aws.tests.query_contract import contract
 from partwell.connectors.aws.tests.world import refused
 from tests.servers.aws import HOW_TO
@@ -311,79 +310,3 @@ async def test_the_key_of_root_is_not_taken(connect, model, monkeypatch):
     report = await connect(model).test()
     assert not report.ok
     assert "root" in report.summary
-
-
-# -- rotating ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shared(account):
-    user = account.add("shared")
-    user.has_password = False
-    return user
-
-
-@pytest.mark.parametrize("knows", ["the old secret", "nothing", "another secret"])
-async def test_a_rotated_key_is_refused_afterwards_and_the_new_one_let_in(connect, model, shared, knows):
-    (old,) = shared.of_kind("access_key")
-    secret = {"the old secret": old.secret, "nothing": "", "another secret": "another"}[knows]
-    kept: dict[str, str] = {}
-
-    def keep(given):
-        assert old.status == "Active", "the old key stopped before the new one was put away"
-        kept.update(given)
-
-    done = await connect(model).rotate(shared.id, old=secret, keep=keep)
-    assert done.proof.verdict is Verdict.CONFIRMED
-    assert ("its own secret" in done.proof.probe) is (knows == "the old secret")
-    assert (old.status, len(shared.of_kind("access_key"))) == ("Inactive", 2)
-    assert model.account.owner_of(kept["access_key_id"])[1].secret == kept["secret_access_key"]
-    assert "canary" not in repr(done)
-
-
-async def test_where_a_made_up_secret_tells_nothing_the_rotation_is_not_confirmed(connect, model, shared):
-    """Should AWS look at the secret first and at the status later, the answers would not differ."""
-    model.refuses_old_keys = False
-    connector = connect(model, key_spreads_within_seconds=0)
-    done = await connector.rotate(shared.id, old="", keep=lambda given: None)
-    assert done.proof.verdict is Verdict.UNVERIFIABLE
-    assert done.receipt.outcome is Outcome.DONE
-
-
-async def test_a_third_key_is_not_asked_for(connect, model, shared):
-    shared.made.append(Made("access_key", "AKIASECOND0000000000", status="Inactive"))
-    with refused(ErrorKind.CONFLICT) as refusal:
-        await connect(model).rotate(shared.id, old="", keep=lambda given: None)
-    assert "AWS allows no third" in refusal.value.message
-    assert "AKIASECOND0000000000 (inactive)" in refusal.value.message
-    assert "CreateAccessKey" not in model.asked
-
-
-async def test_an_old_key_that_stays_on_is_told_with_the_new_one(connect, model, shared):
-    model.forbidden.add("UpdateAccessKey")
-    kept: dict[str, str] = {}
-    with refused(ErrorKind.DENIED) as refusal:
-        await connect(model).rotate(shared.id, old="", keep=kept.update)
-    assert kept["access_key_id"] in refusal.value.message
-    assert "by hand" in refusal.value.message
-    assert "canary" not in refusal.value.message
-
-
-async def test_partwells_own_key_and_protected_users_are_not_rotated(connect, model, account, shared):
-    connector = connect(model, protected=["shared"])
-    for user in (account.users["partwell"], shared):
-        with refused(ErrorKind.CONFLICT):
-            await connector.rotate(user.id, old="", keep=lambda given: None)
-    assert "CreateAccessKey" not in model.asked
-
-
-async def test_a_dry_run_rotates_and_deletes_nothing(connect, model, shared):
-    connector = connect(model, read_only=True)
-    for write in (
-        connector.rotate(shared.id, old="", keep=lambda given: None),
-        connector.delete(shared.id),
-    ):
-        with pytest.raises(ConnectorError) as refusal:
-            await write
-        assert refusal.value.kind is ErrorKind.UNSUPPORTED
-    assert model.asked == []
