@@ -87,11 +87,10 @@ class Service:
         return [each async for page in self.results(action, **parameters) for each in rows(page, name)]
 
     def _own_key(self) -> Key:
-        settings, secrets = self._connection.settings, self._connection.secrets
-        return Key(
-            secrets.resolve(str(settings["access_key"])),
-            secrets.resolve(str(settings["secret_key"])),
-        )
+        return Key(self._secret("access_key"), self._secret("secret_key"))
+
+    def _secret(self, name: str) -> str:
+        return self._connection.secrets.resolve(str(self._connection.settings[name]))
 
     async def _call(self, service: str, action: str, parameters: Mapping[str, Any], key: Key) -> Told:
         given = {"Action": action, "Version": _VERSIONS[service], **_flat(parameters)}
