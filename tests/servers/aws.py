@@ -15,10 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
 from tests.servers.running import answers, free_port, running
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "connect-aws.md"
@@ -50,20 +46,11 @@ class AwsServer:
 
     def may(self, keys: Keys) -> bool:
         """Whether a request with these keys that needs a right is let in."""
-        try:
-            self.iam(keys).list_groups()
-        except ClientError as refusal:
-            assert refusal.response["ResponseMetadata"]["HTTPStatusCode"] == 403, refusal
-            return False
-        return True
+        return _is_let_in(self.iam(keys), "list_groups")
 
     def is_known(self, keys: Keys) -> bool:
         """Whether the service says whose keys these are, which no policy can forbid."""
-        try:
-            _client("sts", self.url, keys).get_caller_identity()
-        except ClientError:
-            return False
-        return True
+        return _is_let_in(_client("sts", self.url, keys), "get_caller_identity")
 
     def add_key(self, user_name: str) -> Keys:
         """A new access key."""
@@ -111,7 +98,20 @@ def aws(folder: Path) -> Iterator[AwsServer]:
         yield AwsServer(url, admin, _made(iam.create_access_key(UserName=SERVICE)))
 
 
+def _is_let_in(client: Any, call: str) -> bool:
+    try:
+        getattr(client, call)()
+    except client.exceptions.ClientError as refusal:
+        assert refusal.response["ResponseMetadata"]["HTTPStatusCode"] == 403, refusal
+        return False
+    return True
+
+
 def _client(service: str, url: str, keys: Keys) -> Any:
+    # Loading these takes half a second, and every run of any test loads this module.
+    import boto3
+    from botocore.config import Config
+
     return boto3.client(
         service,
         endpoint_url=url,
