@@ -127,6 +127,11 @@ async def test_what_somebody_holds_is_listed_with_the_roles_that_name_them(aws_s
         RoleName=f"{person.name}-role",
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )
+    trust["Principal"] = {"Service": "ec2.amazonaws.com"}
+    iam.create_role(
+        RoleName=f"{person.name}-machines",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}),
+    )
     held = await connect(aws_server).holdings(person.id)
     assert {(each.kind, each.external_id) for each in held} == {
         (HoldingKind.KEY, person.keys.id),
