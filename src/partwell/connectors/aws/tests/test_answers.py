@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Identity, Outcome, Verb
+from partwell.connectors.aws import permissions
+from partwell.connectors.aws.service import Service
 from partwell.connectors.aws.tests.query_contract import contract
 from partwell.connectors.aws.tests.world import refused
 
@@ -148,3 +150,11 @@ async def test_no_error_holds_a_secret(connect, model, ana, code):
     assert "canary" not in refusal.value.message
     assert "canary" not in repr(refusal.value)
     assert "canary" not in str(vars(connector))
+
+
+@pytest.mark.parametrize("action", [*permissions.ON_USERS, *permissions.ON_GROUPS, *permissions.TO_DELETE])
+async def test_a_dry_run_lets_no_changing_request_out_whoever_makes_it(connect, model, action):
+    service = Service(connect(model, read_only=True).connection)
+    with refused(ErrorKind.UNSUPPORTED):
+        await service.tell(action.removeprefix("iam:"), UserName="ana")
+    assert model.asked == []
