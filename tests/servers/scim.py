@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,15 @@ class ScimServer:
     """A running service. Methods act as the service's own administrator."""
 
     url: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Let it answer nobody, as a machine that hangs does, until `go_on`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again."""
+        self.process.send_signal(signal.SIGCONT)
 
     def add_person(self, username: str, mail: str, *, employee_number: str = "") -> str:
         """Add an active person and return the id."""
@@ -75,5 +86,5 @@ def scim(folder: Path) -> Iterator[ScimServer]:
         "--bearer-token",
         TOKEN,
     ]
-    with running(command, ready=lambda: answers("127.0.0.1", port), log=folder / "scim.log"):
-        yield ScimServer(f"http://127.0.0.1:{port}")
+    with running(command, ready=lambda: answers("127.0.0.1", port), log=folder / "scim.log") as process:
+        yield ScimServer(f"http://127.0.0.1:{port}", process)

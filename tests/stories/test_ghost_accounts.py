@@ -19,7 +19,7 @@ from partwell.departures.models import Departure
 from partwell.people.models import Installation, RoleGrant, User
 from tests.access_world import ADA, make_departure
 from tests.browser import Trouble, beside_the_browser
-from tests.signing_in import PASSWORD, code_now
+from tests.signing_in import sign_in_surely
 
 
 @pytest.fixture
@@ -66,12 +66,7 @@ def test_a_reenabled_account_is_found_and_cut_and_a_list_shows_who_is_nobody(
 ) -> None:
     trouble.expected.append("422")
     page = browser_page
-    page.goto("/account/login/")
-    page.get_by_label("E-mail").fill("ines@firm.example")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Six digits").fill(code_now(secret))
-    page.get_by_role("button", name="Sign in").click()
+    sign_in_surely(page, "ines@firm.example", secret)
     page.get_by_role("link", name="Ghosts").click()
     expect(page.get_by_role("heading", name="Nobody has looked yet")).to_be_visible()
     axe(page, "ghosts-empty")

@@ -17,7 +17,7 @@ from partwell.connectors.fake.store import FakeStore
 from partwell.journeys.template_operations import sync_library
 from partwell.people.models import Installation, Person, RoleGrant, User
 from tests.browser import Trouble, beside_the_browser
-from tests.signing_in import PASSWORD, code_now
+from tests.signing_in import sign_in_surely
 
 BO = "bo.lind@firm.example"
 
@@ -46,17 +46,6 @@ def secrets(store: FakeStore) -> dict[str, str]:
         found[user.email] = generate_totp_secret()
         TOTP.activate(user, found[user.email])
     return found
-
-
-def sign_in_surely(page: Page, email: str, secret: str) -> None:
-    """Sign in with the second factor, which counts as fresh."""
-    page.goto("/account/login/")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Six digits").fill(code_now(secret))
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1, name="Today")).to_be_visible()
 
 
 def work() -> None:
