@@ -74,6 +74,7 @@ SERVERS = (
         packages=("openssh-server", "sudo", "cron", "procps", "passwd"),
         needs_root=True,
     ),
+    Server("moto", module="moto"),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.aws import AwsServer, aws
 from tests.servers.mariadb import MariaDbServer, mariadb
 from tests.servers.plugin import require
 from tests.servers.postgresql import PostgresqlServer, postgresql
@@ -88,4 +89,13 @@ def sshd_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator
     """OpenSSH on this machine, with logins of its own."""
     require(request, "sshd")
     with sshd(server_folder / "sshd") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[AwsServer]:
+    """AWS's IAM, emulated, with policies enforced."""
+    require(request, "moto")
+    (server_folder / "aws").mkdir()
+    with aws(server_folder / "aws") as server:
         yield server
