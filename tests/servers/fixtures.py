@@ -14,6 +14,7 @@ from tests.servers.samba import SambaServer, samba_ad
 from tests.servers.scim import ScimServer, scim
 from tests.servers.slapd import SlapdServer, slapd
 from tests.servers.sshd import SshdServer, sshd
+from tests.servers.synapse import SynapseServer, synapse
 
 
 @pytest.fixture(scope="session")
@@ -88,4 +89,12 @@ def sshd_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator
     """OpenSSH on this machine, with logins of its own."""
     require(request, "sshd")
     with sshd(server_folder / "sshd") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def synapse_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SynapseServer]:
+    """A Matrix homeserver."""
+    require(request, "synapse")
+    with synapse(server_folder / "synapse") as server:
         yield server
