@@ -276,7 +276,7 @@ async def test_suspending_first_breaks_the_hand_over_and_it_is_said_how_to_go_on
     assert (raw.status_code, raw.json()["errcode"]) == (403, "M_USER_SUSPENDED")
     error = await failure(connector.transfer(person.id, rooms_to(successor)))
     assert error.kind is ErrorKind.CONFLICT
-    assert "suspend" in error.message
+    assert "Restore the suspension, hand over" in error.message
     await connector.restore(person.id, Verb.SUSPEND, snapshot)
     assert (await connector.transfer(person.id, rooms_to(successor))).state is JobState.RUNNING
 
@@ -335,6 +335,8 @@ async def test_only_rooms_are_handed_over(synapse_server, person, successor):
 
 async def test_partwells_own_user_and_listed_ones_are_never_touched(synapse_server, person, successor):
     own = synapse_server.admin_id
+    # So that it is not the last administrator by chance.
+    other, _ = synapse_server.register(f"admin{next(_numbers)}", is_admin=True)
     connector = connect(synapse_server, protected=[person.login], admin_groups=[successor.room])
     for user_id in (own, person.id, successor.id):
         account = await connector.read(user_id)
@@ -347,6 +349,7 @@ async def test_partwells_own_user_and_listed_ones_are_never_touched(synapse_serv
         ):
             assert (await failure(change(user_id))).kind is ErrorKind.CONFLICT
     assert synapse_server.user(person.id)["locked"] is False
+    synapse_server.call("PUT", f"/_synapse/admin/v1/users/{other}/admin", {"admin": False})
 
 
 async def test_a_room_that_calls_itself_as_a_protected_one_protects_nobody(synapse_server, person):
