@@ -22,6 +22,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.registry import find
 from partwell.connector_kit.secrets import ReferencedSecrets
 from partwell.connector_kit.testing import ConnectorContract, World
 from partwell.connector_kit.transport import Transport
@@ -277,6 +278,9 @@ async def test_suspending_first_breaks_the_hand_over_and_it_is_said_how_to_go_on
     error = await failure(connector.transfer(person.id, rooms_to(successor)))
     assert error.kind is ErrorKind.CONFLICT
     assert "Restore the suspension, hand over" in error.message
+    declared = find("matrix")
+    assert declared is not None
+    assert declared.manifest.transfers_before_suspension == {TransferKind.OBJECTS}
     await connector.restore(person.id, Verb.SUSPEND, snapshot)
     assert (await connector.transfer(person.id, rooms_to(successor))).state is JobState.RUNNING
 
