@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import catalogue
+
 ROOT = Path(__file__).resolve().parents[2]
 TEST = """
 import pytest
@@ -44,3 +46,17 @@ def test_a_server_that_could_not_be_had_is_named_and_fails_in_ci(tmp_path, ci, o
     assert "could not be had" in run.stdout
     assert "nowhere: no-such-program missing: scripts/servers install (p)" in run.stdout
     assert run.returncode == code
+
+
+def test_a_server_with_an_environment_of_its_own_is_missing_until_just_its_requirements_are_installed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(catalogue, "ROOT", tmp_path)
+    server = catalogue.Server("chat", requirements="chat.txt")
+    (tmp_path / "chat.txt").write_text("chat==1\n")
+    assert server.missing() == "chat.txt is not installed: scripts/servers install"
+    server.folder.mkdir(parents=True)
+    (server.folder / "requirements.txt").write_text("chat==1\n")
+    assert server.missing() == ""
+    (tmp_path / "chat.txt").write_text("chat==2\n")
+    assert server.missing() != ""

@@ -11,18 +11,33 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @dataclass(frozen=True)
 class Server:
-    """A server: `programs` and `files` (or patterns of files) have to exist; it comes by Debian `packages` or
-    as a PyPI `module`."""
+    """A server: `programs` and `files` (or patterns of files) have to exist; it comes by Debian `packages`,
+    as a PyPI `module`, or by a file of `requirements` into a virtual environment of its own."""
 
     name: str
     programs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     module: str = ""
+    requirements: str = ""
     needs_root: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The virtual environment of a server that has its own."""
+        return ROOT / ".venv-servers" / self.name
+
+    def lacks_environment(self) -> bool:
+        """Whether its virtual environment is not there, or was made by another file of requirements."""
+        if not self.requirements:
+            return False
+        made_by = self.folder / "requirements.txt"
+        return not made_by.is_file() or made_by.read_bytes() != (ROOT / self.requirements).read_bytes()
 
     def missing(self) -> str:
         """Why it cannot start here, with the way to get it; empty when it can."""
@@ -32,6 +47,8 @@ class Server:
             return f"{', '.join(lacking)} missing: scripts/servers install ({' '.join(self.packages)})"
         if self.module and importlib.util.find_spec(self.module) is None:
             return f"Python package {self.module} missing: uv sync"
+        if self.lacks_environment():
+            return f"{self.requirements} is not installed: scripts/servers install"
         if self.needs_root and os.geteuid() != 0:
             return "needs root (fixed ports, or logins of its own): run the tests as root"
         return ""
@@ -75,6 +92,8 @@ SERVERS = (
         needs_root=True,
     ),
     Server("moto", module="moto"),
+    # AGPL: beside the project's own environment and lock file, and only ever a process of its own.
+    Server("synapse", requirements="tests/servers/synapse.txt"),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 

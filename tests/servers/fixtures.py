@@ -15,6 +15,7 @@ from tests.servers.samba import SambaServer, samba_ad
 from tests.servers.scim import ScimServer, scim
 from tests.servers.slapd import SlapdServer, slapd
 from tests.servers.sshd import SshdServer, sshd
+from tests.servers.synapse import SynapseServer, synapse
 
 
 @pytest.fixture(scope="session")
@@ -98,4 +99,12 @@ def aws_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[
     require(request, "moto")
     (server_folder / "aws").mkdir()
     with aws(server_folder / "aws") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def synapse_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SynapseServer]:
+    """A Matrix homeserver."""
+    require(request, "synapse")
+    with synapse(server_folder / "synapse") as server:
         yield server
