@@ -1,8 +1,9 @@
-"""One person with an account in every real server that runs here, and what those servers say of it directly."""
+"""One person with an account in every real server that runs here, and what those servers say of it."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.servers.mariadb import SERVICE_PASSWORD as MARIADB_PASSWORD
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgresql import SERVICE, SERVICE_PASSWORD, PostgresqlServer
 from tests.servers.sshd import SshdServer
+from tests.servers.synapse import SynapseServer
 from tests.shows import Accounts, connect
 
 PASSWORD = "Correct.Horse.7"
@@ -32,6 +34,7 @@ class Servers:
     mariadb: MariaDbServer
     sshd: SshdServer
     aws: AwsServer
+    synapse: SynapseServer
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Everywhere:
     key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     unix: str = ""
     aws_key: Keys | None = None
+    rooms_token: str = ""
 
     def make(self) -> None:
         """Create the accounts, each in a group where there are groups."""
@@ -62,6 +66,7 @@ class Everywhere:
         iam.create_user(UserName=self.login, Tags=[{"Key": "email", "Value": email}])
         servers.aws.allow_everything(self.login)
         self.aws_key = servers.aws.add_key(self.login)
+        _, self.rooms_token = servers.synapse.register(self.login, mail=email)
 
     def connect(self, console: Console) -> None:
         """Connect every system, and see that each connection works."""
@@ -114,8 +119,18 @@ settings:
   endpoint: {servers.aws.url}
   sts_endpoint: {servers.aws.url}
   allow_plain: true
+  service_credentials: false
   access_key: {self._secret("cloud-id", servers.aws.service.id)}
   secret_key: {self._secret("cloud", servers.aws.service.secret)}
+""",
+            "rooms": f"""\
+name: rooms
+connector: matrix
+title: Rooms
+settings:
+  url: {servers.synapse.url}
+  allow_plain: true
+  token: {self._secret("rooms", servers.synapse.admin_token)}
 """,
         }
 
@@ -125,16 +140,19 @@ settings:
         path.chmod(0o600)
         return f"file:{path}"
 
-    def can_sign_in(self) -> dict[str, bool]:
-        """Where a new sign-in, or a request with a key, works right now."""
-        assert self.aws_key is not None
-        return {
-            **self.accounts.can_sign_in(),
-            "database": self.servers.postgresql.try_sign_in(self.login, PASSWORD),
-            "shop": self.servers.mariadb.try_sign_in(self.login, PASSWORD),
-            "machine": self._ssh("/bin/true").wait(timeout=30) == 0,
-            "cloud": self.servers.aws.may(self.aws_key),
+    def can_sign_in(self, *, without: str = "") -> dict[str, bool]:
+        """Where a new sign-in, or a request with a key, works right now; one system may be left out."""
+        key = self.aws_key
+        assert key is not None
+        ways = {
+            **self.accounts.ways_in(),
+            "database": lambda: self.servers.postgresql.try_sign_in(self.login, PASSWORD),
+            "shop": lambda: self.servers.mariadb.try_sign_in(self.login, PASSWORD),
+            "machine": lambda: self._ssh("/bin/true").wait(timeout=30) == 0,
+            "cloud": lambda: self.servers.aws.may(key),
+            "rooms": lambda: self.servers.synapse.sign_in(self.login).status_code == 200,
         }
+        return {name: works() for name, works in ways.items() if name != without}
 
     def open_sessions(self) -> OpenSessions:
         """Sign in wherever a session stays open, and leave it open."""
@@ -145,6 +163,7 @@ settings:
             self.servers.postgresql.connect(self.login, PASSWORD),
             self.servers.mariadb.connect(self.login, PASSWORD),
             shell,
+            lambda: self.servers.synapse.whoami(self.rooms_token).status_code == 200,
         )
 
     def _ssh(self, command: str) -> subprocess.Popen[bytes]:
@@ -175,6 +194,7 @@ class OpenSessions:
     database: psycopg.Connection[Any]
     shop: pymysql.Connection[Any]
     machine: subprocess.Popen[bytes]
+    rooms: Callable[[], bool]
 
     def alive(self) -> dict[str, bool]:
         """Which of them still do something."""
@@ -183,6 +203,7 @@ class OpenSessions:
             "database": self._queries_on(),
             "shop": self._asks_on(),
             "machine": self.machine.poll() is None,
+            "rooms": self.rooms(),
         }
 
     def _reads_on(self) -> bool:

@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -117,10 +117,14 @@ class Accounts:
 
     def can_sign_in(self) -> dict[str, bool]:
         """Where a new sign-in works right now, by the system's name."""
+        return {name: works() for name, works in self.ways_in().items()}
+
+    def ways_in(self) -> dict[str, Callable[[], bool]]:
+        """How each system is asked whether a new sign-in works."""
         return {
-            "directory": self.slapd.try_bind(self.dn, self.password),
-            "domain": self.samba.try_bind(self.login, self.password),
-            "chat": self.scim.try_bind(self.chat_id),
+            "directory": lambda: self.slapd.try_bind(self.dn, self.password),
+            "domain": lambda: self.samba.try_bind(self.login, self.password),
+            "chat": lambda: self.scim.try_bind(self.chat_id),
         }
 
     def systems(self) -> dict[str, str]:
