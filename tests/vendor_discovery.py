@@ -119,12 +119,27 @@ class DiscoveryContract:
             raise Deviation(f"{method.name}: the contract has no query parameter {sorted(unknown)}")
         for name, value in given:
             _check_text(value, known[name], f"{method.name}: {name}")
+        if (mask := request.url.params.get("fields")) is not None:
+            self._check_mask(method, mask_tree(mask), method.described.get("response", {}))
         for name, rule in known.items():
             times = sum(each == name for each, _ in given)
             if rule.get("required") and not times:
                 raise Deviation(f"{method.name}: {name} is required")
             if times > 1 and not rule.get("repeated"):
                 raise Deviation(f"{method.name}: {name} is given {times} times")
+
+    def _check_mask(self, method: Method, tree: Document, schema: Document) -> None:
+        """`fields` asks for a part of the answer; a name that it does not have would be refused."""
+        while "$ref" in schema or schema.get("type") == "array":
+            schema = method.document["schemas"][schema["$ref"]] if "$ref" in schema else schema["items"]
+        if schema.get("type") == "any":
+            return
+        for name, below in tree.items():
+            rule = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+            if rule is None:
+                raise Deviation(f"{method.name}: fields names {name!r}, which the answer does not have")
+            if below:
+                self._check_mask(method, below, rule)
 
     def check_response(self, request: httpx.Request, response: httpx.Response) -> None:
         """Raises `Deviation`, for an answer of the model that the vendor could not give."""
@@ -180,6 +195,27 @@ class _Values:
             for name, rule in known.items():
                 if self._method in rule.get("annotations", {}).get("required", ()) and name not in value:
                     raise Deviation(f"{where}: {name!r} is required")
+
+
+def mask_tree(text: str) -> Document:
+    """A `fields` parameter such as `kind,items(id,name/first)` as nested names. Raises `Deviation`."""
+    tree: Document = {}
+    open_trees, here, is_path = [tree], tree, False
+    for name, mark in re.findall(r"(\w+)|([,/()])", text):
+        if name:
+            here = (here if is_path else open_trees[-1]).setdefault(name, {})
+            is_path = False
+        elif mark == "/":
+            is_path = True
+        elif mark == "(":
+            open_trees.append(here)
+        elif mark == ")" and len(open_trees) > 1:
+            here = open_trees.pop()
+        elif mark == ")":
+            raise Deviation(f"fields closes what it did not open: {text!r}")
+    if len(open_trees) > 1 or is_path:
+        raise Deviation(f"fields breaks off: {text!r}")
+    return tree
 
 
 def _methods(node: Document) -> Iterator[Document]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.vendor_discovery import DiscoveryContract, shipped
+from tests.vendor_discovery import DiscoveryContract, mask_tree, shipped
 from tests.vendor_openapi import Deviation, ValidatedHttp
 
 DOCUMENT = {
@@ -94,7 +94,7 @@ INSERT = {"name": "a", "on": True, "size": 3, "born": "2026-11-27T16:30:00.000Z"
 @pytest.mark.parametrize(
     "right",
     [
-        request("GET", "/things?of=C1&max=3&order=up&deep=true&fields=items"),
+        request("GET", "/things?of=C1&max=3&order=up&deep=true&fields=items(name,more/b)"),
         request("POST", "/things", json={**INSERT, "state": "new", "labels": {"a": "b"}}),
         request("DELETE", "/things/12"),
         request("DELETE", "/things/mine"),
@@ -114,6 +114,9 @@ def test_what_is_as_agreed_passes(contract, right):
         request("GET", "/things?of=C1&maximum=3"),
         request("GET", "/things?of=C1&max=three"),
         request("GET", "/things?of=C1&max=3&max=4"),
+        request("GET", "/things?of=C1&fields=items(nmae)"),
+        request("GET", "/things?of=C1&fields=items(name"),
+        request("GET", "/things?of=C1&fields=thing"),
         request("GET", "/things?of=C1&order=sideways"),
         request("GET", "/things?of=C1&deep=yes"),
         request("DELETE", "/things/twelve"),
@@ -168,6 +171,20 @@ async def test_a_deviation_that_the_connector_swallowed_comes_out_at_the_end(con
         await wire.handle_async_request(request("GET", "/things"))
     with pytest.raises(Deviation):
         wire.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("a", {"a": {}}),
+        ("a,b", {"a": {}, "b": {}}),
+        ("a/b/c,d", {"a": {"b": {"c": {}}}, "d": {}}),
+        ("a,b(c,d/e),f", {"a": {}, "b": {"c": {}, "d": {"e": {}}}, "f": {}}),
+        ("a(b(c),d)", {"a": {"b": {"c": {}}, "d": {}}}),
+    ],
+)
+def test_the_part_of_an_answer_that_is_asked_for_is_read(text, tree):
+    assert mask_tree(text) == tree
 
 
 def test_the_scopes_of_a_method_are_told(contract):
