@@ -64,7 +64,7 @@ class GoogleWorkspaceConnector:
         self._settings = settings
         self._transport: Transport = connection.transport
         self._google = Google(connection)
-        self._people = People(self._google)
+        self._people = People(self._google, domains=settings.get("domains", []))
         self._rights = Rights(self._google, kept=_lowered(settings.get("kept_groups", [])))
         self._credentials = Credentials(self._google)
         self._licences = Licences(self._google, settings.get("licences", []))

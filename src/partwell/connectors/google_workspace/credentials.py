@@ -16,8 +16,8 @@ from partwell.connectors.google_workspace.service import DIRECTORY, Google, in_m
 
 SECURITY = "admin.directory.user.security"
 SUSPENDED_CODES = (
-    "Google processes backup codes only while a user is not suspended. They let nobody in as long as it is: "
-    "withdraw them when it is not, or attest it."
+    "Google processes backup codes only while a user is not suspended. They are a "
+    "second factor, and let nobody in without the password: withdraw them when it is not, or attest it."
 )
 
 

@@ -148,9 +148,14 @@ class Mailbox:
         if is_shut(user) or user.get("isMailboxSetup") is False:
             return []
         login = login_of(user)
-        answer = await self._google.call(
-            "GET", _settings(user, "delegates"), scope=BASIC, subject=login, limit="gmail"
-        )
+        try:
+            answer = await self._google.call(
+                "GET", _settings(user, "delegates"), scope=BASIC, subject=login, limit="gmail"
+            )
+        except ConnectorError as error:
+            if error.kind is ErrorKind.CONFLICT:
+                return []  # Gmail is switched off for the user
+            raise
         delegates = as_list(as_object(answer.json()).get("delegates", []))
         found = [
             Holding(HoldingKind.TOKEN, f"delegate:{who}", f"mailbox opens to {who}")

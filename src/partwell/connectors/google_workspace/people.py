@@ -6,7 +6,7 @@ are asked, what the search finds is read afresh, and everything is compared here
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -100,11 +100,11 @@ def account_of(
 
 
 class People:
-    """The users of one customer. Deleted ones are gone here."""
+    """The users of one customer; deleted ones are gone. `domains` are ours beside the administrator's."""
 
-    def __init__(self, google: Google) -> None:
+    def __init__(self, google: Google, *, domains: Sequence[str] = ()) -> None:
         self._google = google
-        self._own_domain = google.admin.rpartition("@")[2].lower()
+        self._own = {google.admin.rpartition("@")[2].lower(), *(domain.lower() for domain in domains)}
 
     async def get(self, user_id: str) -> dict[str, Any] | None:
         """One user afresh by id. Raises RETRYABLE when Google returns another one."""
@@ -153,7 +153,7 @@ class People:
         except ConnectorError as error:
             # About addresses in domains of others Google says "domain not found", or that we may not ask.
             # The search that went before has shown that we may ask about our own.
-            is_ours = address.rpartition("@")[2].lower() == self._own_domain
+            is_ours = address.rpartition("@")[2].lower() in self._own
             if error.kind in (ErrorKind.DENIED, ErrorKind.INVALID) and not is_ours:
                 return []
             raise

@@ -81,6 +81,11 @@ class Proofs:
                 return False  # without the log nothing is known, and a second new password harms nobody
             raise
 
+    @property
+    def sees_passwords(self) -> bool:
+        """Whether the log is asked when passwords were changed."""
+        return self._log.is_asked
+
     async def password_given_by_others(self, user: Mapping[str, Any]) -> Event | None:
         """When somebody else than us has set the password since, by the log."""
         event = await self._log.latest(PASSWORD_CHANGED, user)

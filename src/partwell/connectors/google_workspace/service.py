@@ -33,6 +33,8 @@ _TOO_OFTEN = frozenset(
         "concurrentLimitExceeded",
     }
 )
+# Gmail says so of a user who is suspended, or has no mailbox.
+NOT_IN_THIS_STATE = "failedPrecondition"
 _SWITCHED_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _KINDS = {
     400: ErrorKind.INVALID,
@@ -188,6 +190,8 @@ class Google:
         kind = _KINDS.get(status, ErrorKind.RETRYABLE if status >= 500 else ErrorKind.INVALID)
         if reason in _TOO_OFTEN:
             kind = ErrorKind.THROTTLED
+        elif reason == NOT_IN_THIS_STATE:
+            kind = ErrorKind.CONFLICT
         detail = ": ".join(part for part in (reason, said) if part)
         message = f"Google answered {status}" + (f" ({detail})" if detail else "") + "."
         if status == 404 and not reason:

@@ -26,8 +26,7 @@ from partwell.connectors.google_workspace.service import DIRECTORY, Google, segm
 
 RECOVERY = ("recoveryEmail", "recoveryPhone")
 GONE_FOR_GOOD = (
-    "The password from before is gone for good. Set a new one in the Admin console (Users, Reset password), "
-    "then apply again."
+    "The password from before is gone for good. Set a new one in the Admin console (Users, Reset password)"
 )
 DELETED = "Google keeps a deleted user for 20 days, in which an administrator can bring it back by hand."
 Do = Callable[[], Awaitable[Receipt]]
@@ -116,7 +115,8 @@ class Writes:
         event = await self._proofs.password_given_by_others(user)
         if event is None:
             done = "Its recovery addresses were put back. " if lacking else ""
-            raise ConnectorError(ErrorKind.CONFLICT, f"{done}{GONE_FOR_GOOD}")
+            then = "apply again" if self._proofs.sees_passwords else "attest it"
+            raise ConnectorError(ErrorKind.CONFLICT, f"{done}{GONE_FOR_GOOD}, then {then}.")
         outcome = Outcome.DONE if lacking else Outcome.ALREADY_DONE
         return Receipt(outcome, f"{event.actor} gave it a new password; its recovery addresses are back.")
 

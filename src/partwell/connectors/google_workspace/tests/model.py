@@ -84,7 +84,8 @@ class Model(Services):
         scope = claims["scope"].removeprefix(AUTH)
         if not scope or scope not in self.workspace.scopes:
             return Answer(401, json={"error": "unauthorized_client", "error_description": "canary"})
-        if not any(user["primaryEmail"] == claims["sub"] for user in self.workspace.users.values()):
+        user = self.user_of(claims["sub"])
+        if user is None or (user["suspended"] and not self.workspace.acts_for_suspended):
             return Answer(400, json={"error": "invalid_grant", "error_description": "canary"})
         token = f"access-canary-{next(_numbers)}"
         self.workspace.given[token] = (claims["sub"], scope, self.workspace.now + timedelta(hours=1))
@@ -101,7 +102,8 @@ class Model(Services):
             assert unquote(request.url.raw_path.decode()).split("/")[4] == who
             user = self.user_of(who)
             assert user is not None
-            if user["suspended"] or user["archived"] or not user["isMailboxSetup"]:
+            is_off = user["id"] in self.workspace.without_gmail or not user["isMailboxSetup"]
+            if user["suspended"] or user["archived"] or is_off:
                 return failure(400, "failedPrecondition", "Mail service not enabled")
         else:
             assert who == ADMIN

@@ -96,6 +96,7 @@ async def test_an_order_that_google_refused_can_be_given_again(
     assert error.kind is ErrorKind.DENIED
     wire.faults.clear()
     assert (await connector.wipe(ana, phone)).state is JobState.QUEUED
+    assert len(orders(wire)) == 2
 
 
 async def test_a_block_says_that_the_device_itself_is_not_locked(

@@ -200,8 +200,13 @@ async def test_a_token_that_ran_out_is_replaced_and_one_that_lives_is_used_again
     asked = [r for r in wire.requests if r.url.path == "/token"]
     await connector.discover(ANA)
     assert [r for r in wire.requests if r.url.path == "/token"] == asked
+    before = len(wire.requests)
+    await connector.discover(ANA)
+    for_one = len(wire.requests) - before
     firm.now += timedelta(hours=2)
     await connector.discover(ANA)
+    # A new token is asked for at once, and no request wasted on one that is known to have run out.
+    assert len(wire.requests) == before + 2 * for_one + 1
     firm.given.clear()  # Google forgets them all
     assert await connector.discover(ANA) == []
 

@@ -104,6 +104,14 @@ async def test_whoever_writes_is_told_whom_to_turn_to_until_a_day(
     assert (await connect().job(job.handle)).state is JobState.UNKNOWN
 
 
+async def test_a_reply_until_another_day_is_set_anew(firm: Workspace, connect: Connect, ana, ben):
+    for until in (UNTIL, UNTIL.replace(day=15), None):
+        request = to_ben(TransferKind.AUTO_REPLY, text="Write to Ben.", ends_at=until)
+        assert (await connect().transfer(ana, request)).state is JobState.DONE
+        written = str(int(until.timestamp() * 1000)) if until else None
+        assert firm.vacation[ANA].get("endTime") == written
+
+
 async def test_a_reply_without_a_text_names_the_successor_and_no_reason(
     firm: Workspace, connect: Connect, ana, ben
 ):
@@ -125,9 +133,11 @@ async def test_the_mailbox_of_somebody_suspended_goes_to_nobody_and_the_way_out_
 
 
 @pytest.mark.parametrize("kind", [TransferKind.MAILBOX, TransferKind.AUTO_REPLY])
+@pytest.mark.parametrize("refused_by", ["Gmail", "the sign-in"])
 async def test_of_somebody_suspended_meanwhile_the_end_is_unknown_and_never_said_to_be_done(
-    firm: Workspace, connect: Connect, ana, ben, kind
+    firm: Workspace, connect: Connect, ana, ben, kind, refused_by
 ):
+    firm.acts_for_suspended = refused_by == "Gmail"
     job = await connect().transfer(ana, to_ben(kind, ends_at=UNTIL))
     firm.users[ana]["suspended"] = True
     ended = await connect().end_transfer(job.handle)

@@ -110,15 +110,14 @@ async def test_an_address_in_somebody_elses_domain_is_nobody_of_ours(
 
 
 @pytest.mark.parametrize("says_domain_not_found", [True, False])
-async def test_a_refusal_about_an_address_in_our_own_domain_is_an_error(
-    firm: Workspace, connect: Connect, says_domain_not_found
+@pytest.mark.parametrize("address", ["ana@firm.test", "ana@second.test"])
+async def test_a_refusal_about_an_address_in_a_domain_of_ours_is_an_error(
+    firm: Workspace, connect: Connect, says_domain_not_found, address
 ):
     firm.says_domain_not_found = says_domain_not_found
     firm.domains = frozenset()
-    assert (await refused(connect().discover(by("ana@firm.test")))).kind in (
-        ErrorKind.DENIED,
-        ErrorKind.INVALID,
-    )
+    error = await refused(connect(domains=["Second.test"]).discover(by(address)))
+    assert error.kind in (ErrorKind.DENIED, ErrorKind.INVALID)
 
 
 @pytest.mark.parametrize(
@@ -300,6 +299,16 @@ async def test_holdings_show_what_opens_the_account_what_is_on_devices_and_what_
     ]
     assert crew in held
     assert "code-canary" not in str(held)
+
+
+async def test_a_mailbox_that_is_switched_off_opens_to_nobody_and_hides_nothing_else(
+    firm: Workspace, connect: Connect
+):
+    ana = firm.add_user("ana@firm.test")
+    firm.add_credentials(ana)
+    firm.delegates["ana@firm.test"] = {"ben@firm.test": "accepted"}
+    firm.without_gmail.add(ana)
+    assert {each.name for each in await connect().holdings(ana)} >= {"App 1", "App 2"}
 
 
 async def test_of_a_suspended_user_gmail_is_not_asked_and_switched_off_parts_are_not_either(

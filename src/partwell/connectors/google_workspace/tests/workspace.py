@@ -21,6 +21,8 @@ class Workspace:
     page_size: int = 100
     domains: frozenset[str] = frozenset({"firm.test"})
     says_domain_not_found: bool = False
+    acts_for_suspended: bool = True
+    without_gmail: set[str] = field(default_factory=set)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     stale_index: list[dict[str, Any]] | None = None
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
