@@ -66,7 +66,8 @@ class GoogleWorkspaceConnector:
         self._google = Google(connection)
         self._people = People(self._google, domains=settings.get("domains", []))
         self._rights = Rights(self._google, kept=_lowered(settings.get("kept_groups", [])))
-        self._credentials = Credentials(self._google)
+        self._mailbox = Mailbox(connection, self._google)
+        self._credentials = Credentials(self._google, self._mailbox if self._is_on("gmail") else None)
         self._licences = Licences(self._google, settings.get("licences", []))
         self._proofs = Proofs(
             connection,
@@ -82,7 +83,6 @@ class GoogleWorkspaceConnector:
             licences=self._licences,
             proofs=self._proofs,
         )
-        self._mailbox = Mailbox(connection, self._google)
         self._handover = Handover(self._google, self._people, self._rights, self._mailbox)
         self._devices = Devices(
             connection, self._google, wipes_all=bool(settings.get("wipe_whole_devices", False))
@@ -139,7 +139,7 @@ class GoogleWorkspaceConnector:
         user = await self._people.get(external_id)
         if user is None:
             return []
-        found = await self._credentials.holdings(external_id)
+        found = await self._credentials.holdings(user)
         found += [Holding(HoldingKind.KEY, f"ssh:{mark}", name) for mark, name in ssh_keys_of(user)]
         if self._is_on("mobile_devices"):
             found += await self._devices.mobile(user)
@@ -175,7 +175,7 @@ class GoogleWorkspaceConnector:
         return await self._write(external_id, Verb.REVOKE_SESSIONS)
 
     async def revoke_tokens(self, external_id: str) -> Receipt:
-        """Withdraw applications' tokens, app passwords and backup codes."""
+        """Withdraw applications' tokens, app passwords and backup codes, and stop forwarding mail."""
         return await self._write(external_id, Verb.REVOKE_TOKENS)
 
     async def suspend(self, external_id: str) -> Receipt:

@@ -25,6 +25,13 @@ from partwell.connectors.google_workspace.service import DIRECTORY, Google, mome
 MOBILE = "admin.directory.device.mobile.action"
 CHROME = "admin.directory.device.chromeos.readonly"
 HANDLE = "device"
+# Not which applications are on it, nor its numbers in the networks.
+MOBILE_FIELDS = "resourceId,email,model,os,status,lastSync,serialNumber"
+MOBILE_LISTED = f"kind,nextPageToken,mobiledevices({MOBILE_FIELDS})"
+CHROME_LISTED = (
+    "kind,nextPageToken,"
+    "chromeosdevices(deviceId,model,serialNumber,annotatedUser,recentUsers/email,lastSync,status)"
+)
 PAGE_SIZE = "100"
 SHOWS_WITHIN = timedelta(minutes=15)
 
@@ -65,7 +72,7 @@ class Devices:
 
     async def mobile(self, user: Mapping[str, Any]) -> list[Holding]:
         """Phones, tablets and the like that synchronise the firm's data."""
-        params = {"query": f"email:{login_of(user)}", "maxResults": PAGE_SIZE, "projection": "BASIC"}
+        params = {"query": f"email:{login_of(user)}", "maxResults": PAGE_SIZE, "fields": MOBILE_LISTED}
         url = f"{self._customer}/devices/mobile"
         listed = await self._google.all(url, "mobiledevices", scope=MOBILE, params=params, limit="devices")
         return [
@@ -87,7 +94,12 @@ class Devices:
 
     async def chrome(self, user: Mapping[str, Any]) -> list[Holding]:
         """Chromebooks that the person used lately, or that are noted as theirs. They are listed alone."""
-        params = {"query": f"user:{login_of(user)}", "maxResults": PAGE_SIZE, "projection": "FULL"}
+        params = {
+            "query": f"user:{login_of(user)}",
+            "maxResults": PAGE_SIZE,
+            "projection": "FULL",
+            "fields": CHROME_LISTED,
+        }
         url = f"{self._customer}/devices/chromeos"
         listed = await self._google.all(url, "chromeosdevices", scope=CHROME, params=params, limit="devices")
         found = []
@@ -192,7 +204,7 @@ class Devices:
 
     async def _read(self, device_id: str) -> dict[str, Any] | None:
         return await self._google.find(
-            self._at(device_id), scope=MOBILE, params={"projection": "BASIC"}, limit="devices"
+            self._at(device_id), scope=MOBILE, params={"fields": MOBILE_FIELDS}, limit="devices"
         )
 
     def _at(self, device_id: str) -> str:

@@ -6,7 +6,7 @@ works longer than that: mail to a suspended user is rejected, and nobody opens t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -143,32 +143,44 @@ class Mailbox:
             await self._set_vacation(user, {**before, "enableAutoReply": False})
         return (await self._vacation(user)).get("enableAutoReply") is not True
 
+    # -- what gets at it ------------------------------------------------------------------------------
+
     async def holdings(self, user: Mapping[str, Any]) -> list[Holding]:
-        """Who else opens the mailbox, and where its mail goes. Gmail says nothing of a user who is shut."""
+        """Who else opens the mailbox."""
+        return [
+            Holding(HoldingKind.TOKEN, f"delegate:{who}", f"mailbox opens to {who}")
+            for who in await self._listed(user, "delegates", "delegateEmail")
+        ]
+
+    async def forwards(self, user: Mapping[str, Any]) -> list[str]:
+        """The addresses that mail may be forwarded to."""
+        return await self._listed(user, "forwardingAddresses", "forwardingEmail")
+
+    def stopping(self, user: Mapping[str, Any], address: str) -> Callable[[], Awaitable[object]]:
+        """A call that takes back that mail may be forwarded to an address."""
+
+        async def stop() -> object:
+            url = _settings(user, f"forwardingAddresses/{segment(address)}")
+            return await self._google.delete(url, scope=SHARING, subject=login_of(user), limit="gmail")
+
+        return stop
+
+    async def _listed(self, user: Mapping[str, Any], what: str, name: str) -> list[str]:
+        """None for a user who is shut or has no Gmail: there is no mail, and Gmail says nothing."""
         if is_shut(user) or user.get("isMailboxSetup") is False:
             return []
-        login = login_of(user)
         try:
             answer = await self._google.call(
-                "GET", _settings(user, "delegates"), scope=BASIC, subject=login, limit="gmail"
+                "GET", _settings(user, what), scope=BASIC, subject=login_of(user), limit="gmail"
             )
         except ConnectorError as error:
             if error.kind is ErrorKind.CONFLICT:
-                return []  # Gmail is switched off for the user
+                return []
             raise
-        delegates = as_list(as_object(answer.json()).get("delegates", []))
-        found = [
-            Holding(HoldingKind.TOKEN, f"delegate:{who}", f"mailbox opens to {who}")
-            for who in (str(each.get("delegateEmail") or "") for each in delegates)
-            if who
-        ]
-        forwarding = await self._google.find(
-            _settings(user, "autoForwarding"), scope=BASIC, subject=login, limit="gmail"
-        )
-        if forwarding and forwarding.get("enabled") is True:
-            to = str(forwarding.get("emailAddress") or "another address")
-            found.append(Holding(HoldingKind.TOKEN, "forwarding", f"mail is forwarded to {to}"))
-        return found
+        rows = as_list(as_object(answer.json()).get(what, []))
+        return [str(each[name]) for each in rows if each.get(name)]
+
+    # -- the automatic reply --------------------------------------------------------------------------
 
     async def _vacation(self, user: Mapping[str, Any]) -> dict[str, Any]:
         answer = await self._google.call(

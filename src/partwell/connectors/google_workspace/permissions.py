@@ -33,7 +33,7 @@ PERMISSIONS = (
     Permission(devices.MOBILE, "to list, wipe and block phones and tablets", "mobile_devices"),
     Permission(devices.CHROME, "to list Chromebooks", "chrome_devices"),
     Permission(mailbox.BASIC, "to read and set up mailboxes, and show who opens them", "gmail"),
-    Permission(mailbox.SHARING, "to open mailboxes to successors", "gmail"),
+    Permission(mailbox.SHARING, "to open mailboxes to successors, and stop forwarding mail", "gmail"),
     Permission(handover.DATA_TRANSFER, "to hand over files and calendars", is_optional=True),
 )
 LICENSING = Permission(licences.LICENCES, "to release licences", "licences")

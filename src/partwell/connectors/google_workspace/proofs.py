@@ -144,10 +144,12 @@ class Proofs:
         )
 
     async def _tokens(self, user: Mapping[str, Any]) -> Proof:
-        found = await self._credentials.of(str(user["id"]))
+        found = await self._credentials.of(user)
         if not str(found):
             return Proof(
-                Verdict.CONFIRMED, "Read afresh: no application, no app password and no backup code is left."
+                Verdict.CONFIRMED,
+                "Read afresh: no application, no app password and no backup code is left. "
+                f"{self._credentials.about_mail(user)}",
             )
         read = f"Read afresh: {found} left."
         if found.backup_codes and is_suspended(user):

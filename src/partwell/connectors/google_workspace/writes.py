@@ -135,14 +135,15 @@ class Writes:
     # -- tokens ---------------------------------------------------------------------------------------
 
     async def _withdraw(self, user: Mapping[str, Any]) -> Receipt | Do:
-        found = await self._credentials.of(str(user["id"]))
+        found = await self._credentials.of(user)
         if not str(found):
-            return Receipt(Outcome.ALREADY_DONE, "It had no applications, app passwords and backup codes.")
+            return Receipt(
+                Outcome.ALREADY_DONE, "It had no applications, app passwords, backup codes and forwarding."
+            )
 
         async def withdraw() -> Receipt:
             self._proofs.note(user, Verb.REVOKE_TOKENS)
-            suspended = user.get("suspended") is True
-            await self._credentials.revoke(str(user["id"]), found, is_suspended=suspended)
+            await self._credentials.revoke(user, found)
             return Receipt(Outcome.DONE, f"Asked to withdraw {found}.", request={"withdrawn": str(found)})
 
         return withdraw
@@ -224,10 +225,17 @@ class Writes:
 
         async def release() -> Receipt:
             self._proofs.note(user, Verb.RELEASE_LICENCE)
+            released, failures = list[str](), list[tuple[str, ConnectorError]]()
             for name in held:
-                await self._licences.take(user, name)
-            said = ", ".join(held)
-            return Receipt(Outcome.DONE, f"Gave back {said}.", request={"released": held})
+                try:
+                    await self._licences.take(user, name)
+                    released.append(name)
+                except ConnectorError as error:
+                    failures.append((name, error))
+            said = ", ".join(released) or "none"
+            if failures:
+                raise together(f"Given back: {said}.", failures)
+            return Receipt(Outcome.DONE, f"Gave back {said}.", request={"released": released})
 
         return release
 

@@ -311,7 +311,8 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     *((method, f"{_G}/delegates", "delegates") for method in ("GET", "POST")),
     *((method, f"{_G}/delegates/{_ID}", "delegate") for method in ("GET", "DELETE")),
     *((method, f"{_G}/vacation", "out_of_office") for method in ("GET", "PUT")),
-    ("GET", f"{_G}/autoForwarding", "auto_forwarding"),
+    ("GET", f"{_G}/forwardingAddresses", "forwards"),
+    ("DELETE", f"{_G}/forwardingAddresses/{_ID}", "forward"),
     ("POST", _L, "give_licence"),
     *((method, f"{_L}/{_ID}", "licence") for method in ("GET", "DELETE")),
 )

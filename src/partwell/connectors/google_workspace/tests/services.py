@@ -118,8 +118,17 @@ class Services:
             self.workspace.vacation[login] = json.loads(request.content)
         return Answer(200, json=self.workspace.vacation.get(login, {"enableAutoReply": False}))
 
-    def auto_forwarding(self, request: httpx.Request, login: str) -> Answer:
-        return Answer(200, json=self.workspace.forwarding.get(login, {"enabled": False}))
+    def forwards(self, request: httpx.Request, login: str) -> Answer:
+        held = self.workspace.forwarding.get(login, [])
+        rows = [{"forwardingEmail": to, "verificationStatus": "accepted"} for to in held]
+        return Answer(200, json={"forwardingAddresses": rows} if rows else {})
+
+    def forward(self, request: httpx.Request, login: str, to: str) -> Answer:
+        held = self.workspace.forwarding.get(login, [])
+        if to not in held:
+            return failure(404, "notFound", "Requested entity was not found.")
+        held.remove(to)
+        return Answer(204)
 
     def licence(self, request: httpx.Request, product: str, sku: str, login: str) -> Answer:
         key = (f"{product}/{sku}", login)

@@ -30,6 +30,7 @@ class TestContract(ConnectorContract):
         firm.add_credentials(person)
         firm.add_phone(person)
         firm.delegates["ana@firm.test"] = {"boss@firm.test": "accepted"}
+        firm.forwarding["ana@firm.test"] = ["ana@home.test"]
         firm.licences.add((SKU, "ana@firm.test"))
         return World(
             make=lambda: connect(licences=[SKU]),

@@ -280,7 +280,7 @@ async def test_holdings_show_what_opens_the_account_what_is_on_devices_and_what_
         {"deviceId": "c2", "model": "Pool", "recentUsers": [{"type": "USER_TYPE_MANAGED", "email": ADMIN}]},
     ]
     firm.delegates["ana@firm.test"] = {"ben@firm.test": "accepted"}
-    firm.forwarding["ana@firm.test"] = {"enabled": True, "emailAddress": "ana@home.test"}
+    firm.forwarding["ana@firm.test"] = ["ana@home.test"]
     crew = firm.add_group("Crew", [ana], role="OWNER")
     firm.add_group("Office", [ana])
     held = {each.external_id: each for each in await connect().holdings(ana)}
@@ -294,7 +294,7 @@ async def test_holdings_show_what_opens_the_account_what_is_on_devices_and_what_
         ("owned", "group crew@firm.test"),
         ("token", "App 1"),
         ("token", "App 2"),
-        ("token", "mail is forwarded to ana@home.test"),
+        ("token", "mail goes to ana@home.test"),
         ("token", "mailbox opens to ben@firm.test"),
     ]
     assert crew in held

@@ -38,7 +38,7 @@ class Workspace:
     chrome: list[dict[str, Any]] = field(default_factory=list)
     delegates: dict[str, dict[str, str]] = field(default_factory=dict)
     vacation: dict[str, dict[str, Any]] = field(default_factory=dict)
-    forwarding: dict[str, dict[str, Any]] = field(default_factory=dict)
+    forwarding: dict[str, list[str]] = field(default_factory=dict)
     transfers: dict[str, dict[str, Any]] = field(default_factory=dict)
     licences: set[tuple[str, str]] = field(default_factory=set)
     given: dict[str, tuple[str, str, datetime]] = field(default_factory=dict)
