@@ -19,7 +19,7 @@ from partwell.connector_kit.contract import (
 )
 from partwell.connectors.google_workspace.mailbox import Mailbox
 from partwell.connectors.google_workspace.people import People
-from partwell.connectors.google_workspace.rights import OWNER, Rights
+from partwell.connectors.google_workspace.rights import Rights, is_owner
 from partwell.connectors.google_workspace.service import TRANSFERS, Google, as_object, identifier, segment
 
 DATA_TRANSFER = "admin.datatransfer"
@@ -132,18 +132,15 @@ class Handover:
 
     async def _groups_job(self, user_id: str, successor_id: str, stuck: str) -> Job:
         owned = await self._rights.owned(user_id)
-        lacking = []
-        for right in owned:
-            member = await self._rights.membership(right.entitlement.external_id, successor_id)
-            if member is None or member.get("role") != OWNER:
-                lacking.append(right.name)
+        members = await self._rights.memberships(successor_id, owned)
+        lacking = [r.name for r, member in zip(owned, members, strict=True) if not is_owner(member)]
         handle = f"{TransferKind.GROUPS}|{user_id}|{successor_id}"
         if lacking:
             why = f" {stuck}" if stuck else ""
             said = f"Read afresh: the successor does not own {', '.join(lacking)}.{why}"
             return Job(handle, JobState.FAILED, said)
-        said = f"Read afresh: the successor owns all {len(owned)} groups that the leaver still owns."
-        return Job(handle, JobState.DONE, said)
+        said = f"the successor owns all {len(owned)} groups that the leaver owns" if owned else ""
+        return Job(handle, JobState.DONE, f"Read afresh: {said or 'the leaver owns no group'}.")
 
 
 def _parts(handle: str) -> tuple[TransferKind, str, str]:

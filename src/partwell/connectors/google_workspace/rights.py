@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from partwell.connector_kit.contract import ConnectorError, Entitlement, ErrorKind
+from partwell.connector_kit.pacing import side_by_side
 from partwell.connectors.google_workspace.service import DIRECTORY, Google, identifier, segment
 
 GROUPS = "admin.directory.group.readonly"
@@ -14,6 +15,8 @@ MEMBERS = "admin.directory.group.member"
 ROLES = "admin.directory.rolemanagement"
 PAGE_SIZE = "200"
 OWNER = "OWNER"
+ROLE_FIELDS = ("roleId", "scopeType", "orgUnitId", "condition")
+AT_ONCE = 5
 _BY_GROUP = "it comes through a group, and goes with that"
 
 
@@ -67,34 +70,29 @@ class Rights:
         """How the user belongs to a group; None when it does not."""
         return await self._google.find(_member(group_id, user_id), scope=MEMBERS)
 
+    async def memberships(self, user_id: str, rights: Sequence[Right]) -> list[dict[str, Any] | None]:
+        """How the user belongs to each of these groups, in order; one request for each."""
+
+        async def one(right: Right) -> dict[str, Any] | None:
+            return await self.membership(right.entitlement.external_id, user_id)
+
+        return await side_by_side(one, rights, at_once=AT_ONCE)
+
     async def owned(self, user_id: str) -> list[Right]:
         """Groups that the user is an owner of; one request for each group that it is in."""
-        found = []
-        for right in await self.groups(user_id):
-            member = await self.membership(right.entitlement.external_id, user_id)
-            if member is not None and member.get("role") == OWNER:
-                found.append(right)
-        return found
+        groups = await self.groups(user_id)
+        members = await self.memberships(user_id, groups)
+        return [group for group, member in zip(groups, members, strict=True) if is_owner(member)]
 
     async def saved(self, user_id: str, rights: Sequence[Right]) -> list[dict[str, str]]:
         """What `give` needs to give these again, for a snapshot."""
+        groups = [right for right in rights if right.is_group]
         saved = []
-        for right in rights:
-            if right.stays_because:
-                continue
-            entry = {"kind": right.entitlement.kind, "id": right.entitlement.external_id, "name": right.name}
-            if right.is_group:
-                member = await self.membership(right.entitlement.external_id, user_id)
-                if member is None:
-                    continue  # left just now
-                entry |= {
-                    name: str(member[name]) for name in ("role", "delivery_settings") if member.get(name)
-                }
-            else:
-                names = ("roleId", "scopeType", "orgUnitId", "condition")
-                entry |= {name: str(right.assignment[name]) for name in names if right.assignment.get(name)}
-            saved.append(entry)
-        return saved
+        for right, member in zip(groups, await self.memberships(user_id, groups), strict=True):
+            if member is not None:  # else it was left just now
+                saved.append(_entry(right, member, ("role", "delivery_settings")))
+        roles = [right for right in rights if not right.is_group and not right.stays_because]
+        return saved + [_entry(right, right.assignment, ROLE_FIELDS) for right in roles]
 
     async def take(self, user_id: str, right: Right) -> str:
         """Take one away; the request's id. One that is gone already is no failure."""
@@ -109,8 +107,7 @@ class Rights:
             body = {name: saved[name] for name in ("role", "delivery_settings") if name in saved}
             await self.join(saved["id"], {"id": user_id, **body})
             return
-        names = ("roleId", "scopeType", "orgUnitId", "condition")
-        body = {name: saved[name] for name in names if name in saved}
+        body = {name: saved[name] for name in ROLE_FIELDS if name in saved}
         await self._google.call(
             "POST", f"{self._customer}/roleassignments", scope=ROLES, body={"assignedTo": user_id, **body}
         )
@@ -129,7 +126,7 @@ class Rights:
         member = await self.membership(group_id, user_id)
         if member is None:
             await self.join(group_id, {"id": user_id, "role": OWNER})
-        elif member.get("role") != OWNER:
+        elif not is_owner(member):
             url = _member(group_id, user_id)
             await self._google.call("PATCH", url, scope=MEMBERS, body={"role": OWNER})
 
@@ -189,6 +186,15 @@ class Rights:
             listed = await self._google.all(f"{self._customer}/roles", "items", scope=ROLES)
             self._roles = {str(role.get("roleId")): role for role in listed}
         return self._roles
+
+
+def is_owner(member: Mapping[str, Any] | None) -> bool:
+    return member is not None and member.get("role") == OWNER
+
+
+def _entry(right: Right, given: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    what = {"kind": right.entitlement.kind, "id": right.entitlement.external_id, "name": right.name}
+    return what | {name: str(given[name]) for name in names if given.get(name)}
 
 
 def _member(group_id: str, user_id: str) -> str:

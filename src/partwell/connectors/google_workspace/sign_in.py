@@ -6,7 +6,9 @@ scope that was not granted is named when it is missing. Tokens live in this obje
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +41,8 @@ class ServiceAccount:
         self._transport: Transport = connection.transport
         self._timeout = float(connection.settings.get("timeout_seconds", 20))
         self._tokens: dict[tuple[str, str], _Token] = {}
+        # Many requests begin at once: the first asks for the token, the others wait for it.
+        self._turns: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __repr__(self) -> str:
         return "ServiceAccount()"
@@ -48,13 +52,14 @@ class ServiceAccount:
 
         Raises DENIED where Google gives none, naming the scope.
         """
-        now = self._connection.now()
-        held = self._tokens.get((subject, scope))
-        if held is None or anew or now >= held.until:
-            content = await self._ask(subject, scope, now)
-            until = now + timedelta(seconds=int(content["expires_in"])) - RENEWED_BEFORE_END
-            held = self._tokens[subject, scope] = _Token(str(content["access_token"]), until)
-        return held.value
+        async with self._turns[subject, scope]:
+            now = self._connection.now()
+            held = self._tokens.get((subject, scope))
+            if held is None or anew or now >= held.until:
+                content = await self._ask(subject, scope, now)
+                until = now + timedelta(seconds=int(content["expires_in"])) - RENEWED_BEFORE_END
+                held = self._tokens[subject, scope] = _Token(str(content["access_token"]), until)
+            return held.value
 
     async def _ask(self, subject: str, scope: str, now: datetime) -> dict[str, Any]:
         key = self._key()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -230,6 +231,16 @@ async def test_each_request_has_a_token_for_one_scope_only(
         firm.users[ana]["primaryEmail"]
     }
     assert {who for who, scope, _ in firm.given.values() if not scope.startswith("gmail")} == {ADMIN}
+
+
+async def test_requests_that_begin_together_share_their_tokens(
+    firm: Workspace, connect: Connect, wire: ValidatedHttp
+):
+    connector = connect()
+    people = [firm.add_user() for _ in range(4)]
+    await asyncio.gather(*(connector.read(person) for person in people))
+    scopes = [scope for _, scope, _ in firm.given.values()]
+    assert len(scopes) == len(set(scopes)) == 3
 
 
 @pytest.mark.parametrize(

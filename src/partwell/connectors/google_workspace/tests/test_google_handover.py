@@ -281,6 +281,9 @@ async def test_owned_groups_get_a_new_owner_and_what_cannot_is_named(
     written = len(wire.writes())
     await connect().transfer(ana, to_ben(TransferKind.GROUPS))
     assert len(wire.writes()) == written
+    await connect().remove_entitlements(ana)
+    left = await connect().job(job.handle)
+    assert (left.state, "owns no group" in left.summary) == (JobState.DONE, True)
 
 
 # -- whom, and what not ----------------------------------------------------------------------------------
