@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pytest
 
+from partwell.connector_kit import assertions
 from partwell.connector_kit.addresses import AllowList
 from partwell.connector_kit.contract import Connection
 from partwell.connector_kit.secrets import ReferencedSecrets
@@ -23,6 +25,14 @@ from tests.vendor_openapi import ValidatedHttp
 @pytest.fixture(scope="session")
 def google_contract() -> DiscoveryContract:
     return DiscoveryContract([shipped(name) for name in DOCUMENTS])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def key_checked_once() -> Iterator[None]:
+    """Loading an RSA key checks its primes, which is slow; here it is the same one each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assertions, "_load", cache(assertions._load))
+        yield
 
 
 @pytest.fixture
