@@ -68,9 +68,10 @@ def addresses_of(user: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def employee_number_of(user: Mapping[str, Any]) -> str:
+def employee_numbers_of(user: Mapping[str, Any]) -> list[str]:
+    """What the firm numbers the person by; other systems' numbers are none of these."""
     numbers = [each for each in _rows(user, "externalIds") if each.get("type") == "organization"]
-    return str(numbers[0].get("value") or "") if numbers else ""
+    return [str(each["value"]) for each in numbers if each.get("value")]
 
 
 def account_of(
@@ -93,7 +94,7 @@ def account_of(
         is_protected=is_protected,
         details={"status": status_of(user)},
         emails=tuple(addresses_of(user)),
-        employee_number=employee_number_of(user),
+        employee_number=next(iter(employee_numbers_of(user)), ""),
         last_used_at=moment(user.get("lastLoginTime")),
         nature=Nature.LINKED if user.get("isGuestUser") is True else Nature.PERSON,
     )
@@ -127,7 +128,7 @@ class People:
                     found.setdefault(identifier(user), (user, f"{fact} {address}"))
         if _can_be_asked(number := identity.employee_number):
             for user in await self._searched("externalId", number):
-                if employee_number_of(user).casefold() == number.casefold():
+                if number.casefold() in map(str.casefold, employee_numbers_of(user)):
                     found.setdefault(identifier(user), (user, f"employee number {number}"))
         return list(found.values())
 

@@ -118,7 +118,8 @@ class Rights:
         try:
             await self._google.call("POST", url, scope=MEMBERS, body=dict(member))
         except ConnectorError as error:
-            if error.kind is not ErrorKind.CONFLICT:
+            # The same kind comes for a group that lets nobody be put in, such as one that fills itself.
+            if error.kind is not ErrorKind.CONFLICT or not await self.membership(group_id, member["id"]):
                 raise
 
     async def make_owner(self, group_id: str, user_id: str) -> None:

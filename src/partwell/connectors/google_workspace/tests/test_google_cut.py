@@ -276,6 +276,24 @@ async def test_a_group_that_keeps_its_members_is_named_and_a_role_by_a_group_goe
     assert (await kept.verify(ana, Verb.REMOVE_ENTITLEMENTS)).verdict is Verdict.CONFIRMED
 
 
+async def test_a_group_that_takes_nobody_back_is_named_and_stops_no_other(
+    firm: Workspace, connect: Connect, wire: ValidatedHttp
+):
+    ana = firm.add_user()
+    fixed, sales = firm.add_group("Fixed", [ana]), firm.add_group("Sales", [ana])
+    snapshot = await connect().snapshot(ana)
+    await connect().remove_entitlements(ana)
+    wire.faults.append(
+        lambda r: (
+            failure(412, "conditionNotMet", "No") if r.method == "POST" and fixed in r.url.path else None
+        )
+    )
+    error = await refused(connect().restore(ana, Verb.REMOVE_ENTITLEMENTS, snapshot))
+    assert error.kind is ErrorKind.CONFLICT
+    assert "fixed@firm.test" in error.message
+    assert ana in firm.members[sales]
+
+
 async def test_a_group_that_somebody_put_the_person_back_into_is_no_failure(
     firm: Workspace, connect: Connect, wire: ValidatedHttp
 ):

@@ -32,6 +32,7 @@ def by(*emails: str, **more) -> Identity:
         by("ana@home.test"),
         by(usernames=("ana@firm.test",)),
         by(employee_number="e-7"),
+        by(employee_number="E-8"),
     ],
 )
 async def test_a_person_is_found_by_each_exact_fact(firm: Workspace, connect: Connect, identity):
@@ -39,7 +40,11 @@ async def test_a_person_is_found_by_each_exact_fact(firm: Workspace, connect: Co
         "ana@firm.test",
         aliases=["ana.silva@firm.test"],
         nonEditableAliases=["ana@firm.test.test-google-a.com"],
-        externalIds=[{"type": "account", "value": "E-9"}, {"type": "organization", "value": "E-7"}],
+        externalIds=[
+            {"type": "account", "value": "E-9"},
+            {"type": "organization", "value": "E-7"},
+            {"type": "organization", "value": "E-8"},
+        ],
     )
     firm.users[ana]["emails"].append({"address": "ana@home.test", "type": "home"})
     firm.domains |= {"firm.test.test-google-a.com"}
