@@ -1,7 +1,7 @@
 """A mailbox for a time: reading it by a successor (delegation), and an automatic reply.
 
-Gmail is asked in the name of the mailbox's owner, and answers only while that user is not suspended. Neither
-works longer than that: mail to a suspended user is rejected, and nobody opens the mailbox.
+Gmail is asked in the name of the mailbox's owner, and answers only while that user is not suspended. Mail to
+a suspended user is rejected, so nothing is answered then; what a delegate sees of it, Gmail does not tell.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from partwell.connectors.google_workspace.service import GMAIL, Google, as_list,
 
 SHARING = "gmail.settings.sharing"
 BASIC = "gmail.settings.basic"
-WHILE_ACTIVE = " It lasts until the user is suspended: then mail is rejected and nobody opens the mailbox."
+WHILE_ACTIVE = " Count on it until the user is suspended: from then on, mail is rejected."
 
 
 class Mailbox:
@@ -121,9 +121,9 @@ class Mailbox:
             return Job(
                 handle,
                 JobState.UNKNOWN,
-                f"The user is {status_of(user)}, and Gmail does not answer for it: nobody opens the mailbox "
-                "and nothing is answered from it. What was given comes back with the user when that ends; "
-                "with a deletion it goes.",
+                f"The user is {status_of(user)}, and Gmail does not answer for it: what was given can "
+                "neither be taken back nor read. Mail to it is rejected. Take it back when the user is let in "
+                "again, or delete the user: it goes with it.",
                 error.request_id,
             )
         what = f"{delegate} may no longer open the mailbox" if delegate else "The automatic reply is off"
@@ -207,8 +207,9 @@ def _check_reachable(user: Mapping[str, Any]) -> None:
     if is_shut(user):
         raise ConnectorError(
             ErrorKind.CONFLICT,
-            f"The user is {status_of(user)}: Gmail opens its mailbox to nobody and rejects mail to it. Route "
-            "its address elsewhere in the Admin console (Gmail, Default routing), or let the user in first.",
+            f"The user is {status_of(user)}: Gmail changes nothing of its mailbox and rejects mail to it. "
+            "Route its address elsewhere in the Admin console (Gmail, Default routing), or let the user in "
+            "first.",
         )
     if user.get("isMailboxSetup") is False:
         raise ConnectorError(ErrorKind.NOT_FOUND, "The user has no mailbox: no Gmail, or never set up.")

@@ -142,7 +142,7 @@ async def test_of_somebody_suspended_meanwhile_the_end_is_unknown_and_never_said
     firm.users[ana]["suspended"] = True
     ended = await connect().end_transfer(job.handle)
     assert ended.state is JobState.UNKNOWN
-    assert "nobody opens the mailbox" in ended.summary
+    assert "neither be taken back nor read" in ended.summary
     del firm.users[ana]
     assert (await connect().end_transfer(job.handle)).state is JobState.DONE
 
