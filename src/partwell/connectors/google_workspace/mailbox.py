@@ -122,8 +122,8 @@ class Mailbox:
                 handle,
                 JobState.UNKNOWN,
                 f"The user is {status_of(user)}, and Gmail does not answer for it: what was given can "
-                "neither be taken back nor read. Mail to it is rejected. Take it back when the user is let in "
-                "again, or delete the user: it goes with it.",
+                "neither be taken back nor read. Mail to it is rejected. Take it back when the user is let "
+                "in again, or delete the user: it goes with it.",
                 error.request_id,
             )
         what = f"{delegate} may no longer open the mailbox" if delegate else "The automatic reply is off"
