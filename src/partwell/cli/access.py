@@ -224,18 +224,19 @@ def _latest(departure: Departure) -> Plan:
 
 def _carry_on(plan: Plan) -> None:
     """Run the plan in this process, pausing where a system asks for it, for a minute at most."""
-    stop_at = time.monotonic() + LONGEST_WAIT_SECONDS
+    stop_at, said = time.monotonic() + LONGEST_WAIT_SECONDS, ""
     while True:
         live = SystemRun.objects.filter(plan=plan, state__in=("running", "waiting"))
         names = ", ".join(live.values_list("system__name", flat=True))
         if not names:
             return
-        say(f"Working on {names} …")
+        if names != said:
+            say(f"Working on {names} …")
+            said = names
         runs.run_plan(str(plan.pk))
         due_at = live.aggregate(due_at=Min("next_at"))["due_at"]
-        if due_at is None:
-            continue
-        seconds = max(0.1, (due_at - clock.now()).total_seconds())
+        # Without a time, a worker is at it just now.
+        seconds = max(0.1, (due_at - clock.now()).total_seconds()) if due_at else 0.1
         if time.monotonic() + seconds > stop_at:
             say("Some systems have to be asked again later. A worker does that; or apply again.")
             return
