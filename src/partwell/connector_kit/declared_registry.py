@@ -72,6 +72,7 @@ def _registered(raw: Mapping[str, Any], kind: Kind[Any], declared: Declaration, 
             "docs": str(path),
             "limits": kind.limits(declared),
             "sessions_note": declared.sessions_note,
+            "shows_calls": raw.get("shows_calls", False),
         },
         where=str(path),
     )

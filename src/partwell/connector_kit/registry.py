@@ -45,7 +45,8 @@ class Manifest:
     """What a connector says of itself. `capabilities` maps each to its reversibility, where it has one.
 
     `transfers` are the kinds that can be given to a successor; those of `transfers_before_suspension` only
-    while the account is not suspended.
+    while the account is not suspended. One that `shows_calls` makes every write through the transport, so
+    that a dry run can show each without making it.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Manifest:
     sessions_note: str = ""
     transfers: tuple[TransferKind, ...] = ()
     transfers_before_suspension: frozenset[TransferKind] = frozenset()
+    shows_calls: bool = False
 
     @property
     def needed_settings(self) -> tuple[str, ...]:
@@ -107,7 +109,7 @@ def kinds(package: str = PACKAGE) -> Mapping[str, tuple[Mapping[str, Any], Kind[
     """The kinds of declared connectors, each with its raw manifest."""
     found = {}
     for module in _modules(package):
-        raw = _raw(module)
+        raw = raw_manifest(module)
         if raw.get("declared") is True:
             found[str(raw["id"])] = (raw, importlib.import_module(f"{module}.declaration").KIND)
     return found
@@ -142,7 +144,8 @@ def _modules(package: str) -> list[str]:
     ]
 
 
-def _raw(package: str) -> Mapping[str, Any]:
+def raw_manifest(package: str) -> Mapping[str, Any]:
+    """What the manifest of a connector's or a kind's package says, unread."""
     raw: Mapping[str, Any] = yaml.safe_load(
         (resources.files(package) / "manifest.yaml").read_text(encoding="utf-8")
     )
@@ -155,7 +158,7 @@ def find(connector_id: str) -> Registered | None:
 
 
 def _load(package: str) -> Registered:
-    manifest = read_manifest(_raw(package), where=package)
+    manifest = read_manifest(raw_manifest(package), where=package)
     build = importlib.import_module(f"{package}.connector").CONNECTOR
     if problems := mismatches(manifest, build):
         raise BrokenConnector(f"{package}: {'; '.join(problems)}")
@@ -190,6 +193,7 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
         sessions_note=raw.get("sessions_note") or "",
         transfers=transfers,
         transfers_before_suspension=before_suspension,
+        shows_calls=raw.get("shows_calls") is True,
     )
 
 

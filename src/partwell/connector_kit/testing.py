@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from partwell.connector_kit.calls import Notes
 from partwell.connector_kit.contract import (
     PROTOCOLS,
     Account,
@@ -29,6 +30,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.registry import raw_manifest
 
 WRITES = set(Verb) - {Verb.DELETE}
 
@@ -209,6 +211,35 @@ class ConnectorContract:
                     # nothing to undo is said without a write
                     assert receipt.outcome is Outcome.ALREADY_DONE
         assert await connector.read(account.external_id) == await world.make().read(account.external_id)
+        await connector.close()
+
+    async def test_the_calls_that_a_dry_run_shows_are_those_that_are_sent(self, world: World) -> None:
+        connector = world.make_read_only()
+        if not raw_manifest(type(connector).__module__.rpartition(".")[0]).get("shows_calls"):
+            return
+        account = await _account(connector, world)
+        before = await connector.read(account.external_id)
+        connector.connection.transport.notes = Notes()
+        shown = {}
+        for verb in _verbs(connector):
+            await getattr(connector, verb.value)(account.external_id)
+            shown[verb], _ = connector.connection.transport.notes.take()
+            assert shown[verb], f"nothing is shown of {verb}"
+        await connector.close()
+        connector = world.make()
+        assert await connector.read(account.external_id) == before
+        snapshot = await connector.snapshot(account.external_id)
+        connector.connection.transport.notes = Notes()
+        first = next(iter(shown))
+        for verb, calls in shown.items():
+            await getattr(connector, verb.value)(account.external_id)
+            sent, _ = connector.connection.transport.notes.take()
+            # Each was shown of the state before all of them: what one has done, the next need not do.
+            assert {*map(repr, sent)} <= {*map(repr, calls)}, verb
+            assert verb is not first or len(sent) == len(calls)
+            if verb not in world.irreversible:
+                await connector.restore(account.external_id, verb, snapshot)
+                connector.connection.transport.notes.take()
         await connector.close()
 
     async def test_an_error_says_what_and_keeps_secrets_to_itself(self, world: World) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -34,6 +35,7 @@ from partwell.connector_kit.contract import (
 from partwell.connectors.fake.store import FakeStore
 
 PAGE_SIZE = 500
+NOT_SENT = Receipt(Outcome.DONE, "This is a dry run: nothing was changed.")
 
 
 class FakeConnector:
@@ -161,7 +163,8 @@ class FakeConnector:
             state.update(wanted)
             return True
 
-        self._check_write()
+        if not self._may_write(f"restore {verb}", external_id):
+            return NOT_SENT
         changed = self.store.apply(self.system, external_id, f"restore:{verb}", put_back, at=self._now())
         return Receipt(Outcome.DONE if changed else Outcome.ALREADY_DONE, f"{verb} was undone")
 
@@ -178,7 +181,8 @@ class FakeConnector:
             raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account.")
         if state["is_protected"]:
             raise ConnectorError(ErrorKind.CONFLICT, "This account is protected. Nothing was changed.")
-        self._check_write()
+        if not self._may_write("rotate", external_id):
+            raise ConnectorError(ErrorKind.UNSUPPORTED, "A dry run gives nothing a new password.")
         new = secrets.token_urlsafe(24)
         try:
             keep({"password": new})
@@ -218,7 +222,8 @@ class FakeConnector:
             raise ConnectorError(ErrorKind.DENIED, "The system refused: our account may not do this.")
         if self._is_done(external_id, verb):
             return Receipt(Outcome.ALREADY_DONE, "It was so before.")
-        self._check_write()
+        if not self._may_write(verb, external_id):
+            return NOT_SENT
         if mode == "lies":
             return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
         if mode == "accepts_later":
@@ -228,10 +233,10 @@ class FakeConnector:
         self._die_if("dies_after")
         return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
 
-    def _check_write(self) -> None:
+    def _may_write(self, what: str, external_id: str) -> bool:
         """A dry run stops here, as it does in real connectors."""
-        if self.connection.transport is not None:
-            self.connection.transport.check_write()
+        call = Call(what.replace("_", " "), f"{self.system}: {external_id}")
+        return self.connection.transport is None or self.connection.transport.may_write(call)
 
     def _perform(self, external_id: str, verb: Verb) -> None:
         if verb is Verb.DELETE:
