@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
+from partwell.access.models import AccountRecord, Alert, Change, DryRun, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
 from partwell.access.timing import Timing, by_class, timing_of
 from partwell.connector_kit.contract import Outcome
@@ -190,6 +190,25 @@ def plan_view(departure: Departure, *, actor: Actor, now: datetime) -> dict[str,
                 timings[pk] for pk, account in accounts.items() if account.state != AccessState.AMBIGUOUS
             )
         ],
+    }
+
+
+def dry_run_view(departure: Departure, *, actor: Actor) -> dict[str, Any] | None:
+    """The dry run of the latest plan; None where there is none. `is_current` says whether the plan is still
+    the one that was tried."""
+    authorise(actor, "access.view", departure)
+    plan = latest_plan(departure)
+    tried = DryRun.objects.filter(plan=plan).first() if plan else None
+    if plan is None or tried is None:
+        return None
+    return {
+        "plan": plan.version,
+        "checksum": tried.checksum,
+        "is_current": tried.checksum == plan.checksum,
+        "made_at": tried.made_at.isoformat(),
+        "made_by": tried.made_by,
+        "calls": sum(row["calls"] for row in tried.systems),
+        "systems": tried.systems,
     }
 
 

@@ -164,6 +164,7 @@ class QuestionKind(StrEnum):
     READ_BACK = "read_back"
     MAP = "map"
     TEST = "test"
+    DRY_RUN = "dry_run"
 
 
 class QuestionState(StrEnum):

@@ -19,12 +19,12 @@ from partwell.api.answers import problem, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent, idempotent_outside
 from partwell.api.shapes import Body, Reason
-from partwell.api.shapes.access import AccessShape
+from partwell.api.shapes.access import AccessShape, DryRunShape
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.journeys.queries import get_departure
 from partwell.people.actors import Actor
-from partwell.refusals import Conflict
+from partwell.refusals import Conflict, NotFound
 
 router = Router(tags=["access"])
 
@@ -71,6 +71,26 @@ def plan(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     departure = get_departure(actor, journey_id)
     operations.make_plan(departure=departure, actor=actor, now=clock.now())
     return _view(request, departure, 201)
+
+
+@router.get("/{journey_id}/access/dry-run", response=DryRunShape)
+def show_dry_run(request: HttpRequest, journey_id: UUID) -> HttpResponse:
+    """What the latest plan would send, as its systems were when it was tried last; 404 where it was not."""
+    actor = actor_of(request)
+    found = queries.dry_run_view(get_departure(actor, journey_id), actor=actor)
+    if found is None:
+        raise NotFound("dry run")
+    return reply(found)
+
+
+@router.post("/{journey_id}/access/dry-run", response={201: DryRunShape})
+@idempotent_outside
+def dry_run(request: HttpRequest, journey_id: UUID) -> HttpResponse:
+    """Show each call that the latest plan would send. Systems are read; nothing is changed in them."""
+    actor = actor_of(request)
+    departure = get_departure(actor, journey_id)
+    operations.dry_run_plan(plan=_latest(departure), actor=actor, now=clock.now())
+    return reply(queries.dry_run_view(departure, actor=actor) or {}, 201)
 
 
 @router.post("/{journey_id}/access/approve")

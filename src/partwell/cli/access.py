@@ -80,6 +80,19 @@ def map_(
     answer(view, as_json=as_json, text=lambda: table([*unknown, *rows], ("Risk", "System", "Account", "Why")))
 
 
+@app.command("dry-run")
+@speaks
+def dry_run(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+    """Show each call that the latest plan would send. Systems are read; nothing is changed in them."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    operations.dry_run_plan(plan=_latest(departure), actor=actor, now=clock.now())
+    view = queries.dry_run_view(departure, actor=actor)
+    if view is None:
+        raise NotFound("dry run")
+    answer(view, as_json=as_json, text=lambda: _calls(view))
+
+
 @app.command()
 @speaks
 def approve(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
@@ -251,6 +264,18 @@ def _conclude(departure: Departure, actor: Actor, as_json: bool) -> None:
 def _show(departure: Departure, actor: Actor, as_json: bool) -> None:
     view = queries.plan_view(departure, actor=actor, now=clock.now())
     answer(view, as_json=as_json, text=lambda: _text(view))
+
+
+def _calls(view: dict[str, Any]) -> str:
+    parts = [f"Plan {view['plan']} would send {view['calls']} calls. Nothing was sent."]
+    for system in view["systems"]:
+        parts.append(f"{system['title']}: {system['reason'] or str(system['calls']) + ' calls'}")
+        for verb in system["verbs"]:
+            what = f"{verb['login'] or verb['account']}, {verb['verb'].replace('_', ' ')}"
+            parts.append(f"  {what}: {verb['said']}" if verb["said"] else f"  {what}")
+            parts += [f"    {call['method']} {call['target']}" for call in verb["calls"]]
+            parts += [f"    and {verb['left_out']} more"] if verb["left_out"] else []
+    return "\n".join(parts)
 
 
 def _text(view: dict[str, Any]) -> str:

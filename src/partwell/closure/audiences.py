@@ -88,6 +88,7 @@ EVENTS: dict[str, Shown] = {
     "step.reassigned": _inside("step title from to"),
     "step.commented": _inside("step title"),
     "access.planned": _inside("plan plan_kind checksum changes"),
+    "access.tried": _inside("plan checksum calls"),
     "access.asked": _inside("question"),
     "access.approved": _inside("plan checksum"),
     "access.apply_started": _inside("plan plan_kind checksum"),

@@ -163,6 +163,7 @@ def _question(question: Question, now: datetime) -> dict[str, Any]:
         "is_open": is_open,
         "is_refused": question.state == QuestionState.REFUSED,
         "is_plan": question.kind == QuestionKind.PLAN,
+        "is_dry_run": question.kind == QuestionKind.DRY_RUN,
         "by": name_of(question.asked_by),
         "answer": question.answer,
         "ended_at": question.ended_at,

@@ -121,6 +121,8 @@ def _reading(who: str, f: dict[str, Any]) -> str:
 def _asked(who: str, f: dict[str, Any]) -> str:
     if f["question"] == "plan":
         return f"{who} asked every system what it has"
+    if f["question"] == "dry_run":
+        return f"{who} asked what the access plan would send"
     return f"{who} asked for every account to be read back"
 
 
@@ -161,6 +163,10 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "notice.declined": ("accepted", lambda who, f: f"{who} settled the notice: nothing follows"),
     "access.asked": ("accepted", _asked),
     "access.planned": ("accepted", _planned),
+    "access.tried": (
+        "accepted",
+        lambda who, f: f"{who} tried access plan {f['plan']}: {_count(f['calls'], 'call')}, none sent",
+    ),
     "access.approved": (
         "verified",
         lambda who, f: f"{who} approved access plan {f['plan']} as a second person",

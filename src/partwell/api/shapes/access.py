@@ -72,6 +72,45 @@ class AccessShape(Schema):
     time_to_revoke: list[ClassTime]
 
 
+class DryRunCall(Schema):
+    """One call that would change something, without secrets."""
+
+    method: str = Field(description="The protocol's own word for it.")
+    target: str = Field(description="The address, or the name of what is changed.")
+    body: Any = Field(description="What is sent along; null for nothing.")
+
+
+class DryRunVerb(Schema):
+    account: str
+    login: str
+    verb: str
+    calls: list[DryRunCall]
+    left_out: int = Field(description="How many more calls there are than are shown.")
+    said: str = Field(description="Words where there are no calls, or where not all of them are known.")
+
+
+class DryRunSystem(Schema):
+    system: str
+    title: str
+    connector: str
+    can_show: bool = Field(description="False where the connector cannot show calls beforehand.")
+    reason: str
+    calls: int
+    verbs: list[DryRunVerb]
+
+
+class DryRunShape(Schema):
+    """What a plan would send, call by call. Nothing was sent."""
+
+    plan: int
+    checksum: str
+    is_current: bool = Field(description="False once the plan says something else than what was tried.")
+    made_at: str
+    made_by: str
+    calls: int
+    systems: list[DryRunSystem]
+
+
 class CutShape(Schema):
     """One order of the kill switch."""
 
