@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from partwell.access.forecasting import in_all, time_of_changes
 from partwell.access.models import AccountRecord, Alert, Change, DryRun, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
 from partwell.access.timing import Timing, by_class, timing_of
@@ -184,6 +185,9 @@ def plan_view(departure: Departure, *, actor: Actor, now: datetime) -> dict[str,
         "counts": dict(counts),
         "is_settled": is_settled(departure),
         "access_end_at": departure.access_end_at.isoformat(),
+        "takes": in_all(
+            time_of_changes(rows, {a.system.name: a.system.connector for a in accounts.values()})
+        ),
         "time_to_revoke": [
             found.as_dict()
             for found in by_class(

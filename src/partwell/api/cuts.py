@@ -17,7 +17,7 @@ from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Line, Listing, Moment, Reason
 from partwell.api.shapes.access import CutShape, CutView, GroupShape
-from partwell.journeys.groups import read_group
+from partwell.journeys.groups import read_group, time_to_cut
 from partwell.journeys.operations.shutting_out import find_subjects, shut_out
 
 router = Router(tags=["kill switch"])
@@ -69,7 +69,7 @@ def order(request: HttpRequest, body: CutOrder) -> HttpResponse:
 
 @router.post("/group", response=GroupShape)
 def group(request: HttpRequest, body: GroupOrder) -> HttpResponse:
-    """Say whom a list and a filter mean. Nobody is shut out by asking."""
+    """Say whom a list and a filter mean, and how long it would take. Nobody is shut out by asking."""
     found = read_group(
         list(enumerate(body.who, 1)),
         department=body.department or "",
@@ -77,7 +77,7 @@ def group(request: HttpRequest, body: GroupOrder) -> HttpResponse:
         actor=actor_of(request),
         now=clock.now(),
     )
-    return reply(found.as_dict())
+    return reply({**found.as_dict(), "takes": time_to_cut(found)})
 
 
 @router.get("/{cut_id}", response=CutView)

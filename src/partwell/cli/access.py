@@ -295,5 +295,9 @@ def _text(view: dict[str, Any]) -> str:
     if view["time_to_revoke"]:
         kept = [(row["sla"], f"{row['minutes']} min", row["says"]) for row in view["time_to_revoke"]]
         parts.append(table(kept, ["CLASS", "WITHIN", "TIME TO REVOKE"]))
+    if view["takes"]["systems"]:
+        slow = [(row["title"], str(row["changes"]), row["says"]) for row in view["takes"]["systems"]]
+        parts.append(f"What is ahead takes {view['takes']['says']}; systems run side by side.")
+        parts.append(table(slow, ["SYSTEM", "CHANGES", "TAKES"]))
     parts.append("All access is settled." if view["is_settled"] else "Not settled yet.")
     return "\n\n".join(parts)

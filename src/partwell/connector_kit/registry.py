@@ -30,6 +30,7 @@ from partwell.connector_kit.contract import (
     Verb,
 )
 from partwell.connector_kit.declared import Kind
+from partwell.connector_kit.forecast import problems_of
 
 PACKAGE = "partwell.connectors"
 CHOICES = ("oneOf", "anyOf", "not")
@@ -180,6 +181,8 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
             raise BrokenConnector(f"{where}: {name} does not say how far it can be undone")
         capabilities[name] = None if declared is None else Reversibility(declared)
     jsonschema.Draft202012Validator.check_schema(raw["settings"])
+    if problems := problems_of(raw.get("limits") or {}):
+        raise BrokenConnector(f"{where}: {'; '.join(problems)}")
     transfers, before_suspension = _transfers((raw["capabilities"] or {}).get("transfer"), where=where)
     return Manifest(
         id=raw["id"],

@@ -261,6 +261,8 @@ def checks_of(context: dict[str, Any], *, now: datetime) -> list[dict[str, str]]
                 "words": f"A person decides in {', '.join(protected)}.",
             }
         )
+    if context["view"]["takes"]["systems"]:
+        checks.append(_how_long(context["view"]["takes"]))
     checks += _known_limits(context)
     departure = context["departure"]
     left = departure.access_end_at - now
@@ -317,6 +319,18 @@ def _way_back(changes: list[dict[str, Any]]) -> dict[str, str]:
         "mark": "failed" if deletes else "attested",
         "title": "Accounts are deleted." if deletes else "There is a way back.",
         "words": ", ".join(said) + ".",
+    }
+
+
+def _how_long(takes: dict[str, Any]) -> dict[str, str]:
+    """What the vendors' limits and the number of accounts make of it; the slowest systems by name."""
+    slow = [f"{row['title']} {row['says']}" for row in takes["systems"] if row["seconds"] >= 60]
+    named = f" {', '.join(slow[:3])}." if slow else ""
+    return {
+        "mark": "todo",
+        "title": f"It takes {takes['says']}.",
+        "words": f"Systems run side by side, each within its limits.{named} One that is slow, or "
+        "asks to wait, takes longer.",
     }
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from partwell import clock
 from partwell.access.models import System
 from partwell.access.operations.cuts import ALONE, LARGEST, Stages
-from partwell.journeys.groups import Group, read_group, read_lines
+from partwell.journeys.groups import Group, read_group, read_lines, time_to_cut
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
@@ -175,6 +175,7 @@ def _page(
         "members": [*found.people, *found.clients][:SHOWN] if found else [],
         "more": max(found.size - SHOWN, 0) if found else 0,
         "needs_second": found is not None and found.size > ALONE,
+        "takes": time_to_cut(found) if found else None,
         "systems": System.objects.filter(is_enabled=True).count(),
         "crumbs": [{"title": "Access", "url": reverse("web:access_overview")}, {"title": "Kill switch"}],
     }

@@ -56,6 +56,24 @@ class ClassTime(Schema):
     says: str
 
 
+class SystemTakes(Schema):
+    system: str
+    title: str
+    accounts: int
+    changes: int
+    requests: int = Field(description="About how many, for people who hold as much as most.")
+    seconds: int = Field(description="At the least, within the vendor's limits.")
+    says: str
+
+
+class Takes(Schema):
+    """How long something will take; systems run side by side, so that the slowest decides."""
+
+    seconds: int
+    says: str = Field(description="In words; empty where nothing is ahead.")
+    systems: list[SystemTakes]
+
+
 class AccessShape(Schema):
     """The latest plan with everything that is current; `id` is null before the first plan."""
 
@@ -70,6 +88,7 @@ class AccessShape(Schema):
     is_settled: bool
     access_end_at: str
     time_to_revoke: list[ClassTime]
+    takes: Takes
 
 
 class DryRunCall(Schema):
@@ -178,6 +197,7 @@ class GroupShape(Schema):
     problems: list[GroupProblem]
     left_out: list[GroupLeftOut]
     digest: str
+    takes: Takes
 
 
 class MapEntitlement(Schema):

@@ -249,7 +249,9 @@ class FakeConnector:
         return state is None or (verb is not Verb.DELETE and not _CHANGES[verb](state))
 
     async def _answer(self, call: str) -> None:
-        """Misbehave as the mode says, before anything is looked at."""
+        """Wait for one's place, then misbehave as the mode says, before anything is looked at."""
+        if self.connection.transport is not None:
+            await self.connection.transport.limiter.wait()
         mode, options = self._mode()
         if mode == "slow":
             await asyncio.sleep(float(options.get("seconds", 30)))
