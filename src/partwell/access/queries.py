@@ -297,6 +297,8 @@ def systems_list() -> list[dict[str, Any]]:
             "connector": system.connector,
             "sla": system.sla_class,
             "sla_minutes": system.sla_minutes,
+            "most_accounts": system.most_accounts,
+            "most_percent": system.most_percent,
             "is_enabled": system.is_enabled,
         }
         for system in System.objects.all()

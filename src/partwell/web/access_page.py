@@ -137,7 +137,7 @@ def _stage(plan: Plan | None, table: dict[str, Any]) -> str:
     if plan is None:
         return "none"
     waits = any(row["state"] == AccessState.PLANNED for row in table["rows"])
-    is_rule = plan.kind == PlanKind.STANDING and plan.approved_at is None and waits
+    is_rule = plan.kind != PlanKind.RESTORE and plan.approved_at is None and waits
     if plan.state == PlanState.PROPOSED or (is_rule and plan.state == PlanState.APPLIED):
         return "propose"
     return "ready" if plan.state == PlanState.APPROVED else "run"

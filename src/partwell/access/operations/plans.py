@@ -216,6 +216,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         fields={"plan": plan.version, "checksum": checksum},
     )
     resolve_alerts(departure, kind=AlertKind.NO_APPROVED_PLAN, now=now)
+    resolve_alerts(departure, kind=AlertKind.MANY_ACCOUNTS, now=now)
     if plan.kind == PlanKind.DELTA:
         for name in plan.answers:
             resolve_alerts(departure, kind=AlertKind.DRIFTED, key=drift_key(plan, name), now=now)

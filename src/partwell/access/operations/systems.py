@@ -12,7 +12,7 @@ from django.core.validators import validate_slug
 
 from partwell.access.connections import Session, target_of, transport
 from partwell.access.models import System
-from partwell.access.states import SlaClass
+from partwell.access.states import MOST_ACCOUNTS, MOST_PERCENT, SlaClass
 from partwell.connector_kit import registry
 from partwell.connector_kit.contract import PROTOCOLS, ConnectorError, TestReport
 from partwell.evidence.operations import record
@@ -20,7 +20,20 @@ from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.refusals import Conflict, Invalid
 
-FIELDS = frozenset({"name", "connector", "settings", "title", "sla", "without", "time_limit"})
+FIELDS = frozenset(
+    {
+        "name",
+        "connector",
+        "settings",
+        "title",
+        "sla",
+        "without",
+        "time_limit",
+        "most_accounts",
+        "most_percent",
+    }
+)
+MANY = 10_000
 LONGEST_SECONDS = 120
 PORTS = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
 
@@ -77,6 +90,8 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
         without=_without(description.get("without") or []),
         sla_class=_sla(description.get("sla") or SlaClass.NORMAL),
         time_limit_seconds=_time_limit(description.get("time_limit", 20)),
+        most_accounts=_whole(description, "most_accounts", MOST_ACCOUNTS, upto=MANY),
+        most_percent=_whole(description, "most_percent", MOST_PERCENT, upto=100),
         created_at=now,
     )
     record(
@@ -88,6 +103,8 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
             "name": name,
             "connector": system.connector,
             "settings": sorted(settings),
+            "most_accounts": system.most_accounts,
+            "most_percent": system.most_percent,
             "declaration": registered.digest,
         },
     )
@@ -131,6 +148,13 @@ def _time_limit(value: object) -> float:
             field="time_limit",
         )
     return float(value)
+
+
+def _whole(description: Mapping[str, Any], field: str, default: int, *, upto: int) -> int:
+    value = description.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= upto:
+        raise Invalid(f"{field}_invalid", f"{value!r}: write a whole number from 1 to {upto}.", field=field)
+    return value
 
 
 def _check_address(settings: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ class SystemShape(Schema):
     connector: str
     sla: str
     sla_minutes: int
+    most_accounts: int = Field(description="Of one person, cut without a second person.")
+    most_percent: int = Field(description="Of all accounts, cut by one order of one person.")
     is_enabled: bool
 
 
