@@ -160,6 +160,23 @@ def test_every_call_is_read_before_anybody_approves(
     expect(page.get_by_role("heading", name="Approve", exact=True)).to_be_visible()
 
 
+def test_a_licence_goes_only_where_somebody_ticks_it(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("crm")
+    beside_the_browser(world.plan)
+    page = sign_in(RITA)
+    page.goto(address(world))
+    expect(page.get_by_role("columnheader", name="Release licence")).to_have_count(0)
+    page.get_by_label("Release the licence in Crm").check()
+    axe(page, "access-extras")
+    page.get_by_role("button", name="Make a plan with what is ticked").click()
+    answer_questions()
+    expect(page.get_by_role("columnheader", name="Release licence")).to_be_visible()
+    expect(page.get_by_label("Release the licence in Crm")).to_be_checked()
+    expect(page.get_by_label("Delete the account in Crm, for good")).not_to_be_checked()
+
+
 def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
     world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
 ) -> None:

@@ -20,6 +20,7 @@ from partwell.access.alerts import forget_accounts
 from partwell.access.blast_guard import BlastGuard
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
+from partwell.access.extras import Extras
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
@@ -81,19 +82,14 @@ def known_accounts_of(departures: Collection[UUID], **where: Any) -> dict[tuple[
     }
 
 
-def checksum_of(answers: Iterable[tuple[Target, Answer]], *, delete_in: Collection[str] = ()) -> str:
+def checksum_of(answers: Iterable[tuple[Target, Answer]], extras: Extras) -> str:
     """The checksum of a plan that would be made of these answers."""
     return rules.checksum(
         row
         for target, answer in answers
         for account in answer.matched
-        for row in _rows(target, account, asked_for=deletion(target, delete_in))
+        for row in _rows(target, account, asked_for=extras.verbs(target))
     )
-
-
-def deletion(target: Target, delete_in: Collection[str]) -> tuple[Verb, ...]:
-    """The verbs that are planned in this system because somebody asked for them by name."""
-    return (Verb.DELETE,) if target.name in delete_in else ()
 
 
 def _rows(target: Target, account: Account, *, asked_for: Collection[Verb]) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ from datetime import datetime
 from django.db import transaction
 
 from partwell import clock
+from partwell.access.connections import target_of
 from partwell.access.discovery import Found
+from partwell.access.extras import NOTHING_MORE, Extras
 from partwell.access.models import Question, System
 from partwell.access.operations.dry_runs import dry_run_plan
 from partwell.access.operations.mapping import take_map
@@ -42,20 +44,30 @@ _ABOUT = {
 
 
 def ask_for_plan(
-    *, departure: Departure, actor: Actor, now: datetime, delete_in: Collection[str] = ()
+    *,
+    departure: Departure,
+    actor: Actor,
+    now: datetime,
+    delete_in: Collection[str] = (),
+    release_in: Collection[str] = (),
 ) -> Question:
-    """Ask for `make_plan`. A question that is open already is returned instead: two clicks ask once."""
-    return _ask_about(departure, QuestionKind.PLAN, actor, now, sorted(delete_in))
+    """Ask for `make_plan`. A question that is open already is returned instead: two clicks ask once.
+
+    Raises `Invalid` as `make_plan`, before anything is asked.
+    """
+    extras = Extras(release_in=tuple(sorted(release_in)), delete_in=tuple(sorted(delete_in)))
+    extras.check(target_of(system) for system in System.objects.filter(is_enabled=True))
+    return _ask_about(departure, QuestionKind.PLAN, actor, now, extras)
 
 
 def ask_for_reading(*, departure: Departure, actor: Actor, now: datetime) -> Question:
     """Ask for `verify_plan`; as `ask_for_plan` otherwise."""
-    return _ask_about(departure, QuestionKind.READ_BACK, actor, now, [])
+    return _ask_about(departure, QuestionKind.READ_BACK, actor, now)
 
 
 def ask_for_dry_run(*, departure: Departure, actor: Actor, now: datetime) -> Question:
     """Ask for `dry_run_plan` of the latest plan; as `ask_for_plan` otherwise."""
-    return _ask_about(departure, QuestionKind.DRY_RUN, actor, now, [])
+    return _ask_about(departure, QuestionKind.DRY_RUN, actor, now)
 
 
 def ask_for_test(*, system: System, actor: Actor, now: datetime) -> Question:
@@ -88,7 +100,7 @@ def open_map_question(*, person: Person | None = None, client: Client | None = N
 
 
 def _ask_about(
-    departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, delete_in: list[str]
+    departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, extras: Extras = NOTHING_MORE
 ) -> Question:
     authorise(actor, _ABOUT[kind], departure)
     with transaction.atomic():
@@ -98,7 +110,14 @@ def _ask_about(
             return found
         if found is not None:
             raise Conflict("being_asked", "The systems are being asked already. Wait for their answers.")
-        return _write(actor, now, kind=kind, departure=departure, delete_in=delete_in)
+        return _write(
+            actor,
+            now,
+            kind=kind,
+            departure=departure,
+            delete_in=list(extras.delete_in),
+            release_in=list(extras.release_in),
+        )
 
 
 def _write(actor: Actor, now: datetime, **fields: object) -> Question:
@@ -171,7 +190,13 @@ def _carry_out(question: Question, actor: Actor) -> str:
     if departure is None:
         raise LookupError(f"question {question.pk} is about nothing")
     if question.kind == QuestionKind.PLAN:
-        plan = make_plan(departure=departure, actor=actor, now=now, delete_in=question.delete_in)
+        plan = make_plan(
+            departure=departure,
+            actor=actor,
+            now=now,
+            delete_in=question.delete_in,
+            release_in=question.release_in,
+        )
         if plan.made_at < question.asked_at:
             return f"Nothing has changed since plan {plan.version}."
         return f"Plan {plan.version} says what the systems answered."

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Body as JsonBody
-from ninja import Router
+from ninja import Query, Router
 
 from partwell import clock
 from partwell.access import operations, queries
@@ -30,6 +30,8 @@ router = Router(tags=["access"])
 
 SystemName = Annotated[str, JsonBody(max_length=60, description="As in `GET /systems`.")]
 AccountName = Annotated[str, JsonBody(max_length=320, description="Its login or identifier.")]
+Systems = Annotated[list[str], Query(max_length=200, description="As in `GET /systems`; repeat for more.")]
+NOWHERE: list[str] = []
 Chosen = Annotated[str, JsonBody(min_length=1, max_length=320)]
 
 
@@ -65,11 +67,20 @@ def show(request: HttpRequest, journey_id: UUID) -> HttpResponse:
 
 @router.post("/{journey_id}/access/plan", response={201: AccessShape})
 @idempotent_outside
-def plan(request: HttpRequest, journey_id: UUID) -> HttpResponse:
-    """Ask every system for the leaver's accounts, and propose what to do about each."""
+def plan(
+    request: HttpRequest, journey_id: UUID, release_in: Systems = NOWHERE, delete_in: Systems = NOWHERE
+) -> HttpResponse:
+    """Ask every system for the leaver's accounts, and propose what to do about each. Licences are
+    released, and accounts deleted, only in systems that are named, last, once a second person approved."""
     actor = actor_of(request)
     departure = get_departure(actor, journey_id)
-    operations.make_plan(departure=departure, actor=actor, now=clock.now())
+    operations.make_plan(
+        departure=departure,
+        actor=actor,
+        now=clock.now(),
+        release_in=release_in,
+        delete_in=delete_in,
+    )
     return _view(request, departure, 201)
 
 

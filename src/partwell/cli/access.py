@@ -38,11 +38,29 @@ NoWait = Annotated[
 
 @app.command()
 @speaks
-def plan(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+def plan(
+    journey_id: JourneyId,
+    release_in: Annotated[
+        list[str] | None,
+        typer.Option(help="A system in which the licence is released, last; repeat for more."),
+    ] = None,
+    delete_in: Annotated[
+        list[str] | None,
+        typer.Option(help="A system in which the account is deleted for good, last; repeat for more."),
+    ] = None,
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
     """Ask every system for the leaver's accounts and propose what to do. Nothing is changed anywhere."""
     actor = acting(as_email)
     departure = find(journey_id, actor)
-    operations.make_plan(departure=departure, actor=actor, now=clock.now())
+    operations.make_plan(
+        departure=departure,
+        actor=actor,
+        now=clock.now(),
+        release_in=release_in or [],
+        delete_in=delete_in or [],
+    )
     _show(departure, actor, as_json)
 
 

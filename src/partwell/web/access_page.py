@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from partwell.access import days_after, queries, questions
-from partwell.access.connections import identity_of, target_of
+from partwell.access.connections import Target, identity_of, target_of
 from partwell.access.discovery import Found
 from partwell.access.models import Change, Plan, Question, System, SystemRun
 from partwell.access.states import AccessState, PlanKind, PlanState, QuestionKind, QuestionState
@@ -95,6 +95,7 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
         "word": word_of(departure),
         "systems": systems,
         "targets": targets,
+        "extras": _extras(view, systems, targets),
         "acted_on": len(
             {row["system"] for row in view["changes"] if row["call"] and row["state"] != "manual"}
         ),
@@ -130,6 +131,26 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
         "now": now,
     }
     return context | {"figures": figures_of(context)}
+
+
+def _extras(
+    view: dict[str, Any], systems: dict[str, System], targets: dict[str, Target]
+) -> list[dict[str, Any]]:
+    """What can be asked for by name where they have an account; what is planned of it is ticked."""
+    has = {row["system"] for row in view["changes"] if row["account"] and not row["is_protected"]}
+    planned = {(row["system"], row["action"]) for row in view["changes"]}
+    return [
+        {
+            "system": name,
+            "title": systems[name].title,
+            "field": field,
+            "is_deletion": verb is Verb.DELETE,
+            "is_planned": (name, verb.value) in planned,
+        }
+        for verb, field in ((Verb.RELEASE_LICENCE, "release_in"), (Verb.DELETE, "delete_in"))
+        for name in sorted(has & targets.keys())
+        if verb in targets[name].capabilities
+    ]
 
 
 def _stage(plan: Plan | None, table: dict[str, Any]) -> str:

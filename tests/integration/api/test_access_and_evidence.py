@@ -66,6 +66,12 @@ def test_access_is_planned_approved_by_a_person_cut_and_read_back(
     assert plan.status_code == 201
     assert plan.json()["changes"][0]["account"] == "v-1"
 
+    assert it.post(f"{path}/plan?delete_in=nowhere").json()["field"] == "delete_in"
+    more = it.post(f"{path}/plan?release_in=vault").json()
+    assert "release_licence" in {row["action"] for row in more["changes"]}
+    plan = it.post(f"{path}/plan")
+    assert "release_licence" not in {row["action"] for row in plan.json()["changes"]}
+
     assert it.get(f"{path}/dry-run").status_code == 404
     tried = it.post(f"{path}/dry-run")
     assert (tried.status_code, tried.json()["checksum"]) == (201, plan.json()["checksum"])

@@ -156,6 +156,7 @@ class Question(models.Model):
         "people.Client", null=True, blank=True, on_delete=models.CASCADE, related_name="access_questions"
     )
     delete_in = models.JSONField(default=list)
+    release_in = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=choices(QuestionState), default=QuestionState.OPEN)
     progress = models.CharField(max_length=200, blank=True)
     answer = models.TextField(blank=True)

@@ -123,6 +123,9 @@ class FakeConnector:
     async def remove_entitlements(self, external_id: str) -> Receipt:
         return await self._write(external_id, Verb.REMOVE_ENTITLEMENTS)
 
+    async def release_licence(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.RELEASE_LICENCE)
+
     async def delete(self, external_id: str) -> Receipt:
         return await self._write(external_id, Verb.DELETE)
 
@@ -152,13 +155,14 @@ class FakeConnector:
             Verb.BLOCK_SIGN_IN: ("is_blocked",),
             Verb.SUSPEND: ("is_active",),
             Verb.REMOVE_ENTITLEMENTS: ("groups",),
+            Verb.RELEASE_LICENCE: ("has_licence",),
         }.get(verb)
         if fields is None:
             raise ConnectorError(ErrorKind.UNSUPPORTED, f"{verb} cannot be undone")
 
         def put_back(state: dict[str, Any]) -> bool:
-            wanted = {name: before[name] for name in fields}
-            if all(state[name] == value for name, value in wanted.items()):
+            wanted = {name: before.get(name) for name in fields}
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return False
             state.update(wanted)
             return True
@@ -317,12 +321,19 @@ def _strip(state: dict[str, Any]) -> bool:
     return bool(was)
 
 
+def _release(state: dict[str, Any]) -> bool:
+    # A store that an earlier version filled knows no licences.
+    was, state["has_licence"] = state.get("has_licence", False), False
+    return bool(was)
+
+
 # Each makes its change in the given state, and says whether there was anything to change.
 _CHANGES: dict[Verb, Callable[[dict[str, Any]], bool]] = {
     Verb.BLOCK_SIGN_IN: _block,
     Verb.SUSPEND: _suspend,
     Verb.REVOKE_SESSIONS: _revoke,
     Verb.REMOVE_ENTITLEMENTS: _strip,
+    Verb.RELEASE_LICENCE: _release,
 }
 
 
@@ -354,6 +365,7 @@ def _sentence(verb: Verb, state: dict[str, Any] | None) -> str:
         Verb.SUSPEND: "suspended" if not state["is_active"] else "active",
         Verb.REVOKE_SESSIONS: f"{state['sessions']} sessions open",
         Verb.REMOVE_ENTITLEMENTS: f"{len(state['groups'])} groups left",
+        Verb.RELEASE_LICENCE: "holds a licence" if state.get("has_licence") else "no licence is held",
         Verb.DELETE: "the account exists",
     }[verb]
 
