@@ -69,6 +69,7 @@ _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
 EVENTS: dict[str, Shown] = {
     "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
+    "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
     "journey.withdrawn": _both("", auditor="done undone restorable own_sign_in_reopened"),
     "journey.override_requested": _inside(),

@@ -191,6 +191,21 @@ class GroupLeftOut(Schema):
     reason: str
 
 
+class DueStep(Schema):
+    key: str
+    title: str
+    due_before: str
+    due_after: str
+
+
+class DueDates(Schema):
+    """A departure under way in which due dates would come forward, because access ends sooner."""
+
+    id: str
+    subject: str
+    steps: list[DueStep]
+
+
 class GroupShape(Schema):
     """Whom a list or a filter means."""
 
@@ -200,6 +215,7 @@ class GroupShape(Schema):
     left_out: list[GroupLeftOut]
     digest: str
     takes: Takes
+    due_dates: list[DueDates]
 
 
 class MapEntitlement(Schema):
