@@ -154,6 +154,7 @@ def test_every_call_is_read_before_anybody_approves(
     # The page shows the answer by itself.
     expect(page.get_by_text("suspend crm: crm-0")).to_be_visible()
     expect(page.get_by_text("4 calls").first).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
     axe(page, "dry-run")
     assert world.effects("crm") == []
     page.get_by_role("link", name="The plan").click()
