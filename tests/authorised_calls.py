@@ -27,6 +27,7 @@ from partwell.access.operations import (
     approve_plan,
     attest_account,
     cuts,
+    dry_run_plan,
     link_accounts,
     make_plan,
     mark_impossible,
@@ -68,6 +69,7 @@ Call = Callable[[Actor, Scene | None, str], Any]
 REACHED = {
     "credentials.rotate": {"no_connector"},
     "access.restore": {"nothing_to_restore"},
+    "access.dry_run": {"nothing_to_send"},
     "access.link": {"nothing_ambiguous"},
     "evidence.export": {"nothing_signed", "wrong_audience"},
     "roles.revoke": {"last_admin"},
@@ -357,6 +359,7 @@ CALLS: dict[str, Call] = {
     # Access
     "access.view": lambda a, s, k: access_queries.plan_view(_departure(s), actor=a, now=NOW),
     "access.plan": lambda a, s, k: make_plan(departure=_departure(s), actor=a, now=NOW),
+    "access.dry_run": lambda a, s, k: dry_run_plan(plan=_plan(s), actor=a, now=NOW),
     "access.approve": lambda a, s, k: approve_plan(plan=_plan(s), checksum="c" * 64, actor=a, now=NOW),
     "access.apply": lambda a, s, k: apply_plan(
         plan=_plan(s, state="approved", approved_at=NOW, approved_by="stage"), actor=a, now=NOW

@@ -73,6 +73,41 @@ def test_an_address_that_partwell_may_not_reach_is_refused_when_it_is_saved(tmp_
     assert not System.objects.exists()
 
 
+INSIDE = "169.254.169.254"
+
+
+@pytest.mark.parametrize(
+    ("connector", "settings", "field"),
+    [
+        ("postgresql", f"url: 'postgresql://{INSIDE}:5432', user: partwell, password: 'env:P'", "url"),
+        ("mysql", f"url: 'mysql://{INSIDE}:3306', user: partwell, password: 'env:P'", "url"),
+        ("ldap", f"url: 'ldaps://{INSIDE}', bind_dn: 'cn=x', password: 'env:P', base_dn: 'dc=x'", "url"),
+        (
+            "ssh",
+            f"hosts: ['93.184.215.14', '{INSIDE}:22'], known_hosts: x, user: partwell, private_key: 'env:K'",
+            "hosts.1",
+        ),
+        ("slack", f"plan: pro, token: 'env:T', api_url: 'https://{INSIDE}/api'", "api_url"),
+    ],
+)
+def test_every_address_in_the_settings_is_checked_when_it_is_saved(
+    tmp_path: Path, connector: str, settings: str, field: str
+) -> None:
+    text = f"name: db\nconnector: {connector}\nsettings: {{{settings}}}\n"
+    error = run(systems.app, "add", describe(tmp_path, text), expect=1)["error"]
+    assert (error["code"], error["field"]) == ("target_refused", f"settings.{field}")
+    assert not System.objects.exists()
+
+
+def test_a_directory_that_the_operator_allows_by_its_port_is_saved(tmp_path: Path, settings: Any) -> None:
+    settings.OUTBOUND_ALLOW = ["10.1.2.3:389"]
+    rest = "bind_dn: 'cn=x', password: 'env:P', base_dn: 'dc=x'"
+    text = f"name: dir\nconnector: ldap\nsettings: {{{{url: '{{}}', {rest}}}}}\n"
+    assert run(systems.app, "add", describe(tmp_path, text.format("ldap://10.1.2.3")))["name"] == "dir"
+    error = run(systems.app, "add", describe(tmp_path, text.format("ldaps://10.1.2.3")), expect=1)["error"]
+    assert error["field"] == "settings.url"
+
+
 def test_a_broken_connection_fails_its_test(world: World) -> None:
     world.add_system("mail")
     world.store.set_mode("mail", "down")

@@ -281,6 +281,8 @@ ACCESS = (
     visit(IT, "web:access_plan", "owen", state="verified"),
     visit(IT, "web:access_plan", "grant", state="came back", is_extra=True),
     visit(IT, "web:access_plan", "northlight", state="client", is_extra=True),
+    visit(IT, "web:access_dry_run", "marit", state="not tried"),
+    visit(IT, "web:access_dry_run", "marit", state="being tried", is_extra=True, do=pressing("Try plan 1")),
     visit(IT, "web:access_restore", "luis"),
     visit(
         IT,

@@ -32,6 +32,7 @@ READS |= {"credentials.view"}
 PAGES = {"systems.view"}
 # The product's own initiative: called by the worker alone, with no actor that anybody could be.
 WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in", "access.miss_review"}
+WITHOUT_ACTOR |= {"journeys.follow_access_end"}
 # Whoever does these is another person than who asked; a token and the console are none.
 SECOND_PERSON = {"access.approve", "access.approve_cut", "access.review_cut", "journeys.approve_override"}
 

@@ -138,6 +138,46 @@ def test_a_plan_is_made_approved_by_another_person_with_a_second_factor_and_cut(
     assert world.effects("directory")
 
 
+def test_every_call_is_read_before_anybody_approves(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("crm")
+    beside_the_browser(world.plan)
+    page = sign_in(OTTO)
+    page.goto(address(world))
+    page.get_by_role("link", name="Dry run").click()
+    expect(page.get_by_text("Not tried yet")).to_be_visible()
+    axe(page, "dry-run-none")
+    page.get_by_role("button", name="Try plan 1").click()
+    expect(page.get_by_role("status").first).to_contain_text("Trying the plan without sending anything")
+    answer_questions()
+    # The page shows the answer by itself.
+    expect(page.get_by_text("suspend crm: crm-0")).to_be_visible()
+    expect(page.get_by_text("4 calls").first).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    axe(page, "dry-run")
+    assert world.effects("crm") == []
+    page.get_by_role("link", name="The plan").click()
+    expect(page.get_by_role("heading", name="Approve", exact=True)).to_be_visible()
+
+
+def test_a_licence_goes_only_where_somebody_ticks_it(
+    world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
+) -> None:
+    world.add_system("crm")
+    beside_the_browser(world.plan)
+    page = sign_in(RITA)
+    page.goto(address(world))
+    expect(page.get_by_role("columnheader", name="Release licence")).to_have_count(0)
+    page.get_by_label("Release the licence in Crm").check()
+    axe(page, "access-extras")
+    page.get_by_role("button", name="Make a plan with what is ticked").click()
+    answer_questions()
+    expect(page.get_by_role("columnheader", name="Release licence")).to_be_visible()
+    expect(page.get_by_label("Release the licence in Crm")).to_be_checked()
+    expect(page.get_by_label("Delete the account in Crm, for good")).not_to_be_checked()
+
+
 def test_an_unclear_account_is_chosen_and_a_manual_one_attested_by_keyboard(
     world: World, sign_in: Callable[..., Page], axe: Callable[[Page, str], None]
 ) -> None:

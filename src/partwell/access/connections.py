@@ -21,6 +21,7 @@ from partwell import clock
 from partwell.access.models import System
 from partwell.connector_kit import registry
 from partwell.connector_kit.addresses import AllowList
+from partwell.connector_kit.calls import Notes, NotingSecrets
 from partwell.connector_kit.contract import (
     Connection,
     Connector,
@@ -69,18 +70,25 @@ def target_of(system: System) -> Target:
     )
 
 
-def open_connector(target: Target, *, read_only: bool = False) -> Connector:
-    """A connector for this target. Raises `ConnectorError` when it cannot even be built."""
+def open_connector(target: Target, *, read_only: bool = False, notes: Notes | None = None) -> Connector:
+    """A connector for this target; with `notes`, one for a dry run that shows calls, which changes nothing.
+    Raises `ConnectorError` when it cannot even be built."""
     registered = registry.find(target.connector)
     if registered is None:
         raise ConnectorError(
             ErrorKind.UNSUPPORTED, f"There is no connector called {target.connector!r} here."
         )
+    secrets = ReferencedSecrets()
     connection = Connection(
         name=target.name,
         settings=target.settings,
-        secrets=ReferencedSecrets(),
-        transport=transport(target, read_only=read_only),
+        secrets=secrets if notes is None else NotingSecrets(secrets, notes),
+        # Who does not promise that every write passes the transport gets no further than its first one.
+        transport=transport(
+            target,
+            read_only=read_only or notes is not None,
+            notes=notes if registered.manifest.shows_calls else None,
+        ),
         now=clock.now,
     )
     try:
@@ -91,11 +99,14 @@ def open_connector(target: Target, *, read_only: bool = False) -> Connector:
         raise _fault(error) from error
 
 
-def transport(target: Target | None = None, *, read_only: bool = False) -> Transport:
+def transport(
+    target: Target | None = None, *, read_only: bool = False, notes: Notes | None = None
+) -> Transport:
     """The guarded way out, with the operator's allow-list; for a target, within what it may be asked."""
     return Transport(
         AllowList.parse(settings.OUTBOUND_ALLOW),
         read_only=read_only,
+        notes=notes,
         limiter=None if target is None else _limiter(target.system_id, target.connector),
     )
 
@@ -125,13 +136,14 @@ def _fault(error: Exception) -> ConnectorError:
 
 
 class Session:
-    """A connector on an event loop of its own, called in turns from synchronous code."""
+    """A connector on an event loop of its own, called in turns from synchronous code. With `notes`, it shows
+    what it would send and changes nothing."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, notes: Notes | None = None) -> None:
         self.target = target
         self._loop = asyncio.new_event_loop()
         try:
-            self.connector = open_connector(target)
+            self.connector = open_connector(target, notes=notes)
         except BaseException:
             self._loop.close()
             raise

@@ -27,7 +27,7 @@ from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Verb
-from partwell.connector_kit.plan import REPEATABLE
+from partwell.connector_kit.plan import ASKED_FOR, REPEATABLE
 from partwell.rows import write_rows
 
 # How many accounts move together. More would make one write hold up all the others for longer.
@@ -53,8 +53,9 @@ def carry_out(work: Carrying) -> None:
     """Do what is due among these runs' changes, then read back what was accepted."""
     try:
         _do_and_read_back(work)
-        # A deletion waits until everything else on its account was read back, which may be so now.
-        if Change.objects.filter(plan__in=list(work.runs), verb=Verb.DELETE, state__in=TO_DO).exists():
+        # Again for each verb that waits until everything before it on its account was read back.
+        last = Change.objects.filter(plan__in=list(work.runs), verb__in=ASKED_FOR, state__in=TO_DO)
+        for _ in set(last.values_list("verb", flat=True)):
             _do_and_read_back(work)
     except SystemGone:
         return
@@ -112,7 +113,7 @@ def _do(work: Carrying, changes: list[Change]) -> None:
     changes = work.hold([change for change in changes if change.account_id not in work.silent])
     changes = readings.leave_what_is_done(work, changes)
     changes = _leave_what_must_not_be_repeated(work, changes)
-    changes = _leave_deletions_that_wait(changes)
+    changes = _leave_what_comes_last(changes)
     changes = _with_snapshots(work, changes)
     ask(work, changes)
 
@@ -141,18 +142,20 @@ def _leave_what_must_not_be_repeated(work: Carrying, changes: Sequence[Change]) 
     return [change for change in changes if change not in stay]
 
 
-def _leave_deletions_that_wait(changes: Sequence[Change]) -> list[Change]:
-    """A deletion comes last: it waits until all else on its account was read back."""
-    deletions = {change.pk: change for change in changes if change.verb == Verb.DELETE}
-    if not deletions:
+def _leave_what_comes_last(changes: Sequence[Change]) -> list[Change]:
+    """A licence is released, and an account deleted, only after all before it on the account was read back:
+    data may go with either."""
+    last = [change for change in changes if change.verb in ASKED_FOR]
+    if not last:
         return list(changes)
-    waiting = set(
-        Change.objects.filter(account__in=[c.account_id for c in deletions.values()], is_current=True)
-        .exclude(pk__in=deletions)
-        .exclude(state=AccessState.VERIFIED)
-        .values_list("account_id", flat=True)
-    )
-    return [c for c in changes if c.pk not in deletions or c.account_id not in waiting]
+    unread: dict[int, int] = {}
+    others = Change.objects.filter(account__in=[c.account_id for c in last], is_current=True)
+    for account_id, where in others.exclude(state=AccessState.VERIFIED).values_list("account_id", "position"):
+        unread[account_id] = min(where, unread.get(account_id, where))
+    waiting = {
+        change.pk for change in last if unread.get(change.account_id, change.position) < change.position
+    }
+    return [change for change in changes if change.pk not in waiting]
 
 
 def _with_snapshots(work: Carrying, changes: Sequence[Change]) -> list[Change]:

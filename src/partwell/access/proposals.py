@@ -17,8 +17,10 @@ from django.db.models.fields.json import KT
 from django.forms.models import model_to_dict
 
 from partwell.access.alerts import forget_accounts
+from partwell.access.blast_guard import BlastGuard
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
+from partwell.access.extras import Extras
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.connector_kit import plan as rules
@@ -80,19 +82,14 @@ def known_accounts_of(departures: Collection[UUID], **where: Any) -> dict[tuple[
     }
 
 
-def checksum_of(answers: Iterable[tuple[Target, Answer]], *, delete_in: Collection[str] = ()) -> str:
+def checksum_of(answers: Iterable[tuple[Target, Answer]], extras: Extras) -> str:
     """The checksum of a plan that would be made of these answers."""
     return rules.checksum(
         row
         for target, answer in answers
         for account in answer.matched
-        for row in _rows(target, account, asked_for=deletion(target, delete_in))
+        for row in _rows(target, account, asked_for=extras.verbs(target))
     )
-
-
-def deletion(target: Target, delete_in: Collection[str]) -> tuple[Verb, ...]:
-    """The verbs that are planned in this system because somebody asked for them by name."""
-    return (Verb.DELETE,) if target.name in delete_in else ()
 
 
 def _rows(target: Target, account: Account, *, asked_for: Collection[Verb]) -> list[dict[str, Any]]:
@@ -192,6 +189,7 @@ class _Writing:
         replaced = Change.objects.filter(pk__in=[change.pk for change in self.earlier.values()])
         replaced.filter(plan__in=plans).delete()
         replaced.update(is_current=False)
+        self.guard = BlastGuard(system, plans, None if rule is None else rule.authority)
         self.read: list[AccountRecord] = []
         self.gone: list[AccountRecord] = []
         self.dropped: list[AccountRecord] = []
@@ -211,10 +209,11 @@ class _Writing:
                 and record.link != Link.NOT_OURS
                 and record.state != AccessState.AMBIGUOUS
             ]
+        held = self.guard.held(plan, matched, records)
         for account in matched:
             record = self._keep(plan, account, self.now if is_fresh else None)
             self.changes += [
-                self._change(plan, record, account, action)
+                self._change(plan, record, account, action, held.get(account.external_id, ""))
                 for action in rules.actions_for(account, self.target.capabilities, asked_for=self.asked_for)
             ]
         for account in answer.ambiguous:
@@ -246,6 +245,7 @@ class _Writing:
             change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
         refresh_states(change.account for change in self.changes if change.account.external_id)
+        self.guard.tell(self.now)
         return self.changes
 
     def _keep(self, plan: Plan, account: Account, read_at: datetime | None) -> AccountRecord:
@@ -270,7 +270,9 @@ class _Writing:
         self.read.append(record)
         return record
 
-    def _change(self, plan: Plan, record: AccountRecord, account: Account, action: rules.Action) -> Change:
+    def _change(
+        self, plan: Plan, record: AccountRecord, account: Account, action: rules.Action, waits: str
+    ) -> Change:
         change = Change(
             plan=plan,
             account=record,
@@ -282,10 +284,10 @@ class _Writing:
             reason=action.manual_reason,
         )
         if self.rule is not None and not action.manual_reason:
-            if self.rule.covers(action.verb, action.reversibility):
+            if not waits and self.rule.covers(action.verb, action.reversibility):
                 change.authority = self.rule.authority
             else:
-                change.reason = self.rule.waits
+                change.reason = waits or self.rule.waits
         if action.manual_reason:
             self._carry(change)
         return change

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from partwell.access.models import AccountRecord, Alert, Change, Plan, System, SystemRun
+from partwell.access.forecasting import in_all, time_of_changes
+from partwell.access.models import AccountRecord, Alert, Change, DryRun, Plan, System, SystemRun
 from partwell.access.states import SETTLED, AccessState, Link, PlanKind
 from partwell.access.timing import Timing, by_class, timing_of
 from partwell.connector_kit.contract import Outcome
@@ -184,12 +185,34 @@ def plan_view(departure: Departure, *, actor: Actor, now: datetime) -> dict[str,
         "counts": dict(counts),
         "is_settled": is_settled(departure),
         "access_end_at": departure.access_end_at.isoformat(),
+        "takes": in_all(
+            time_of_changes(rows, {a.system.name: a.system.connector for a in accounts.values()})
+        ),
         "time_to_revoke": [
             found.as_dict()
             for found in by_class(
                 timings[pk] for pk, account in accounts.items() if account.state != AccessState.AMBIGUOUS
             )
         ],
+    }
+
+
+def dry_run_view(departure: Departure, *, actor: Actor) -> dict[str, Any] | None:
+    """The dry run of the latest plan; None where there is none. `is_current` says whether the plan is still
+    the one that was tried."""
+    authorise(actor, "access.view", departure)
+    plan = latest_plan(departure)
+    tried = DryRun.objects.filter(plan=plan).first() if plan else None
+    if plan is None or tried is None:
+        return None
+    return {
+        "plan": plan.version,
+        "checksum": tried.checksum,
+        "is_current": tried.checksum == plan.checksum,
+        "made_at": tried.made_at.isoformat(),
+        "made_by": tried.made_by,
+        "calls": sum(row["calls"] for row in tried.systems),
+        "systems": tried.systems,
     }
 
 
@@ -274,6 +297,8 @@ def systems_list() -> list[dict[str, Any]]:
             "connector": system.connector,
             "sla": system.sla_class,
             "sla_minutes": system.sla_minutes,
+            "most_accounts": system.most_accounts,
+            "most_percent": system.most_percent,
             "is_enabled": system.is_enabled,
         }
         for system in System.objects.all()

@@ -13,12 +13,16 @@ from datetime import datetime
 from django.db import transaction
 
 from partwell import clock
+from partwell.access.connections import target_of
 from partwell.access.discovery import Found
+from partwell.access.extras import NOTHING_MORE, Extras
 from partwell.access.models import Question, System
+from partwell.access.operations.dry_runs import dry_run_plan
 from partwell.access.operations.mapping import take_map
 from partwell.access.operations.plans import lock, make_plan
 from partwell.access.operations.systems import test_system
 from partwell.access.operations.verification import verify_plan
+from partwell.access.queries import latest_plan
 from partwell.access.states import QuestionKind, QuestionState
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
@@ -33,21 +37,37 @@ ANSWER = "access.answer"
 _ABOUT = {
     QuestionKind.PLAN: "access.plan",
     QuestionKind.READ_BACK: "access.verify",
+    QuestionKind.DRY_RUN: "access.dry_run",
     QuestionKind.TEST: "systems.test",
     QuestionKind.MAP: "access.take_map",
 }
 
 
 def ask_for_plan(
-    *, departure: Departure, actor: Actor, now: datetime, delete_in: Collection[str] = ()
+    *,
+    departure: Departure,
+    actor: Actor,
+    now: datetime,
+    delete_in: Collection[str] = (),
+    release_in: Collection[str] = (),
 ) -> Question:
-    """Ask for `make_plan`. A question that is open already is returned instead: two clicks ask once."""
-    return _ask_about(departure, QuestionKind.PLAN, actor, now, sorted(delete_in))
+    """Ask for `make_plan`. A question that is open already is returned instead: two clicks ask once.
+
+    Raises `Invalid` as `make_plan`, before anything is asked.
+    """
+    extras = Extras(release_in=tuple(sorted(release_in)), delete_in=tuple(sorted(delete_in)))
+    extras.check(target_of(system) for system in System.objects.filter(is_enabled=True))
+    return _ask_about(departure, QuestionKind.PLAN, actor, now, extras)
 
 
 def ask_for_reading(*, departure: Departure, actor: Actor, now: datetime) -> Question:
     """Ask for `verify_plan`; as `ask_for_plan` otherwise."""
-    return _ask_about(departure, QuestionKind.READ_BACK, actor, now, [])
+    return _ask_about(departure, QuestionKind.READ_BACK, actor, now)
+
+
+def ask_for_dry_run(*, departure: Departure, actor: Actor, now: datetime) -> Question:
+    """Ask for `dry_run_plan` of the latest plan; as `ask_for_plan` otherwise."""
+    return _ask_about(departure, QuestionKind.DRY_RUN, actor, now)
 
 
 def ask_for_test(*, system: System, actor: Actor, now: datetime) -> Question:
@@ -80,7 +100,7 @@ def open_map_question(*, person: Person | None = None, client: Client | None = N
 
 
 def _ask_about(
-    departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, delete_in: list[str]
+    departure: Departure, kind: QuestionKind, actor: Actor, now: datetime, extras: Extras = NOTHING_MORE
 ) -> Question:
     authorise(actor, _ABOUT[kind], departure)
     with transaction.atomic():
@@ -90,7 +110,14 @@ def _ask_about(
             return found
         if found is not None:
             raise Conflict("being_asked", "The systems are being asked already. Wait for their answers.")
-        return _write(actor, now, kind=kind, departure=departure, delete_in=delete_in)
+        return _write(
+            actor,
+            now,
+            kind=kind,
+            departure=departure,
+            delete_in=list(extras.delete_in),
+            release_in=list(extras.release_in),
+        )
 
 
 def _write(actor: Actor, now: datetime, **fields: object) -> Question:
@@ -131,7 +158,7 @@ def latest_question(departure: Departure) -> Question | None:
 
 def answer(question_id: str) -> None:
     """Ask the systems what the question asks. The engine's workflow `access.answer`; run twice, it asks
-    again only while nothing was answered, and neither planning, reading nor testing writes to a system."""
+    again only while nothing was answered, and nothing that can be asked here writes to a system."""
     question = (
         Question.objects.select_related("departure", "system", "person", "client")
         .filter(pk=int(question_id), state=QuestionState.OPEN)
@@ -163,14 +190,35 @@ def _carry_out(question: Question, actor: Actor) -> str:
     if departure is None:
         raise LookupError(f"question {question.pk} is about nothing")
     if question.kind == QuestionKind.PLAN:
-        plan = make_plan(departure=departure, actor=actor, now=now, delete_in=question.delete_in)
+        plan = make_plan(
+            departure=departure,
+            actor=actor,
+            now=now,
+            delete_in=question.delete_in,
+            release_in=question.release_in,
+        )
         if plan.made_at < question.asked_at:
             return f"Nothing has changed since plan {plan.version}."
         return f"Plan {plan.version} says what the systems answered."
+    if question.kind == QuestionKind.DRY_RUN:
+        return _try_latest(question, departure, actor, now)
     read = verify_plan(departure=departure, actor=actor, now=now)
     if silent := sum(result.proof is None for result in read):
         return f"{len(read) - silent} of {len(read)} effects were read back; {silent} could not be read."
     return f"All {len(read)} effects were read back."
+
+
+def _try_latest(question: Question, departure: Departure, actor: Actor, now: datetime) -> str:
+    plan = latest_plan(departure)
+    if plan is None:
+        raise Conflict("no_plan", "There is no plan yet. Make one first.")
+
+    def tell(done: int, total: int) -> None:
+        Question.objects.filter(pk=question.pk).update(progress=f"{done} of {total} systems have answered.")
+
+    tried = dry_run_plan(plan=plan, actor=actor, now=now, progress=tell)
+    calls = sum(row["calls"] for row in tried.systems)
+    return f"Plan {plan.version} would send {calls} call{'' if calls == 1 else 's'}. Nothing was changed."
 
 
 def _end(question: Question, state: QuestionState, said: str) -> None:

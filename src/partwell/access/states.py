@@ -164,6 +164,7 @@ class QuestionKind(StrEnum):
     READ_BACK = "read_back"
     MAP = "map"
     TEST = "test"
+    DRY_RUN = "dry_run"
 
 
 class QuestionState(StrEnum):
@@ -192,6 +193,7 @@ class AlertKind(StrEnum):
     CUT_FAILED = "cut_failed"  # access has ended, and a change failed
     ACCESS_BACK = "access_back"  # what was settled is so no more
     CUT_HELD = "cut_held"  # a cut by stages stopped by itself, and waits for somebody
+    MANY_ACCOUNTS = "many_accounts"  # more match than may be cut without a second person
     GHOST = "ghost"  # an account of somebody who has left came back, was never known or is still used
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
     SIGNAL_FAILED = "signal_failed"  # a receiver outside was not told
@@ -226,3 +228,6 @@ class SlaClass(StrEnum):
 
 
 SLA_MINUTES: dict[SlaClass, int] = {SlaClass.CRITICAL: 15, SlaClass.HIGH: 240, SlaClass.NORMAL: 1440}
+
+# What a connection lets the standing rule, or one person alone, cut in it unless it says otherwise.
+MOST_ACCOUNTS, MOST_PERCENT = 20, 25

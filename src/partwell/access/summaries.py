@@ -210,6 +210,7 @@ ALERTS: dict[str, tuple[str, str, str]] = {
     AlertKind.CUT_FAILED: ("Not cut, though access has ended", "failed", "failed"),
     AlertKind.DRIFTED: ("The system changed", "unreachable", "care"),
     AlertKind.GHOST: ("Ghost account", "failed", "failed"),
+    AlertKind.MANY_ACCOUNTS: ("Second person needed: many accounts", "approval", "care"),
     AlertKind.NO_APPROVED_PLAN: ("Second person needed", "approval", "care"),
     AlertKind.SIGNAL_FAILED: ("A receiver was not told", "failed", "care"),
     AlertKind.UNREACHABLE: ("The system does not answer", "unreachable", "care"),

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Body as JsonBody
-from ninja import Router
+from ninja import Query, Router
 
 from partwell import clock
 from partwell.access import operations, queries
@@ -19,17 +19,19 @@ from partwell.api.answers import problem, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent, idempotent_outside
 from partwell.api.shapes import Body, Reason
-from partwell.api.shapes.access import AccessShape
+from partwell.api.shapes.access import AccessShape, DryRunShape
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.journeys.queries import get_departure
 from partwell.people.actors import Actor
-from partwell.refusals import Conflict
+from partwell.refusals import Conflict, NotFound
 
 router = Router(tags=["access"])
 
 SystemName = Annotated[str, JsonBody(max_length=60, description="As in `GET /systems`.")]
 AccountName = Annotated[str, JsonBody(max_length=320, description="Its login or identifier.")]
+Systems = Annotated[list[str], Query(max_length=200, description="As in `GET /systems`; repeat for more.")]
+NOWHERE: list[str] = []
 Chosen = Annotated[str, JsonBody(min_length=1, max_length=320)]
 
 
@@ -65,12 +67,41 @@ def show(request: HttpRequest, journey_id: UUID) -> HttpResponse:
 
 @router.post("/{journey_id}/access/plan", response={201: AccessShape})
 @idempotent_outside
-def plan(request: HttpRequest, journey_id: UUID) -> HttpResponse:
-    """Ask every system for the leaver's accounts, and propose what to do about each."""
+def plan(
+    request: HttpRequest, journey_id: UUID, release_in: Systems = NOWHERE, delete_in: Systems = NOWHERE
+) -> HttpResponse:
+    """Ask every system for the leaver's accounts, and propose what to do about each. Licences are
+    released, and accounts deleted, only in systems that are named, last, once a second person approved."""
     actor = actor_of(request)
     departure = get_departure(actor, journey_id)
-    operations.make_plan(departure=departure, actor=actor, now=clock.now())
+    operations.make_plan(
+        departure=departure,
+        actor=actor,
+        now=clock.now(),
+        release_in=release_in,
+        delete_in=delete_in,
+    )
     return _view(request, departure, 201)
+
+
+@router.get("/{journey_id}/access/dry-run", response=DryRunShape)
+def show_dry_run(request: HttpRequest, journey_id: UUID) -> HttpResponse:
+    """What the latest plan would send, as its systems were when it was tried last; 404 where it was not."""
+    actor = actor_of(request)
+    found = queries.dry_run_view(get_departure(actor, journey_id), actor=actor)
+    if found is None:
+        raise NotFound("dry run")
+    return reply(found)
+
+
+@router.post("/{journey_id}/access/dry-run", response={201: DryRunShape})
+@idempotent_outside
+def dry_run(request: HttpRequest, journey_id: UUID) -> HttpResponse:
+    """Show each call that the latest plan would send. Systems are read; nothing is changed in them."""
+    actor = actor_of(request)
+    departure = get_departure(actor, journey_id)
+    operations.dry_run_plan(plan=_latest(departure), actor=actor, now=clock.now())
+    return reply(queries.dry_run_view(departure, actor=actor) or {}, 201)
 
 
 @router.post("/{journey_id}/access/approve")

@@ -17,7 +17,8 @@ from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Line, Listing, Moment, Reason
 from partwell.api.shapes.access import CutShape, CutView, GroupShape
-from partwell.journeys.groups import read_group
+from partwell.journeys.groups import read_group, time_to_cut
+from partwell.journeys.operations.following import ahead_of_a_cut
 from partwell.journeys.operations.shutting_out import find_subjects, shut_out
 
 router = Router(tags=["kill switch"])
@@ -69,15 +70,20 @@ def order(request: HttpRequest, body: CutOrder) -> HttpResponse:
 
 @router.post("/group", response=GroupShape)
 def group(request: HttpRequest, body: GroupOrder) -> HttpResponse:
-    """Say whom a list and a filter mean. Nobody is shut out by asking."""
+    """Say whom a list and a filter mean, how long it would take, and which due dates would come forward.
+    Nobody is shut out by asking."""
+    actor, now = actor_of(request), clock.now()
     found = read_group(
         list(enumerate(body.who, 1)),
         department=body.department or "",
         employment_type=body.employment_type or "",
-        actor=actor_of(request),
-        now=clock.now(),
+        actor=actor,
+        now=now,
     )
-    return reply(found.as_dict())
+    ahead = ahead_of_a_cut(people=found.people, clients=found.clients, actor=actor, now=now)
+    return reply(
+        {**found.as_dict(), "takes": time_to_cut(found), "due_dates": [each.as_dict() for each in ahead]}
+    )
 
 
 @router.get("/{cut_id}", response=CutView)

@@ -11,6 +11,7 @@ from ninja import Router
 from partwell import clock
 from partwell.access.operations import add_system, test_system
 from partwell.access.queries import get_system, systems_list
+from partwell.access.states import MOST_ACCOUNTS, MOST_PERCENT
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent, idempotent_outside
@@ -31,6 +32,8 @@ class NewSystem(Body):
     sla: str = ""
     without: list[str] = []
     time_limit: float = 20
+    most_accounts: int = MOST_ACCOUNTS
+    most_percent: int = MOST_PERCENT
 
 
 @router.get("", response=Listing[SystemShape])

@@ -38,11 +38,29 @@ NoWait = Annotated[
 
 @app.command()
 @speaks
-def plan(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+def plan(
+    journey_id: JourneyId,
+    release_in: Annotated[
+        list[str] | None,
+        typer.Option(help="A system in which the licence is released, last; repeat for more."),
+    ] = None,
+    delete_in: Annotated[
+        list[str] | None,
+        typer.Option(help="A system in which the account is deleted for good, last; repeat for more."),
+    ] = None,
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
     """Ask every system for the leaver's accounts and propose what to do. Nothing is changed anywhere."""
     actor = acting(as_email)
     departure = find(journey_id, actor)
-    operations.make_plan(departure=departure, actor=actor, now=clock.now())
+    operations.make_plan(
+        departure=departure,
+        actor=actor,
+        now=clock.now(),
+        release_in=release_in or [],
+        delete_in=delete_in or [],
+    )
     _show(departure, actor, as_json)
 
 
@@ -78,6 +96,19 @@ def map_(
     ]
     unknown = [("not known", each["title"], "", each["reason"]) for each in view["not_asked"]]
     answer(view, as_json=as_json, text=lambda: table([*unknown, *rows], ("Risk", "System", "Account", "Why")))
+
+
+@app.command("dry-run")
+@speaks
+def dry_run(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+    """Show each call that the latest plan would send. Systems are read; nothing is changed in them."""
+    actor = acting(as_email)
+    departure = find(journey_id, actor)
+    operations.dry_run_plan(plan=_latest(departure), actor=actor, now=clock.now())
+    view = queries.dry_run_view(departure, actor=actor)
+    if view is None:
+        raise NotFound("dry run")
+    answer(view, as_json=as_json, text=lambda: _calls(view))
 
 
 @app.command()
@@ -254,6 +285,18 @@ def _show(departure: Departure, actor: Actor, as_json: bool) -> None:
     answer(view, as_json=as_json, text=lambda: _text(view))
 
 
+def _calls(view: dict[str, Any]) -> str:
+    parts = [f"Plan {view['plan']} would send {view['calls']} calls. Nothing was sent."]
+    for system in view["systems"]:
+        parts.append(f"{system['title']}: {system['reason'] or str(system['calls']) + ' calls'}")
+        for verb in system["verbs"]:
+            what = f"{verb['login'] or verb['account']}, {verb['verb'].replace('_', ' ')}"
+            parts.append(f"  {what}: {verb['said']}" if verb["said"] else f"  {what}")
+            parts += [f"    {call['method']} {call['target']}" for call in verb["calls"]]
+            parts += [f"    and {verb['left_out']} more"] if verb["left_out"] else []
+    return "\n".join(parts)
+
+
 def _text(view: dict[str, Any]) -> str:
     rows = [
         [row["system"], row["login"] or row["account"], row["action"], row["state"], row["reason"]]
@@ -271,5 +314,9 @@ def _text(view: dict[str, Any]) -> str:
     if view["time_to_revoke"]:
         kept = [(row["sla"], f"{row['minutes']} min", row["says"]) for row in view["time_to_revoke"]]
         parts.append(table(kept, ["CLASS", "WITHIN", "TIME TO REVOKE"]))
+    if view["takes"]["systems"]:
+        slow = [(row["title"], str(row["changes"]), row["says"]) for row in view["takes"]["systems"]]
+        parts.append(f"What is ahead takes {view['takes']['says']}; systems run side by side.")
+        parts.append(table(slow, ["SYSTEM", "CHANGES", "TAKES"]))
     parts.append("All access is settled." if view["is_settled"] else "Not settled yet.")
     return "\n\n".join(parts)

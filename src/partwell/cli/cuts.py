@@ -15,7 +15,8 @@ from partwell.access.operations.cuts import Stages, cancel_cut, fire_cut, stop_c
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_moment
 from partwell.cli.output import AsJson, answer, listing, speaks, table
-from partwell.journeys.groups import read_group, read_lines
+from partwell.journeys.groups import read_group, read_lines, time_to_cut
+from partwell.journeys.operations.following import ahead_of_a_cut
 from partwell.journeys.operations.shutting_out import find_subjects, shut_out
 from partwell.people.imports.reading import LARGEST_BYTES
 from partwell.refusals import Invalid
@@ -43,7 +44,9 @@ def order(
     hold_above: Annotated[
         int | None, typer.Option(help="Hold where more per cent of a stage's accounts came to nothing.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who is meant; shut nobody out.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say who is meant and how long it takes; shut nobody out.")
+    ] = False,
     fire_at: Annotated[str, typer.Option(help="A time instead of now, as 2026-11-27T14:00+01:00.")] = "",
     as_email: As = None,
     as_json: AsJson = False,
@@ -61,7 +64,26 @@ def order(
         rows += [(each.name, each.client_ref, "client") for each in clients]
         rows += [(name, "", f"left out: {reason}") for name, reason in meant.left_out]
         rows += [(p.value, f"line {p.line}", p.reason) for p in meant.problems]
-        answer(meant.as_dict(), as_json=as_json, text=lambda: table(rows, ("Who", "Known by", "")))
+        takes = time_to_cut(meant)
+        ahead = ahead_of_a_cut(people=people, clients=clients, actor=actor, now=now)
+        dates = [
+            (each.departure.subject_name, c.step.title, f"{c.due_before:%Y-%m-%d}", f"{c.due_after:%Y-%m-%d}")
+            for each in ahead
+            for c in each.steps
+        ]
+        slowest = [(each["title"], each["says"]) for each in takes["systems"]]
+        answer(
+            {**meant.as_dict(), "takes": takes, "due_dates": [each.as_dict() for each in ahead]},
+            as_json=as_json,
+            text=lambda: "\n\n".join(
+                [
+                    table(rows, ("Who", "Known by", "")),
+                    f"It would take {takes['says'] or 'no time: no system is connected'}.",
+                    table(slowest, ("System", "Takes")),
+                    *([table(dates, ("Who", "Step", "Due", "Then"))] if dates else []),
+                ]
+            ),
+        )
         return
     if meant.problems:
         first = meant.problems[0]

@@ -69,6 +69,7 @@ _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
 EVENTS: dict[str, Shown] = {
     "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
+    "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
     "journey.withdrawn": _both("", auditor="done undone restorable own_sign_in_reopened"),
     "journey.override_requested": _inside(),
@@ -88,6 +89,7 @@ EVENTS: dict[str, Shown] = {
     "step.reassigned": _inside("step title from to"),
     "step.commented": _inside("step title"),
     "access.planned": _inside("plan plan_kind checksum changes"),
+    "access.tried": _inside("plan checksum calls"),
     "access.asked": _inside("question"),
     "access.approved": _inside("plan checksum"),
     "access.apply_started": _inside("plan plan_kind checksum"),

@@ -70,8 +70,9 @@ def _registered(raw: Mapping[str, Any], kind: Kind[Any], declared: Declaration, 
             "settings": settings_schema(raw["settings"], declared.settings),
             "scopes": declared.scopes,
             "docs": str(path),
-            "limits": kind.limits(declared),
+            "limits": {**_usual_requests(raw), **kind.limits(declared)},
             "sessions_note": declared.sessions_note,
+            "shows_calls": raw.get("shows_calls", False),
         },
         where=str(path),
     )
@@ -79,3 +80,9 @@ def _registered(raw: Mapping[str, Any], kind: Kind[Any], declared: Declaration, 
     if wrong := registry.mismatches(manifest, build):
         raise registry.BrokenConnector(f"{path}: {'; '.join(wrong)}")
     return Registered(manifest, build, digest=digest, source=str(path))
+
+
+def _usual_requests(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What one call of a connector of this kind usually sends."""
+    limits = raw.get("limits") or {}
+    return {"requests": limits["requests"]} if "requests" in limits else {}

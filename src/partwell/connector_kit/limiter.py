@@ -52,7 +52,7 @@ class Limiter:
             await asyncio.sleep(seconds)
 
     def seconds_for(self, count: int, name: str = DEFAULT_CLASS) -> float:
-        """How long `count` requests of one class take at the least, for plans that tell the time."""
+        """How long `count` requests of one class take at the least."""
         each = self._seconds_each.get(name)
         if each is None or count < 1:
             return 0.0

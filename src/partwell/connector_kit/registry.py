@@ -30,6 +30,7 @@ from partwell.connector_kit.contract import (
     Verb,
 )
 from partwell.connector_kit.declared import Kind
+from partwell.connector_kit.forecast import problems_of
 
 PACKAGE = "partwell.connectors"
 CHOICES = ("oneOf", "anyOf", "not")
@@ -45,7 +46,8 @@ class Manifest:
     """What a connector says of itself. `capabilities` maps each to its reversibility, where it has one.
 
     `transfers` are the kinds that can be given to a successor; those of `transfers_before_suspension` only
-    while the account is not suspended.
+    while the account is not suspended. One that `shows_calls` makes every write through the transport, so
+    that a dry run can show each without making it.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Manifest:
     sessions_note: str = ""
     transfers: tuple[TransferKind, ...] = ()
     transfers_before_suspension: frozenset[TransferKind] = frozenset()
+    shows_calls: bool = False
 
     @property
     def needed_settings(self) -> tuple[str, ...]:
@@ -107,7 +110,7 @@ def kinds(package: str = PACKAGE) -> Mapping[str, tuple[Mapping[str, Any], Kind[
     """The kinds of declared connectors, each with its raw manifest."""
     found = {}
     for module in _modules(package):
-        raw = _raw(module)
+        raw = raw_manifest(module)
         if raw.get("declared") is True:
             found[str(raw["id"])] = (raw, importlib.import_module(f"{module}.declaration").KIND)
     return found
@@ -142,7 +145,8 @@ def _modules(package: str) -> list[str]:
     ]
 
 
-def _raw(package: str) -> Mapping[str, Any]:
+def raw_manifest(package: str) -> Mapping[str, Any]:
+    """What the manifest of a connector's or a kind's package says, unread."""
     raw: Mapping[str, Any] = yaml.safe_load(
         (resources.files(package) / "manifest.yaml").read_text(encoding="utf-8")
     )
@@ -155,7 +159,7 @@ def find(connector_id: str) -> Registered | None:
 
 
 def _load(package: str) -> Registered:
-    manifest = read_manifest(_raw(package), where=package)
+    manifest = read_manifest(raw_manifest(package), where=package)
     build = importlib.import_module(f"{package}.connector").CONNECTOR
     if problems := mismatches(manifest, build):
         raise BrokenConnector(f"{package}: {'; '.join(problems)}")
@@ -177,6 +181,8 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
             raise BrokenConnector(f"{where}: {name} does not say how far it can be undone")
         capabilities[name] = None if declared is None else Reversibility(declared)
     jsonschema.Draft202012Validator.check_schema(raw["settings"])
+    if problems := problems_of(raw.get("limits") or {}):
+        raise BrokenConnector(f"{where}: {'; '.join(problems)}")
     transfers, before_suspension = _transfers((raw["capabilities"] or {}).get("transfer"), where=where)
     return Manifest(
         id=raw["id"],
@@ -190,6 +196,7 @@ def read_manifest(raw: Mapping[str, Any], *, where: str) -> Manifest:
         sessions_note=raw.get("sessions_note") or "",
         transfers=transfers,
         transfers_before_suspension=before_suspension,
+        shows_calls=raw.get("shows_calls") is True,
     )
 
 

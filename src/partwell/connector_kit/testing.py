@@ -7,12 +7,14 @@ declare is not asked of it; what it declares has to hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from partwell.connector_kit.calls import Notes
 from partwell.connector_kit.contract import (
     PROTOCOLS,
     Account,
@@ -29,6 +31,9 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.forecast import requests_of
+from partwell.connector_kit.limiter import DEFAULT_CLASS, Limiter
+from partwell.connector_kit.registry import raw_manifest
 
 WRITES = set(Verb) - {Verb.DELETE}
 
@@ -71,6 +76,18 @@ class ScriptedHttp(httpx.AsyncBaseTransport):
         return httpx.Response(
             answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content)
         )
+
+
+class _Counting(Limiter):
+    """Counts requests by class, and holds none back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_class: Counter[str] = Counter()
+
+    def reserve(self, name: str = DEFAULT_CLASS) -> float:
+        self.by_class[name] += 1
+        return 0.0
 
 
 class ConnectorContract:
@@ -209,6 +226,62 @@ class ConnectorContract:
                     # nothing to undo is said without a write
                     assert receipt.outcome is Outcome.ALREADY_DONE
         assert await connector.read(account.external_id) == await world.make().read(account.external_id)
+        await connector.close()
+
+    async def test_the_calls_that_a_dry_run_shows_are_those_that_are_sent(self, world: World) -> None:
+        connector = world.make_read_only()
+        if not raw_manifest(type(connector).__module__.rpartition(".")[0]).get("shows_calls"):
+            return
+        account = await _account(connector, world)
+        before = await connector.read(account.external_id)
+        connector.connection.transport.notes = Notes()
+        shown = {}
+        for verb in _verbs(connector):
+            await getattr(connector, verb.value)(account.external_id)
+            shown[verb], _ = connector.connection.transport.notes.take()
+            assert shown[verb], f"nothing is shown of {verb}"
+        await connector.close()
+        connector = world.make()
+        assert await connector.read(account.external_id) == before
+        snapshot = await connector.snapshot(account.external_id)
+        connector.connection.transport.notes = Notes()
+        first = next(iter(shown))
+        for verb, calls in shown.items():
+            await getattr(connector, verb.value)(account.external_id)
+            sent, _ = connector.connection.transport.notes.take()
+            # Each was shown of the state before all of them: what one has done, the next need not do.
+            assert {*map(repr, sent)} <= {*map(repr, calls)}, verb
+            assert verb is not first or len(sent) == len(calls)
+            if verb not in world.irreversible:
+                await connector.restore(account.external_id, verb, snapshot)
+                connector.connection.transport.notes.take()
+        await connector.close()
+
+    async def test_a_call_takes_no_more_requests_than_plans_are_told(self, world: World) -> None:
+        connector = world.make()
+        account = await _account(connector, world)
+        limits = raw_manifest(type(connector).__module__.rpartition(".")[0]).get("limits") or {}
+        snapshot = await connector.snapshot(account.external_id)
+        connector.connection.transport.limiter = counted = _Counting()
+        taken = {}
+
+        async def count(call: str, asked: Awaitable[Any]) -> None:
+            counted.by_class.clear()
+            await asked
+            taken[call] = dict(counted.by_class)
+
+        await count("discover", connector.discover(world.identity))
+        await count("snapshot", connector.snapshot(account.external_id))
+        for verb in _verbs(connector):
+            await count(verb.value, getattr(connector, verb.value)(account.external_id))
+            await count("verify", connector.verify(account.external_id, verb))
+            told = requests_of(limits, "verify")
+            assert all(told.get(name, 0) >= number for name, number in taken["verify"].items()), (verb, taken)
+            if verb not in world.irreversible:
+                await connector.restore(account.external_id, verb, snapshot)
+        for call, by_class in taken.items():
+            told = requests_of(limits, call)
+            assert all(told.get(name, 0) >= number for name, number in by_class.items()), (call, taken)
         await connector.close()
 
     async def test_an_error_says_what_and_keeps_secrets_to_itself(self, world: World) -> None:

@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from partwell.connector_kit.addresses import AddressRefused, AllowList, check_address, clean_host
+from partwell.connector_kit.calls import Call, Notes
 from partwell.connector_kit.limiter import DEFAULT_CLASS, Limiter
 from partwell.connector_kit.values import ConnectorError, ErrorKind
 
@@ -77,7 +78,8 @@ class Answer:
 
 
 class Transport:
-    """HTTP requests and checked TCP addresses. `read_only` refuses every write, for dry runs."""
+    """HTTP requests and checked TCP addresses. `read_only` sends no write: it refuses each, or, given
+    `notes`, notes it there and answers in the target's place, so that a dry run sees the next one too."""
 
     def __init__(
         self,
@@ -89,7 +91,9 @@ class Transport:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         http: httpx.AsyncBaseTransport | None = None,
         limiter: Limiter | None = None,
+        notes: Notes | None = None,
     ) -> None:
+        self.notes = notes
         self.limiter = limiter or Limiter()
         self.allow = allow
         self.read_only = read_only
@@ -126,9 +130,17 @@ class Transport:
         return self.check_host(host, port)
 
     def check_write(self) -> None:
-        """Called before every write that does not go through `request`."""
-        if self.read_only:
+        """Called before everything that ends in a write. A dry run that shows calls goes on from here."""
+        if self.read_only and self.notes is None:
             raise ConnectorError(ErrorKind.UNSUPPORTED, "A dry run writes nothing; this write was stopped.")
+
+    def may_write(self, call: Call) -> bool:
+        """Called at every write that does not go through `request`: whether to make it. A dry run that shows
+        calls notes it, and it must not be made. Raises as `check_write`."""
+        self.check_write()
+        if self.notes is not None:
+            self.notes.note(call)
+        return not self.read_only
 
     async def pin(self, host: str, port: int) -> Pinned:
         """`check_host` in a thread, within the time limit: the check at connect."""
@@ -154,17 +166,20 @@ class Transport:
         timeout: float | None = None,
         limit: str = DEFAULT_CLASS,
         changes_nothing: bool = False,
+        expects: int = 200,
     ) -> Answer:
         """Send one request and read its answer whole, whatever its status. Redirects come back as they are.
 
         `json`, or else `content` as it is, is the body. `limit` names the class of endpoints whose rate, as
         the manifest declares it, the request waits for; waiting does not count as the target's slowness.
-        `changes_nothing` is for a POST that a dry run needs too, such as asking for a token.
+        `changes_nothing` is for a POST that a dry run needs too, such as asking for a token; `expects` is the
+        status with which a dry run that shows calls answers in the target's place.
 
         Raises `AddressRefused` before anything is sent, RETRYABLE when the target cannot be reached, is too
         slow (`timeout` in seconds) or answers with more than the limit.
         """
-        if method not in READING_METHODS and not changes_nothing:
+        writes = method not in READING_METHODS and not changes_nothing
+        if writes:
             self.check_write()
         host, port = _split(url, allow_plain=allow_plain)
         pinned = await self.pin(host, port)
@@ -172,6 +187,14 @@ class Transport:
         sent = {"accept-encoding": "identity", **(headers or {}), "host": parts.netloc}
         query = "&".join(filter(None, (parts.query, urlencode(params or {}))))
         seconds = self.timeout if timeout is None else timeout
+        if writes and not self.may_write(
+            Call(
+                method,
+                f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else ""),
+                content if json is None else json,
+            )
+        ):
+            return Answer(expects, {"content-type": "application/json"}, b'{"ok": true}')
         await self.limiter.wait(limit)
         try:
             async with asyncio.timeout(seconds):

@@ -8,14 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models.functions import Lower
 
 from partwell import clock
+from partwell.access.forecasting import time_of_cut
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.people.imports.reading import Unreadable, decode
-from partwell.people.models import Client, Person, PersonAlias
+from partwell.people.models import Client, Contact, Person, PersonAlias
 from partwell.refusals import Invalid
 
 # What the first line of a file says where it names its column and nobody.
@@ -61,6 +63,12 @@ class Group:
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
             "digest": self.digest,
         }
+
+
+def time_to_cut(group: Group) -> dict[str, Any]:
+    """How long the kill switch on this group will take, as `access.forecasting.time_of_cut` says it."""
+    contacts = Contact.objects.filter(client__in=group.clients).count() if group.clients else 0
+    return time_of_cut(len(group.people) + contacts)
 
 
 def read_lines(data: bytes) -> list[tuple[int, str]]:

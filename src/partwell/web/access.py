@@ -98,9 +98,16 @@ def live(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 
 @require_POST
 def make(request: HttpRequest, departure_id: UUID) -> HttpResponse:
-    """Ask every system what it has; the page shows the answers when they are there."""
+    """Ask every system what it has, and plan what was asked for by name too; the page shows the answers when
+    they are there."""
     departure = check_may(request, "access.plan", departure_id)
-    questions.ask_for_plan(departure=departure, actor=actor_of(request), now=clock.now())
+    questions.ask_for_plan(
+        departure=departure,
+        actor=actor_of(request),
+        now=clock.now(),
+        release_in=request.POST.getlist("release_in"),
+        delete_in=request.POST.getlist("delete_in"),
+    )
     return _to_plan(departure)
 
 

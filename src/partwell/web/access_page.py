@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from partwell.access import days_after, queries, questions
-from partwell.access.connections import identity_of, target_of
+from partwell.access.connections import Target, identity_of, target_of
 from partwell.access.discovery import Found
 from partwell.access.models import Change, Plan, Question, System, SystemRun
 from partwell.access.states import AccessState, PlanKind, PlanState, QuestionKind, QuestionState
@@ -95,6 +95,7 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
         "word": word_of(departure),
         "systems": systems,
         "targets": targets,
+        "extras": _extras(view, systems, targets),
         "acted_on": len(
             {row["system"] for row in view["changes"] if row["call"] and row["state"] != "manual"}
         ),
@@ -132,12 +133,32 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
     return context | {"figures": figures_of(context)}
 
 
+def _extras(
+    view: dict[str, Any], systems: dict[str, System], targets: dict[str, Target]
+) -> list[dict[str, Any]]:
+    """What can be asked for by name where they have an account; what is planned of it is ticked."""
+    has = {row["system"] for row in view["changes"] if row["account"] and not row["is_protected"]}
+    planned = {(row["system"], row["action"]) for row in view["changes"]}
+    return [
+        {
+            "system": name,
+            "title": systems[name].title,
+            "field": field,
+            "is_deletion": verb is Verb.DELETE,
+            "is_planned": (name, verb.value) in planned,
+        }
+        for verb, field in ((Verb.RELEASE_LICENCE, "release_in"), (Verb.DELETE, "delete_in"))
+        for name in sorted(has & targets.keys())
+        if verb in targets[name].capabilities
+    ]
+
+
 def _stage(plan: Plan | None, table: dict[str, Any]) -> str:
     """`none`, `propose` (waits for a second person), `ready` (approved, not begun) or `run`."""
     if plan is None:
         return "none"
     waits = any(row["state"] == AccessState.PLANNED for row in table["rows"])
-    is_rule = plan.kind == PlanKind.STANDING and plan.approved_at is None and waits
+    is_rule = plan.kind != PlanKind.RESTORE and plan.approved_at is None and waits
     if plan.state == PlanState.PROPOSED or (is_rule and plan.state == PlanState.APPLIED):
         return "propose"
     return "ready" if plan.state == PlanState.APPROVED else "run"
@@ -163,6 +184,7 @@ def _question(question: Question, now: datetime) -> dict[str, Any]:
         "is_open": is_open,
         "is_refused": question.state == QuestionState.REFUSED,
         "is_plan": question.kind == QuestionKind.PLAN,
+        "is_dry_run": question.kind == QuestionKind.DRY_RUN,
         "by": name_of(question.asked_by),
         "answer": question.answer,
         "ended_at": question.ended_at,
@@ -260,6 +282,8 @@ def checks_of(context: dict[str, Any], *, now: datetime) -> list[dict[str, str]]
                 "words": f"A person decides in {', '.join(protected)}.",
             }
         )
+    if context["view"]["takes"]["systems"]:
+        checks.append(_how_long(context["view"]["takes"]))
     checks += _known_limits(context)
     departure = context["departure"]
     left = departure.access_end_at - now
@@ -316,6 +340,18 @@ def _way_back(changes: list[dict[str, Any]]) -> dict[str, str]:
         "mark": "failed" if deletes else "attested",
         "title": "Accounts are deleted." if deletes else "There is a way back.",
         "words": ", ".join(said) + ".",
+    }
+
+
+def _how_long(takes: dict[str, Any]) -> dict[str, str]:
+    """What the vendors' limits and the number of accounts make of it; the slowest systems by name."""
+    slow = [f"{row['title']} {row['says']}" for row in takes["systems"] if row["seconds"] >= 60]
+    named = f" {', '.join(slow[:3])}." if slow else ""
+    return {
+        "mark": "todo",
+        "title": f"It takes {takes['says']}.",
+        "words": f"Systems run side by side, each within its limits.{named} One that is slow, or "
+        "asks to wait, takes longer.",
     }
 
 

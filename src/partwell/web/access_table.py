@@ -12,6 +12,7 @@ from typing import Any
 from partwell.access.states import SLA_MINUTES, AccessState, SlaClass, weakest
 from partwell.access.timing import Counted, duration
 from partwell.connector_kit.contract import Verb
+from partwell.connector_kit.plan import ASKED_FOR
 
 TITLES: dict[str, str] = {
     Verb.BLOCK_SIGN_IN: "Block sign-in",
@@ -62,7 +63,7 @@ def table_of(
     `capabilities` names, per system, what its connection can do here.
     """
     changes = [row for row in view["changes"] if row["state"] != AccessState.AMBIGUOUS]
-    verbs = [verb for verb in TITLES if verb != Verb.DELETE or any(_verb(row) == verb for row in changes)]
+    verbs = [verb for verb in TITLES if verb not in ASKED_FOR or any(_verb(row) == verb for row in changes)]
     changes.sort(key=lambda row: (ORDER[row["sla"]], row["title"], row["account"]))
     rows = [
         _row(list(found), verbs, set(capabilities.get(name, ())), now)

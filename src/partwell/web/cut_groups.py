@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 from partwell import clock
 from partwell.access.models import System
 from partwell.access.operations.cuts import ALONE, LARGEST, Stages
-from partwell.journeys.groups import Group, read_group, read_lines
+from partwell.journeys.groups import Group, read_group, read_lines, time_to_cut
+from partwell.journeys.operations.following import Ahead, ahead_of_a_cut
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
@@ -175,10 +176,18 @@ def _page(
         "members": [*found.people, *found.clients][:SHOWN] if found else [],
         "more": max(found.size - SHOWN, 0) if found else 0,
         "needs_second": found is not None and found.size > ALONE,
+        "takes": time_to_cut(found) if found else None,
+        "ahead": _ahead(request, found) if found else [],
         "systems": System.objects.filter(is_enabled=True).count(),
         "crumbs": [{"title": "Access", "url": reverse("web:access_overview")}, {"title": "Kill switch"}],
     }
     return render(request, "cuts/group.html", context, status=status)
+
+
+def _ahead(request: HttpRequest, found: Group) -> list[Ahead]:
+    return ahead_of_a_cut(
+        people=found.people, clients=found.clients, actor=actor_of(request), now=clock.now()
+    )[:SHOWN]
 
 
 def _lines_again(form: GroupForm) -> list[str]:

@@ -19,6 +19,7 @@ from partwell.access.cut_queries import cut_view, get_cut, visible_cuts
 from partwell.access.models import Cut, System
 from partwell.access.operations import cuts
 from partwell.access.states import CutState
+from partwell.journeys.operations.following import ahead_of_a_cut
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.people import queries
 from partwell.people.actors import Actor
@@ -112,6 +113,7 @@ def _confirm(request: HttpRequest, actor: Actor, name: str, back: str, whom: dic
         "name": name,
         "form": form,
         "systems": systems,
+        "ahead": ahead_of_a_cut(**whom, actor=actor, now=clock.now()),
         "contacts": [contact for each in whom.get("clients", ()) for contact in each.contacts.all()],
         "back": back,
         "crumbs": [{"title": name, "url": back}, {"title": "Kill switch"}],

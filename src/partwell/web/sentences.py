@@ -104,6 +104,16 @@ def _planned(who: str, f: dict[str, Any]) -> str:
     )
 
 
+def _brought_forward(who: str, f: dict[str, Any]) -> str:
+    moved = [
+        f"“{row['title']}” from {row['due_before'][:10]} to {row['due_after'][:10]}" for row in f["steps"]
+    ]
+    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
+    return (
+        f"Access ended sooner, so {_count(len(moved), 'due date')} came forward: {', '.join(moved[:3])}{more}"
+    )
+
+
 def _began(who: str, f: dict[str, Any]) -> str:
     if f["plan_kind"] == "restore":
         return f"{who} began to put access back"
@@ -121,6 +131,8 @@ def _reading(who: str, f: dict[str, Any]) -> str:
 def _asked(who: str, f: dict[str, Any]) -> str:
     if f["question"] == "plan":
         return f"{who} asked every system what it has"
+    if f["question"] == "dry_run":
+        return f"{who} asked what the access plan would send"
     return f"{who} asked for every account to be read back"
 
 
@@ -135,6 +147,7 @@ def _counts(f: dict[str, Any]) -> str:
 SENTENCES: dict[str, tuple[str, Sentence]] = {
     "journey.started": ("accepted", lambda who, f: f"{who} started the journey with {len(f['steps'])} steps"),
     "journey.moved": ("accepted", lambda who, f: f"{who} moved the dates; {len(f['steps'])} steps changed"),
+    "journey.brought_forward": ("accepted", _brought_forward),
     "journey.withdrawn": ("failed", lambda who, f: f"{who} withdrew the notice: {f['withdrawal_reason']}"),
     "journey.closed": ("verified", lambda who, f: f"{who} closed the journey"),
     "journey.closed_with_override": (
@@ -161,6 +174,10 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "notice.declined": ("accepted", lambda who, f: f"{who} settled the notice: nothing follows"),
     "access.asked": ("accepted", _asked),
     "access.planned": ("accepted", _planned),
+    "access.tried": (
+        "accepted",
+        lambda who, f: f"{who} tried access plan {f['plan']}: {_count(f['calls'], 'call')}, none sent",
+    ),
     "access.approved": (
         "verified",
         lambda who, f: f"{who} approved access plan {f['plan']} as a second person",

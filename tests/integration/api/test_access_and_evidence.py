@@ -66,6 +66,19 @@ def test_access_is_planned_approved_by_a_person_cut_and_read_back(
     assert plan.status_code == 201
     assert plan.json()["changes"][0]["account"] == "v-1"
 
+    assert it.post(f"{path}/plan?delete_in=nowhere").json()["field"] == "delete_in"
+    more = it.post(f"{path}/plan?release_in=vault").json()
+    assert "release_licence" in {row["action"] for row in more["changes"]}
+    plan = it.post(f"{path}/plan")
+    assert "release_licence" not in {row["action"] for row in plan.json()["changes"]}
+
+    assert it.get(f"{path}/dry-run").status_code == 404
+    tried = it.post(f"{path}/dry-run")
+    assert (tried.status_code, tried.json()["checksum"]) == (201, plan.json()["checksum"])
+    assert tried.json()["systems"][0]["verbs"][0]["calls"][0]["target"] == "vault: v-1"
+    assert it.get(f"{path}/dry-run").json() == tried.json()
+    assert vault.ledger() == []
+
     refused = it.post(f"{path}/approve")
     assert (refused.status_code, refused.json()["code"]) == (403, "second_person_needed")
     assert refused.json()["approve_at"].endswith(f"/departures/{journey['id']}/access/")

@@ -7,7 +7,7 @@ from partwell.access.models.credentials import Credential, CredentialRotation, H
 from partwell.access.models.cuts import Cut
 from partwell.access.models.ghosts import Ghost, Reverification, Sweep, SystemSweep
 from partwell.access.models.maps import AccessMap
-from partwell.access.models.plans import Change, Plan, Question, SystemRun
+from partwell.access.models.plans import Change, DryRun, Plan, Question, SystemRun
 from partwell.access.models.systems import System
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Credential",
     "CredentialRotation",
     "Cut",
+    "DryRun",
     "Ghost",
     "Holder",
     "Plan",

@@ -113,10 +113,30 @@ class SystemRun(models.Model):
         return f"{self.plan} in {self.system}"
 
 
+class DryRun(models.Model):
+    """What a plan would send, as its systems were when they were asked. The newest of a plan counts.
+
+    `systems` holds for each system what `dry_runs.Shown.as_dict` gives; secrets are never in it. `checksum`
+    is the plan's at that time: a plan that has another now was not tried like this.
+    """
+
+    plan = models.OneToOneField(Plan, on_delete=models.CASCADE, related_name="dry_run")
+    checksum = models.CharField(max_length=64)
+    systems = models.JSONField(default=list)
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["-made_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"dry run of {self.plan}"
+
+
 class Question(models.Model):
     """Something that a person asked of systems from a page, and that the engine asks for them, because a
     slow system must not hold up the page. What came of it is the plan, the reading or the test itself;
-    `answer` says in a sentence how it ended."""
+    `progress` says how far it is, `answer` in a sentence how it ended."""
 
     kind = models.CharField(max_length=10, choices=choices(QuestionKind))
     departure = models.ForeignKey(
@@ -136,7 +156,9 @@ class Question(models.Model):
         "people.Client", null=True, blank=True, on_delete=models.CASCADE, related_name="access_questions"
     )
     delete_in = models.JSONField(default=list)
+    release_in = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=choices(QuestionState), default=QuestionState.OPEN)
+    progress = models.CharField(max_length=200, blank=True)
     answer = models.TextField(blank=True)
     asked_at = models.DateTimeField()
     asked_by = models.CharField(max_length=300)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from partwell.access.states import SLA_MINUTES, SlaClass
+from partwell.access.states import MOST_ACCOUNTS, MOST_PERCENT, SLA_MINUTES, SlaClass
 from partwell.departures.models import choices
 
 
@@ -12,7 +12,8 @@ class System(models.Model):
     """One place where people have accounts. `settings` hold references to secrets, never secrets.
 
     `without` names capabilities that the connector has and this installation does not use here; what they
-    would do becomes a task for a person.
+    would do becomes a task for a person. By a rule or by one person alone, no more than `most_accounts` of
+    one person are cut here, and no more than `most_percent` of all accounts by one order of one person.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -22,6 +23,8 @@ class System(models.Model):
     without = models.JSONField(default=list)
     sla_class = models.CharField(max_length=10, choices=choices(SlaClass), default=SlaClass.NORMAL)
     time_limit_seconds = models.FloatField(default=20)
+    most_accounts = models.PositiveIntegerField(default=MOST_ACCOUNTS)
+    most_percent = models.PositiveSmallIntegerField(default=MOST_PERCENT)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 

@@ -3,6 +3,7 @@ so before, and opens its transaction afterwards."""
 
 from partwell.access.alerts import raise_alert, resolve_alerts
 from partwell.access.operations.accounts import attest_account, link_accounts, mark_impossible
+from partwell.access.operations.dry_runs import dry_run_plan
 from partwell.access.operations.enforcement import (
     enforce_access_end,
     escalate,
@@ -18,6 +19,7 @@ __all__ = [
     "apply_plan",
     "approve_plan",
     "attest_account",
+    "dry_run_plan",
     "enforce_access_end",
     "escalate",
     "link_accounts",

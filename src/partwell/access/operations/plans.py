@@ -14,11 +14,11 @@ from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.announcing import announce_ended_sessions
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
+from partwell.access.extras import Extras
 from partwell.access.models import AccountRecord, Change, Plan, System, SystemRun
 from partwell.access.proposals import (
     STANDING_RULE,
     checksum_of,
-    deletion,
     known_accounts,
     seal,
     store_answer,
@@ -38,17 +38,29 @@ from partwell.refusals import Conflict, NotAllowed
 IN_FLIGHT = (AccessState.REQUESTED, AccessState.ACCEPTED)
 
 
-def make_plan(*, departure: Departure, actor: Actor, now: datetime, delete_in: Collection[str] = ()) -> Plan:
+def make_plan(
+    *,
+    departure: Departure,
+    actor: Actor,
+    now: datetime,
+    delete_in: Collection[str] = (),
+    release_in: Collection[str] = (),
+) -> Plan:
     """Ask every enabled system for the leaver's accounts, and propose what to do about each.
 
     Systems are asked side by side; one that fails is on the plan as unreachable. Accounts in the systems
-    named by `delete_in` are also to be deleted. When nothing differs from the latest proposal, that one is
-    returned, its approval with it.
+    named by `delete_in` are also to be deleted, and in those of `release_in` what is paid for by the seat is
+    given back: last of all, and never without a second person. When nothing differs from the latest proposal,
+    that one is returned, its approval with it.
+
+    Raises `Invalid` for a system that cannot do what is asked of it by name.
     """
     authorise(actor, "access.plan", departure)
     _check_nothing_in_flight(departure)
     systems = list(System.objects.filter(is_enabled=True))
     targets = [target_of(system) for system in systems]
+    extras = Extras(release_in=tuple(release_in), delete_in=tuple(delete_in))
+    extras.check(targets)
     known = known_accounts(departure)
     identities = identities_of(departure)
     answers = run_together([ask(t, identities, known.get(t.system_id, Known())) for t in targets])
@@ -56,7 +68,7 @@ def make_plan(*, departure: Departure, actor: Actor, now: datetime, delete_in: C
         departure=departure,
         systems=systems,
         asked=list(zip(targets, answers, strict=True)),
-        delete_in=delete_in,
+        extras=extras,
         actor=actor,
         now=now,
     )
@@ -68,7 +80,7 @@ def _store_plan(
     departure: Departure,
     systems: list[System],
     asked: list[tuple[Target, Answer]],
-    delete_in: Collection[str],
+    extras: Extras,
     actor: Actor,
     now: datetime,
 ) -> Plan:
@@ -76,14 +88,13 @@ def _store_plan(
     authorise(actor, "access.plan", departure)
     _check_nothing_in_flight(departure)
     latest = departure.access_plans.order_by("-version").first()
-    if latest is not None and _says_the_same(latest, asked, checksum_of(asked, delete_in=delete_in)):
+    if latest is not None and _says_the_same(latest, asked, checksum_of(asked, extras)):
         return latest
     plan = new_plan(departure, kind=PlanKind.FULL, actor=actor, now=now)
     is_past_end = departure.is_open and now >= departure.access_end_at
     for system, (target, answer) in zip(systems, asked, strict=True):
-        asked_for = deletion(target, delete_in)
         rule = STANDING_RULE if is_past_end else None
-        store_answer(plan, system, answer, now=now, rule=rule, asked_for=asked_for)
+        store_answer(plan, system, answer, now=now, rule=rule, asked_for=extras.verbs(target))
     seal(plan)
     record_plan(plan, actor, now)
     if is_past_end:
@@ -216,6 +227,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         fields={"plan": plan.version, "checksum": checksum},
     )
     resolve_alerts(departure, kind=AlertKind.NO_APPROVED_PLAN, now=now)
+    resolve_alerts(departure, kind=AlertKind.MANY_ACCOUNTS, now=now)
     if plan.kind == PlanKind.DELTA:
         for name in plan.answers:
             resolve_alerts(departure, kind=AlertKind.DRIFTED, key=drift_key(plan, name), now=now)

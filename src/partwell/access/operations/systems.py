@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from django.core.validators import validate_slug
 
 from partwell.access.connections import Session, target_of, transport
 from partwell.access.models import System
-from partwell.access.states import SlaClass
+from partwell.access.states import MOST_ACCOUNTS, MOST_PERCENT, SlaClass
 from partwell.connector_kit import registry
 from partwell.connector_kit.contract import PROTOCOLS, ConnectorError, TestReport
+from partwell.connector_kit.targets import addresses_of
 from partwell.evidence.operations import record
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.refusals import Conflict, Invalid
 
-FIELDS = frozenset({"name", "connector", "settings", "title", "sla", "without", "time_limit"})
+FIELDS = frozenset(
+    {
+        "name",
+        "connector",
+        "settings",
+        "title",
+        "sla",
+        "without",
+        "time_limit",
+        "most_accounts",
+        "most_percent",
+    }
+)
+MANY = 10_000
 LONGEST_SECONDS = 120
-PORTS = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
 
 
 def read_system_file(text: str) -> dict[str, Any]:
@@ -64,7 +76,7 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
     for setting, problem in registry.settings_problems(registered.manifest, settings):
         field = f"settings.{setting}" if setting else "settings"
         raise Invalid("settings_invalid", f"{field}: {problem}", field=field)
-    _check_address(settings)
+    _check_addresses(registered.manifest.settings, settings)
     if System.objects.filter(name=name).exists():
         raise Conflict(
             "system_exists", f"There is a system called {name!r} already. Choose another name.", field="name"
@@ -77,6 +89,8 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
         without=_without(description.get("without") or []),
         sla_class=_sla(description.get("sla") or SlaClass.NORMAL),
         time_limit_seconds=_time_limit(description.get("time_limit", 20)),
+        most_accounts=_whole(description, "most_accounts", MOST_ACCOUNTS, upto=MANY),
+        most_percent=_whole(description, "most_percent", MOST_PERCENT, upto=100),
         created_at=now,
     )
     record(
@@ -88,6 +102,8 @@ def add_system(*, description: Mapping[str, Any], actor: Actor, now: datetime) -
             "name": name,
             "connector": system.connector,
             "settings": sorted(settings),
+            "most_accounts": system.most_accounts,
+            "most_percent": system.most_percent,
             "declaration": registered.digest,
         },
     )
@@ -133,23 +149,24 @@ def _time_limit(value: object) -> float:
     return float(value)
 
 
-def _check_address(settings: Mapping[str, Any]) -> None:
-    """Refuse a `url` that leads where Partwell may not go. A name that DNS does not know right now is no
+def _whole(description: Mapping[str, Any], field: str, default: int, *, upto: int) -> int:
+    value = description.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= upto:
+        raise Invalid(f"{field}_invalid", f"{value!r}: write a whole number from 1 to {upto}.", field=field)
+    return value
+
+
+def _check_addresses(schema: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuse settings that lead where Partwell may not go. A name that DNS does not know right now is no
     refusal: the same check is made again at each connection."""
     _refuse_credentials_in_addresses(settings)
-    url = settings.get("url")
-    if not isinstance(url, str):
-        return
-    try:
-        parts = urlsplit(url)
-        port = parts.port or PORTS.get(parts.scheme, 443)
-    except ValueError as error:
-        raise Invalid("target_refused", "settings.url: this is no address.", field="settings.url") from error
-    try:
-        transport().check_host(parts.hostname or "", port)
-    except ConnectorError as error:
-        if error.is_permanent:
-            raise Invalid("target_refused", f"settings.url: {error.message}", field="settings.url") from error
+    for address in addresses_of(schema, settings):
+        field = f"settings.{address.setting}"
+        try:
+            transport().check_host(address.host, address.port)
+        except ConnectorError as error:
+            if error.is_permanent:
+                raise Invalid("target_refused", f"{field}: {error.message}", field=field) from error
 
 
 def _refuse_credentials_in_addresses(settings: Mapping[str, Any]) -> None:

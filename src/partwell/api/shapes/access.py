@@ -14,6 +14,8 @@ class SystemShape(Schema):
     connector: str
     sla: str
     sla_minutes: int
+    most_accounts: int = Field(description="Of one person, cut without a second person.")
+    most_percent: int = Field(description="Of all accounts, cut by one order of one person.")
     is_enabled: bool
 
 
@@ -56,6 +58,24 @@ class ClassTime(Schema):
     says: str
 
 
+class SystemTakes(Schema):
+    system: str
+    title: str
+    accounts: int
+    changes: int
+    requests: int = Field(description="About how many, for people who hold as much as most.")
+    seconds: int = Field(description="At the least, within the vendor's limits.")
+    says: str
+
+
+class Takes(Schema):
+    """How long something will take; systems run side by side, so that the slowest decides."""
+
+    seconds: int
+    says: str = Field(description="In words; empty where nothing is ahead.")
+    systems: list[SystemTakes]
+
+
 class AccessShape(Schema):
     """The latest plan with everything that is current; `id` is null before the first plan."""
 
@@ -70,6 +90,46 @@ class AccessShape(Schema):
     is_settled: bool
     access_end_at: str
     time_to_revoke: list[ClassTime]
+    takes: Takes
+
+
+class DryRunCall(Schema):
+    """One call that would change something, without secrets."""
+
+    method: str = Field(description="The protocol's own word for it.")
+    target: str = Field(description="The address, or the name of what is changed.")
+    body: Any = Field(description="What is sent along; null for nothing.")
+
+
+class DryRunVerb(Schema):
+    account: str
+    login: str
+    verb: str
+    calls: list[DryRunCall]
+    left_out: int = Field(description="How many more calls there are than are shown.")
+    said: str = Field(description="Words where there are no calls, or where not all of them are known.")
+
+
+class DryRunSystem(Schema):
+    system: str
+    title: str
+    connector: str
+    can_show: bool = Field(description="False where the connector cannot show calls beforehand.")
+    reason: str
+    calls: int
+    verbs: list[DryRunVerb]
+
+
+class DryRunShape(Schema):
+    """What a plan would send, call by call. Nothing was sent."""
+
+    plan: int
+    checksum: str
+    is_current: bool = Field(description="False once the plan says something else than what was tried.")
+    made_at: str
+    made_by: str
+    calls: int
+    systems: list[DryRunSystem]
 
 
 class CutShape(Schema):
@@ -131,6 +191,21 @@ class GroupLeftOut(Schema):
     reason: str
 
 
+class DueStep(Schema):
+    key: str
+    title: str
+    due_before: str
+    due_after: str
+
+
+class DueDates(Schema):
+    """A departure under way in which due dates would come forward, because access ends sooner."""
+
+    id: str
+    subject: str
+    steps: list[DueStep]
+
+
 class GroupShape(Schema):
     """Whom a list or a filter means."""
 
@@ -139,6 +214,8 @@ class GroupShape(Schema):
     problems: list[GroupProblem]
     left_out: list[GroupLeftOut]
     digest: str
+    takes: Takes
+    due_dates: list[DueDates]
 
 
 class MapEntitlement(Schema):

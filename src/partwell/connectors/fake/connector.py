@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -34,6 +35,7 @@ from partwell.connector_kit.contract import (
 from partwell.connectors.fake.store import FakeStore
 
 PAGE_SIZE = 500
+NOT_SENT = Receipt(Outcome.DONE, "This is a dry run: nothing was changed.")
 
 
 class FakeConnector:
@@ -121,6 +123,9 @@ class FakeConnector:
     async def remove_entitlements(self, external_id: str) -> Receipt:
         return await self._write(external_id, Verb.REMOVE_ENTITLEMENTS)
 
+    async def release_licence(self, external_id: str) -> Receipt:
+        return await self._write(external_id, Verb.RELEASE_LICENCE)
+
     async def delete(self, external_id: str) -> Receipt:
         return await self._write(external_id, Verb.DELETE)
 
@@ -150,18 +155,20 @@ class FakeConnector:
             Verb.BLOCK_SIGN_IN: ("is_blocked",),
             Verb.SUSPEND: ("is_active",),
             Verb.REMOVE_ENTITLEMENTS: ("groups",),
+            Verb.RELEASE_LICENCE: ("has_licence",),
         }.get(verb)
         if fields is None:
             raise ConnectorError(ErrorKind.UNSUPPORTED, f"{verb} cannot be undone")
 
         def put_back(state: dict[str, Any]) -> bool:
-            wanted = {name: before[name] for name in fields}
-            if all(state[name] == value for name, value in wanted.items()):
+            wanted = {name: before.get(name) for name in fields}
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return False
             state.update(wanted)
             return True
 
-        self._check_write()
+        if not self._may_write(f"restore {verb}", external_id):
+            return NOT_SENT
         changed = self.store.apply(self.system, external_id, f"restore:{verb}", put_back, at=self._now())
         return Receipt(Outcome.DONE if changed else Outcome.ALREADY_DONE, f"{verb} was undone")
 
@@ -178,7 +185,8 @@ class FakeConnector:
             raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such account.")
         if state["is_protected"]:
             raise ConnectorError(ErrorKind.CONFLICT, "This account is protected. Nothing was changed.")
-        self._check_write()
+        if not self._may_write("rotate", external_id):
+            raise ConnectorError(ErrorKind.UNSUPPORTED, "A dry run gives nothing a new password.")
         new = secrets.token_urlsafe(24)
         try:
             keep({"password": new})
@@ -218,7 +226,8 @@ class FakeConnector:
             raise ConnectorError(ErrorKind.DENIED, "The system refused: our account may not do this.")
         if self._is_done(external_id, verb):
             return Receipt(Outcome.ALREADY_DONE, "It was so before.")
-        self._check_write()
+        if not self._may_write(verb, external_id):
+            return NOT_SENT
         if mode == "lies":
             return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
         if mode == "accepts_later":
@@ -228,10 +237,10 @@ class FakeConnector:
         self._die_if("dies_after")
         return Receipt(Outcome.DONE, "Done.", request_id=self._request_id())
 
-    def _check_write(self) -> None:
+    def _may_write(self, what: str, external_id: str) -> bool:
         """A dry run stops here, as it does in real connectors."""
-        if self.connection.transport is not None:
-            self.connection.transport.check_write()
+        call = Call(what.replace("_", " "), f"{self.system}: {external_id}")
+        return self.connection.transport is None or self.connection.transport.may_write(call)
 
     def _perform(self, external_id: str, verb: Verb) -> None:
         if verb is Verb.DELETE:
@@ -244,7 +253,9 @@ class FakeConnector:
         return state is None or (verb is not Verb.DELETE and not _CHANGES[verb](state))
 
     async def _answer(self, call: str) -> None:
-        """Misbehave as the mode says, before anything is looked at."""
+        """Wait for one's place, then misbehave as the mode says, before anything is looked at."""
+        if self.connection.transport is not None:
+            await self.connection.transport.limiter.wait()
         mode, options = self._mode()
         if mode == "slow":
             await asyncio.sleep(float(options.get("seconds", 30)))
@@ -310,12 +321,19 @@ def _strip(state: dict[str, Any]) -> bool:
     return bool(was)
 
 
+def _release(state: dict[str, Any]) -> bool:
+    # A store that an earlier version filled knows no licences.
+    was, state["has_licence"] = state.get("has_licence", False), False
+    return bool(was)
+
+
 # Each makes its change in the given state, and says whether there was anything to change.
 _CHANGES: dict[Verb, Callable[[dict[str, Any]], bool]] = {
     Verb.BLOCK_SIGN_IN: _block,
     Verb.SUSPEND: _suspend,
     Verb.REVOKE_SESSIONS: _revoke,
     Verb.REMOVE_ENTITLEMENTS: _strip,
+    Verb.RELEASE_LICENCE: _release,
 }
 
 
@@ -347,6 +365,7 @@ def _sentence(verb: Verb, state: dict[str, Any] | None) -> str:
         Verb.SUSPEND: "suspended" if not state["is_active"] else "active",
         Verb.REVOKE_SESSIONS: f"{state['sessions']} sessions open",
         Verb.REMOVE_ENTITLEMENTS: f"{len(state['groups'])} groups left",
+        Verb.RELEASE_LICENCE: "holds a licence" if state.get("has_licence") else "no licence is held",
         Verb.DELETE: "the account exists",
     }[verb]
 

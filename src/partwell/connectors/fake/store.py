@@ -81,6 +81,7 @@ class FakeStore:
             "is_blocked": False,
             "sessions": sessions,
             "groups": dict(groups or {}),
+            "has_licence": True,
             "employee_number": employee_number,
             "is_protected": is_protected,
             "last_used_at": last_used_at.isoformat() if last_used_at else "",

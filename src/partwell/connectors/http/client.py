@@ -135,6 +135,7 @@ class Client:
             allow_plain=self._allow_plain,
             timeout=self._timeout,
             changes_nothing=request.changes_nothing,
+            expects=next(iter([*request.success.status, *request.accepted]), 200),
         )
         return Reply(self._meaning(request, answer), answer)
 

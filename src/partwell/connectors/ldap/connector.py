@@ -152,7 +152,9 @@ class LdapConnector:
 
         pinned = await self._transport.pin(self._host, self._port)
         password = self.connection.secrets.resolve(str(self._settings["password"]))
-        pages = iterate_signed_in(pinned, self._door, self._bind_dn, password, summaries)
+        pages = iterate_signed_in(
+            pinned, self._door, self._bind_dn, password, summaries, self._transport.may_write
+        )
         limit = self._timeout * 3
         try:
             while (page := await in_thread(next, pages, None, seconds=limit)) is not None:
@@ -347,7 +349,14 @@ class LdapConnector:
         pinned = await self._transport.pin(self._host, self._port)
         password = self.connection.secrets.resolve(str(self._settings["password"]))
         return await in_thread(
-            run_signed_in, pinned, self._door, self._bind_dn, password, signed_in, seconds=self._timeout * 3
+            run_signed_in,
+            pinned,
+            self._door,
+            self._bind_dn,
+            password,
+            signed_in,
+            self._transport.may_write,
+            seconds=self._timeout * 3,
         )
 
     def _view(self, session: Session) -> View:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPResponseTimeoutError, LDAPSocketReceiveError
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import ConnectorError, ErrorKind
 from partwell.connector_kit.transport import Pinned, tls_context
 
@@ -98,10 +99,11 @@ class VerifiedTls(ldap3.Tls):
 
 
 class Session:
-    """A signed-in connection, used within one thread."""
+    """A signed-in connection, used within one thread. `may_write` is asked before each change."""
 
-    def __init__(self, connection: ldap3.Connection) -> None:
+    def __init__(self, connection: ldap3.Connection, may_write: Callable[[Call], bool]) -> None:
         self._connection = connection
+        self._may_write = may_write
 
     def search(
         self,
@@ -164,7 +166,10 @@ class Session:
             raise
 
     def modify(self, dn: str, changes: Changes) -> bool:
-        """Change an entry. False when the directory says that it was so already."""
+        """Change an entry. False when the directory says that it was so already. A dry run does nothing."""
+        shown = {name: [list(part) for part in parts] for name, parts in changes.items()}
+        if not self._may_write(Call("modify", dn, shown)):
+            return True
         self._connection.modify(dn, {name: list(parts) for name, parts in changes.items()})
         result = self._connection.result
         if result["result"] in (_NO_SUCH_ATTRIBUTE, _VALUE_EXISTS):
@@ -173,14 +178,21 @@ class Session:
         return True
 
 
-def run_signed_in(pinned: Pinned, door: Door, user: str, password: str, work: Callable[[Session], T]) -> T:
+def run_signed_in(
+    pinned: Pinned,
+    door: Door,
+    user: str,
+    password: str,
+    work: Callable[[Session], T],
+    may_write: Callable[[Call], bool],
+) -> T:
     """Sign in, run `work`, sign off. Blocking. Raises `ConnectorError` only."""
     try:
         connection = _open(pinned, door, user, password)
         try:
             connection.bind()
             _check(connection.result, "sign in as the service account to")
-            return work(Session(connection))
+            return work(Session(connection, may_write))
         finally:
             _unbind(connection)
     except (LDAPException, OSError) as error:
@@ -188,7 +200,12 @@ def run_signed_in(pinned: Pinned, door: Door, user: str, password: str, work: Ca
 
 
 def iterate_signed_in(
-    pinned: Pinned, door: Door, user: str, password: str, work: Callable[[Session], Iterator[T]]
+    pinned: Pinned,
+    door: Door,
+    user: str,
+    password: str,
+    work: Callable[[Session], Iterator[T]],
+    may_write: Callable[[Call], bool],
 ) -> Generator[T, None, None]:
     """Sign in, go through what `work` yields, sign off. Each step blocks, and may be in another thread than
     the one before. Raises `ConnectorError` only."""
@@ -197,7 +214,7 @@ def iterate_signed_in(
         try:
             connection.bind()
             _check(connection.result, "sign in as the service account to")
-            yield from work(Session(connection))
+            yield from work(Session(connection, may_write))
         finally:
             _unbind(connection)
     except (LDAPException, OSError) as error:

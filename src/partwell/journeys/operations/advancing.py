@@ -12,6 +12,7 @@ from partwell.departures.policies import authorise
 from partwell.departures.states import DepartureState
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.models import Step
+from partwell.journeys.operations.following import follow_access_end
 from partwell.journeys.operations.moving import lock_departure
 from partwell.journeys.operations.steps import settle
 from partwell.journeys.owners import Owners
@@ -53,7 +54,8 @@ def advance(*, departure_id: UUID, now: datetime) -> list[str]:
 
 
 def end_access(*, departure_id: UUID, now: datetime) -> None:
-    """The minute has come: cut what the standing rule cuts, and end the leaver's own part in Partwell.
+    """The minute has come: cut what the standing rule cuts, end the leaver's own part in Partwell, and bring
+    forward what hangs on access end where it comes sooner than planned.
 
     Fired by the engine's timer; does nothing when the departure has ended or its access end has moved.
     """
@@ -62,6 +64,7 @@ def end_access(*, departure_id: UUID, now: datetime) -> None:
         return
     end_own_sign_in(departure_id=departure_id, now=now)
     enforcement.enforce_access_end(departure_id=departure_id, now=now)
+    follow_access_end(departure_id=departure_id, now=now)
 
 
 @operation("access.end_own_sign_in")
