@@ -49,7 +49,7 @@ def test_settings_are_a_schema_in_which_everything_is_explained(folder):
     assert settings["additionalProperties"] is False
     for name, rule in settings["properties"].items():
         assert rule.get("description"), name
-        names_a_place = name in ("url", "hosts") or name.endswith("_url")
+        names_a_place = name in ("url", "hosts") or name.endswith(("_url", "endpoint"))
         assert ("address" in rule) == names_a_place, name
 
 
