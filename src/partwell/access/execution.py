@@ -26,6 +26,8 @@ from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
+from partwell.access.transfers.before_suspension import forget_waiting, hold_for_transfers
+from partwell.access.transfers.receipts import leave_what_waits_for_receipts
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Verb
 from partwell.connector_kit.plan import REPEATABLE
 from partwell.rows import write_rows
@@ -52,8 +54,11 @@ def carry_out_first(work: Carrying) -> None:
 def carry_out(work: Carrying) -> None:
     """Do what is due among these runs' changes, then read back what was accepted."""
     try:
-        # Twice, because a deletion waits until everything else on its account was read back.
-        for _ in range(2):
+        # Twice, because a deletion waits until everything else on its account was read back; once more where
+        # a suspension has waited until a blocked sign-in was read back.
+        for turn in range(3):
+            if turn == 2 and not work.held:
+                break
             for batch in _batches(work, due(work, TO_DO)):
                 _do(work, batch)
             for batch in _batches(work, due(work, (AccessState.ACCEPTED,))):
@@ -108,6 +113,8 @@ def _do(work: Carrying, changes: list[Change]) -> None:
     changes = readings.leave_what_is_done(work, changes)
     changes = _leave_what_must_not_be_repeated(work, changes)
     changes = _leave_deletions_that_wait(changes)
+    changes = leave_what_waits_for_receipts(changes)
+    changes = hold_for_transfers(work, changes)
     changes = _with_snapshots(work, changes)
     ask(work, changes)
 
@@ -187,3 +194,4 @@ def _finish_restore(plan_id: int, run: SystemRun) -> None:
             snapshot=None,
             snapshot_taken_at=None,
         )
+        forget_waiting([account.pk])

@@ -21,9 +21,12 @@ from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
+from partwell.access.transfers.opening import open_for_accounts
+from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit import plan as rules
 from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
+from partwell.departures.states import SubjectKind
 from partwell.rows import write_rows
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
@@ -196,6 +199,8 @@ class _Writing:
         self.gone: list[AccountRecord] = []
         self.dropped: list[AccountRecord] = []
         self.changes: list[Change] = []
+        self.to_hand_over: list[AccountRecord] = []
+        self.by = {plan.departure_id: plan.made_by for plan in plans}
 
     def take(self, plan: Plan, answer: Answer) -> None:
         """What the system said of one departure."""
@@ -211,8 +216,11 @@ class _Writing:
                 and record.link != Link.NOT_OURS
                 and record.state != AccessState.AMBIGUOUS
             ]
+        hands_over = is_fresh and bool(self.target.transfers) and _hands_over(plan.departure)
         for account in matched:
             record = self._keep(plan, account, self.now if is_fresh else None)
+            if hands_over and not account.is_protected:
+                self.to_hand_over.append(record)
             self.changes += [
                 self._change(plan, record, account, action)
                 for action in rules.actions_for(account, self.target.capabilities, asked_for=self.asked_for)
@@ -242,9 +250,12 @@ class _Writing:
         for departure in {record.departure_id for record in self.gone}:
             gone = [record for record in self.gone if record.departure_id == departure]
             forget_accounts(departure, gone, now=self.now)
+        if self.gone:
+            forget_deleted(self.gone, now=self.now)
         for change in self.changes:
             change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
+        open_for_accounts(self.to_hand_over, self.target, by=self.by, now=self.now)
         refresh_states(change.account for change in self.changes if change.account.external_id)
         return self.changes
 
@@ -318,6 +329,11 @@ class _Writing:
         if change.state in CARRIED:
             record.state, record.reason = change.state, change.reason
         self.changes.append(change)
+
+
+def _hands_over(departure: Departure) -> bool:
+    """Whether what these accounts hold is a colleague's work; clients' contacts keep theirs."""
+    return departure.is_open and departure.subject_kind == SubjectKind.STAFF
 
 
 def refresh_states(accounts: Iterable[AccountRecord]) -> None:
