@@ -35,14 +35,17 @@ def tell_all(*, now: datetime, today: date) -> None:
         tell(Tale(now=now, today=today))
 
 
-def _cut(tale: Tale, *, at: datetime, badge: bool = True) -> None:
-    """Planned by Tomasz, approved by Priya, cut on the minute; what only people can do is attested."""
+def _cut(tale: Tale, *, at: datetime, badge: bool = True, successor: str = "Joon-ho Baek") -> None:
+    """Planned by Tomasz, approved by Priya, cut on the minute; what only people can do is attested, and what
+    was handed over is accepted."""
     end = tale.departure.access_end_at
     plan = tale.plans_access(by=TOMASZ, at=end - timedelta(days=2, hours=3))
     tale.catch_up(end - timedelta(days=1, hours=20), also=("check-access-plan",))
+    tale.names_successor(successor, by=TOMASZ, at=end - timedelta(days=1, hours=12))
     tale.approves(plan, by=PRIYA, at=end - timedelta(days=1, hours=4))
     tale.catch_up(end)
     tale.access_ends(at=end)
+    tale.hands_over(at=end + timedelta(minutes=20), accepted_at=end + timedelta(hours=2))
     tale.attests("figma", "The seat was removed; the list of members no longer shows them.", by=TOMASZ, at=at)
     if badge:
         tale.attests("badges", "Reception blocked the badge and keeps it in the safe.", by=TOMASZ, at=at)

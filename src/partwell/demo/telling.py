@@ -22,6 +22,8 @@ from partwell.access.operations import (
     verify_plan,
 )
 from partwell.access.states import RunState
+from partwell.access.transfers import receipts, running
+from partwell.access.transfers.operations import name_for_all_open
 from partwell.demo import words
 from partwell.demo.firm import address
 from partwell.departures.models import Departure
@@ -259,6 +261,24 @@ class Tale:
         for account in AccountRecord.objects.filter(departure=self.departure, system__name=system):
             attest_account(account=account, note=note, actor=playing(by), now=at)
         advancing.advance(departure_id=self.departure.pk, now=at)
+        return self
+
+    def names_successor(self, name: str, *, by: str, at: datetime) -> Tale:
+        """One successor for all that systems can hand over."""
+        with clock.standing_at(at):
+            name_for_all_open(departure=self.departure, email=address(name), actor=playing(by), now=at)
+        return self
+
+    def hands_over(self, *, at: datetime, accepted_at: datetime | None = None) -> Tale:
+        """Play the worker for what was due after access end, then the successor who accepts all of it."""
+        transfers = self.departure.transfers.select_related("departure", "successor")
+        for transfer in transfers:
+            with clock.standing_at(at):
+                running.hand_over(str(transfer.pk))
+        for transfer in transfers.all() if accepted_at else ():
+            receipts.accept(
+                transfer=transfer, actor=playing(transfer.successor_name), now=accepted_at or self.now
+            )
         return self
 
     def closes(self, *, by: str, at: datetime) -> Tale:

@@ -25,7 +25,7 @@ from partwell.access.transfers.queries import (
     sees_inside,
     transfers_of,
 )
-from partwell.access.transfers.states import TRANSITIONS, HandedKind, TransferState
+from partwell.access.transfers.states import TRANSITIONS, HandedKind, TransferBy, TransferState
 from partwell.departures.models import Departure
 from partwell.departures.policies import capacities
 from partwell.people.actors import Actor
@@ -47,7 +47,7 @@ STATES: dict[str, tuple[str, str]] = {
     TransferState.FAILED: ("failed", "Failed"),
     TransferState.UNKNOWN: ("unreachable", "Unknown what came of it"),
     TransferState.ATTESTED: ("attested", "Handed over, a person says"),
-    TransferState.ACCEPTED: ("verified", "Accepted by the successor"),
+    TransferState.ACCEPTED: ("attested", "Accepted by the successor"),
     TransferState.MISSING: ("failed", "Something is missing"),
     TransferState.ENDED: ("none", "Over, taken back"),
     TransferState.NOT_NEEDED: ("none", "Not needed"),
@@ -285,12 +285,19 @@ def mailbox(request: HttpRequest, transfer_id: UUID) -> HttpResponse:
     return _settle(request, found, form, operations.settle_mailbox, "mailbox_form", "Kept, as your word.")
 
 
+def status_of(found: Transfer) -> tuple[str, str]:
+    """Its mark and the words beside it. Green is only what was read back from a system, and accepted."""
+    mark, words = STATES[found.state]
+    is_proven = found.state == TransferState.ACCEPTED and found.by == TransferBy.CONNECTOR
+    return ("verified", words) if is_proven else (mark, words)
+
+
 def rows_of(transfers: Iterable[Transfer]) -> list[dict[str, Any]]:
     """Hand-overs for a list."""
     return [
         {
             "transfer": each,
-            "status": STATES[each.state],
+            "status": status_of(each),
             "kind": KINDS[HandedKind(each.kind)],
             "is_to_answer": each.state in (TransferState.DONE, TransferState.ATTESTED),
         }
@@ -340,7 +347,7 @@ def _show(request: HttpRequest, found: Transfer, *, status: int = 200, **given: 
     context = {
         "transfer": found,
         "departure": found.departure,
-        "status": STATES[found.state],
+        "status": status_of(found),
         "kind": KINDS[HandedKind(found.kind)],
         "is_inside": is_inside,
         "by_system": by_system,

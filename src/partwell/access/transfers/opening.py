@@ -116,6 +116,13 @@ def given_of(departure: Departure) -> list[Transfer]:
     return [row for row in rows if row.is_given]
 
 
+def given_rows(departure: Departure) -> list[dict[str, str]]:
+    """The same, as faces show it."""
+    return [
+        {"id": str(row.pk), "what": str(row), "successor": row.successor_name} for row in given_of(departure)
+    ]
+
+
 def unsettled(departure: Departure) -> list[Transfer]:
     """What nobody has accepted yet, or said that it is not needed."""
     return list(departure.transfers.exclude(state__in=SETTLED))

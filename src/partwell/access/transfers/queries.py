@@ -6,6 +6,7 @@ has ended.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,7 +47,7 @@ def visible_transfers(actor: Actor, *, now: datetime) -> QuerySet[Transfer]:
 
 def coming_to(actor: Actor, *, now: datetime) -> QuerySet[Transfer]:
     """What comes to the actor or is with them: what is theirs to answer first, then what is latest."""
-    found = visible_transfers(actor, now=now).filter(received_by(actor, now))
+    found = Transfer.objects.filter(received_by(actor, now)).select_related("departure", "account__system")
     return found.order_by("answered_at", "departure__access_end_at", "system_title", "kind", "pk")
 
 
@@ -113,7 +114,7 @@ def also_of(actor: Actor, transfer: Transfer, now: datetime) -> frozenset[str]:
     return frozenset({SUCCESSOR}) if mine.exists() else frozenset()
 
 
-def sees_inside(actor: Actor, transfers: list[Transfer]) -> set[UUID]:
+def sees_inside(actor: Actor, transfers: Iterable[Transfer]) -> set[UUID]:
     """The departures among these of which the actor may read the access, not only what comes to them."""
     ids = {transfer.departure_id for transfer in transfers}
     rule = visibility(actor, to="access.view")
