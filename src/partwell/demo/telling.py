@@ -269,16 +269,17 @@ class Tale:
             name_for_all_open(departure=self.departure, email=address(name), actor=playing(by), now=at)
         return self
 
-    def hands_over(self, *, at: datetime, accepted_at: datetime | None = None) -> Tale:
-        """Play the worker for what was due after access end, then the successor who accepts all of it."""
-        transfers = self.departure.transfers.select_related("departure", "successor")
-        for transfer in transfers:
+    def hands_over(self, *, at: datetime) -> Tale:
+        """Play the worker for what was due after access end."""
+        for transfer_id in self.departure.transfers.values_list("pk", flat=True):
             with clock.standing_at(at):
-                running.hand_over(str(transfer.pk))
-        for transfer in transfers.all() if accepted_at else ():
-            receipts.accept(
-                transfer=transfer, actor=playing(transfer.successor_name), now=accepted_at or self.now
-            )
+                running.hand_over(str(transfer_id))
+        return self
+
+    def accepts(self, *, at: datetime) -> Tale:
+        """The successor says that they have all of it."""
+        for transfer in self.departure.transfers.select_related("departure"):
+            receipts.accept(transfer=transfer, actor=playing(transfer.successor_name), now=at)
         return self
 
     def closes(self, *, by: str, at: datetime) -> Tale:
