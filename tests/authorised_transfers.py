@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from partwell.access.models import Transfer
-from partwell.access.transfers import alerting, operations, receipts
+from partwell.access.models import Alert, Transfer
+from partwell.access.transfers import operations, receipts
+from partwell.access.transfers.queries import mailbox_key
 from partwell.departures.models import Departure
-from partwell.people.actors import Actor, console_actor
+from partwell.people.actors import Actor
 from tests.authorisation_stage import Scene
 from tests.factories import NOW, make_person
 
@@ -43,7 +44,13 @@ def _transfer(scene: Scene | None, state: str = "waiting", **fields: Any) -> Tra
 
 def _due_mailbox(scene: Scene | None) -> Transfer:
     transfer = _transfer(scene, "ended")
-    alerting.tell_mailbox_due(transfer, actor=console_actor(), now=NOW)
+    Alert.objects.create(
+        departure=transfer.departure,
+        kind="mailbox_due",
+        key=mailbox_key(transfer),
+        text="Due.",
+        raised_at=NOW,
+    )
     return transfer
 
 

@@ -276,16 +276,10 @@ class _Planted:
         """Something that somebody was to get, and did not."""
         reason = self.word("what came of a hand-over", ACCESS)
         Transfer.objects.create(
-            departure=self.departure,
-            system=system,
-            system_title=system.title,
-            kind="tickets",
-            what=self.word("what is handed over", ACCESS),
+            departure=self.departure, system=system, system_title=system.title, kind="tickets",
+            what=self.word("what is handed over", ACCESS), reason=reason, opened_at=NOW, state="failed",
             successor_name=self.word("successor", ACCESS),
-            state="failed",
-            reason=reason,
-            opened_at=NOW,
-        )
+        )  # fmt: skip
         self.record("transfer.failed", handed="tickets", system_title=system.title, reason=reason)
 
     def _account(self, plan: Plan, system: System, state: str) -> None:

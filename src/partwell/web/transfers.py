@@ -67,7 +67,15 @@ KINDS = {
 AREA = forms.Textarea(attrs={"rows": 3})
 
 
-class OpenForm(forms.Form):
+class OneOfMany(forms.Form):
+    """A form beside others on the same page: its fields have ids of their own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.auto_id = f"id_{type(self).__name__.lower()}_%s"
+
+
+class OpenForm(OneOfMany):
     """Something that has to be handed over."""
 
     kind = forms.ChoiceField(label="Kind", choices=[(k.value, words) for k, words in KINDS.items()])
@@ -82,11 +90,11 @@ class OpenForm(forms.Form):
         self.fields["system"].choices = [("", "In none of them"), *systems]  # type: ignore[attr-defined]
 
 
-class AllForm(forms.Form):
+class AllForm(OneOfMany):
     email = forms.EmailField(label="Successor’s e-mail address", help_text="A colleague in the register.")
 
 
-class SuccessorForm(forms.Form):
+class SuccessorForm(OneOfMany):
     """Who gets it; the fields that do not matter here are left out."""
 
     email = forms.EmailField(label="Successor’s e-mail address", help_text="A colleague in the register.")
@@ -120,32 +128,32 @@ class SuccessorForm(forms.Form):
             del self.fields["text"]
 
 
-class AttestForm(forms.Form):
+class AttestForm(OneOfMany):
     note = forms.CharField(
         label="What did you do, and where does the successor find it?", max_length=2000, widget=AREA
     )
     link = forms.CharField(label="Web address of the proof", required=False, max_length=1000)
 
 
-class LeaveForm(forms.Form):
+class LeaveForm(OneOfMany):
     reason = forms.CharField(label="Why does nobody need it?", max_length=2000, widget=AREA)
 
 
-class AcceptForm(forms.Form):
+class AcceptForm(OneOfMany):
     note = forms.CharField(
         label="Anything to note?", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
     )
 
 
-class MissingForm(forms.Form):
+class MissingForm(OneOfMany):
     note = forms.CharField(label="What is missing?", max_length=2000, widget=AREA)
 
 
-class EndForm(forms.Form):
+class EndForm(OneOfMany):
     note = forms.CharField(label="How can one see that they have it no more?", max_length=2000, widget=AREA)
 
 
-class MailboxForm(forms.Form):
+class MailboxForm(OneOfMany):
     note = forms.CharField(
         label="How can one see that it is deleted, or why does it stay?", max_length=2000, widget=AREA
     )
