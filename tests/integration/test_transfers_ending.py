@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.test import Client as Browser
 
 from partwell import clock
-from partwell.access.models import Alert, Transfer
+from partwell.access.models import Alert, Question, Transfer
 from partwell.access.transfers import ending, operations, running, waking
 from partwell.access.transfers.queries import mailbox_is_due
 from partwell.departures.models import Departure
 from partwell.engine.models import Timer
 from partwell.evidence.models import Event
-from partwell.people.models import Person
+from partwell.people.models import Installation, Person, User
 from partwell.refusals import Conflict, FreshSignInNeeded
 from tests.access_world import World
 from tests.transfer_world import accept, due_at, end, hand_over, name, of, state
@@ -84,6 +85,24 @@ def test_deleting_its_account_settles_the_mailbox(given: World) -> None:
     assert open_alerts("mailbox_due") == []
 
 
+def test_its_deletion_is_planned_by_name_from_its_page(given: World) -> None:
+    Installation.objects.create(company_name="Harbour & Vale", initialised_at=clock.now())
+    end(given, "mailbox")
+    browser = Browser(SERVER_NAME="localhost")
+    browser.force_login(User.objects.get(email="rita@firm.example"))
+    page = browser.get(f"/transfers/{of(given).pk}/").content.decode()
+    assert "Plan its deletion" in page
+    browser.post(f"/departures/{given.departure.pk}/access/make/", {"delete_in": "mail"})
+    assert Question.objects.get().delete_in == ["mail"]
+    assert (
+        browser.post(f"/departures/{given.departure.pk}/access/make/", {"delete_in": "nowhere"}).status_code
+        == 404
+    )
+    Departure.objects.update(state="closed")
+    page = browser.get(f"/transfers/{of(given).pk}/").content.decode()
+    assert "Plan its deletion" not in page and "Delete it by hand" in page
+
+
 def test_what_is_read_to_be_given_still_has_not_ended(given: World) -> None:
     given.store.set_mode("mail", "lies")
     end(given, "mailbox")
@@ -147,6 +166,16 @@ def test_nobody_else_is_named_while_somebody_has_it_still(given: World) -> None:
         operations.name_successor(
             transfer=of(given), email="kim@firm.example", actor=given.requester, now=clock.now()
         )
+
+
+def test_nobody_says_that_it_is_not_needed_while_somebody_has_it(given: World) -> None:
+    Transfer.objects.filter(kind="mailbox").update(state="missing")
+    reason = "Nobody has to read it."
+    with pytest.raises(Conflict, match="Take it back first"):
+        operations.leave_transfer(transfer=of(given), reason=reason, actor=given.requester, now=clock.now())
+    # Handed over anew, and refused: what was given before is taken back all the same.
+    Transfer.objects.filter(kind="mailbox").update(state="failed")
+    assert end(given, "mailbox").state == "ended"
 
 
 def test_what_a_lost_worker_left_is_taken_back_when_the_next_one_starts(given: World) -> None:

@@ -119,15 +119,17 @@ def test_in_a_critical_system_a_suspension_waits_no_longer_than_lets_it_be_in_ti
 
 def test_what_was_not_given_in_time_says_so_and_people_are_told(office: World) -> None:
     name(office, "mailbox")
-    office.store.set_mode("mail", "denies")
+    # Blocking is accepted and never shows, so the mailbox is not asked for while somebody might come in.
+    office.store.set_mode("mail", "accepts_later", reads=1000, within=7200)
     office.end_access()
     office.enforce()
-    office.run()
-    office.store.set_mode("mail", "ok")
-    # Blocking failed, so nothing waits: what somebody could still sign in to is suspended first of all.
-    office.apply(office.departure.access_plans.first())
-    office.run()
-    assert held(office).state == "verified"
+    office.run(rounds=3)
+    assert state(office) == "waiting" and held(office).state == "planned"
+    an_hour_later(office)
+    office.run(rounds=1)
+    assert held(office).state == "accepted"
+    assert state(office) == "failed" and "suspended before this was handed over" in of(office).reason
+    assert Alert.objects.filter(kind="handover_failed", resolved_at=None).exists()
 
 
 def test_under_the_kill_switch_nothing_waits_and_nothing_is_asked_for(office: World) -> None:

@@ -38,11 +38,24 @@ NoWait = Annotated[
 
 @app.command()
 @speaks
-def plan(journey_id: JourneyId, as_json: AsJson = False, as_email: As = None) -> None:
+def plan(
+    journey_id: JourneyId,
+    delete_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--delete-in",
+            metavar="SYSTEM",
+            help="Also plan to delete their accounts in this system; repeat for more.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    as_email: As = None,
+) -> None:
     """Ask every system for the leaver's accounts and propose what to do. Nothing is changed anywhere."""
     actor = acting(as_email)
     departure = find(journey_id, actor)
-    operations.make_plan(departure=departure, actor=actor, now=clock.now())
+    named = [queries.get_system(name).name for name in delete_in or ()]
+    operations.make_plan(departure=departure, delete_in=named, actor=actor, now=clock.now())
     _show(departure, actor, as_json)
 
 

@@ -100,9 +100,11 @@ def live(request: HttpRequest, departure_id: UUID) -> HttpResponse:
 
 @require_POST
 def make(request: HttpRequest, departure_id: UUID) -> HttpResponse:
-    """Ask every system what it has; the page shows the answers when they are there."""
+    """Ask every system what it has; the page shows the answers when they are there. Accounts in the systems
+    that `delete_in` names are to be deleted as well."""
     departure = check_may(request, "access.plan", departure_id)
-    questions.ask_for_plan(departure=departure, actor=actor_of(request), now=clock.now())
+    named = [queries.get_system(name).name for name in request.POST.getlist("delete_in")]
+    questions.ask_for_plan(departure=departure, delete_in=named, actor=actor_of(request), now=clock.now())
     return _to_plan(departure)
 
 

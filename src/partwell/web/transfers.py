@@ -359,6 +359,7 @@ def _show(request: HttpRequest, found: Transfer, *, status: int = 200, **given: 
         "kind": KINDS[HandedKind(found.kind)],
         "is_inside": is_inside,
         "by_system": by_system,
+        "has_ended": clock.now() >= found.departure.access_end_at,
         "waits_for_suspension": operations.waits_for_suspension(found),
         "may": _offered(actor, found, by_system=by_system),
         "settled_by": name_of(found.settled_by),
@@ -376,12 +377,13 @@ def _show(request: HttpRequest, found: Transfer, *, status: int = 200, **given: 
 
 
 def _initial(found: Transfer) -> dict[str, Any]:
-    text = found.text or letters.usual_reply(found.departure.subject_name, "…", "…")
+    usual = letters.usual_reply(found.departure.subject_name, found.successor_name, found.successor_email)
     return {
         "email": found.successor_email,
         "login": found.successor_login,
         "ends_on": found.last_day,
-        "text": text if found.text else "",
+        # The usual words name the successor, so that they are made anew for another one.
+        "text": "" if found.text == usual else found.text,
     }
 
 
@@ -395,18 +397,20 @@ def _offered(actor: Actor, found: Transfer, *, by_system: bool) -> dict[str, boo
         is_open = found.departure.is_open or row.on_closed
         return is_open and bool(held & row.allow) and (after is None or after in next_ones)
 
-    is_given = found.is_given
     can_back = operations.can_take_back(found)
     return {
         "name": may("name_successor", TransferState.WAITING),
         "hand_over": by_system and found.successor_id is not None and may("hand_over", TransferState.WAITING),
         "attest": found.successor_id is not None and may("attest", TransferState.ATTESTED),
-        "leave": may("leave", TransferState.NOT_NEEDED),
+        "leave": not found.is_still_with_successor and may("leave", TransferState.NOT_NEEDED),
         "accept": may("accept", TransferState.ACCEPTED),
         "missing": may("report_missing", TransferState.MISSING),
         "take_back": can_back and may("take_back", TransferState.ENDED),
-        "attest_end": is_given and found.is_for_a_time and may("attest_end", TransferState.ENDED),
+        "attest_end": found.is_still_with_successor and may("attest_end", TransferState.ENDED),
         "mailbox": mailbox_is_due(found) and may("settle_mailbox"),
+        "plan_deletion": found.departure.is_open
+        and operations.can_delete(found)
+        and bool(held & matrix["access.plan"].allow),
     }
 
 

@@ -13,6 +13,7 @@ from partwell.access.transfers import days
 from partwell.access.transfers.states import (
     FOR_A_TIME,
     GIVEN,
+    MAY_HAVE,
     SETTLED,
     HandedKind,
     TransferBy,
@@ -97,6 +98,12 @@ class Transfer(models.Model):
     def is_given(self) -> bool:
         """Whether the successor has it, as far as anybody knows, also where the notice was withdrawn."""
         return self.state in GIVEN and self.given_at is not None
+
+    @property
+    def is_still_with_successor(self) -> bool:
+        """Whether what is given for a time was given and not taken away, or nobody can tell."""
+        was_given = self.given_at is not None or self.state == TransferState.UNKNOWN
+        return self.is_for_a_time and was_given and self.ended_at is None and self.state in MAY_HAVE
 
     @property
     def is_for_a_time(self) -> bool:

@@ -64,8 +64,8 @@ def tell_mailbox_due(transfer: Transfer, *, actor: Actor, now: datetime) -> None
         key=mailbox_key(transfer),
         text=(
             f"The {transfer} of {transfer.departure.subject_name} is due for deletion: its time is over. "
-            "Way out: plan the access again with deletion asked for there, which a second person approves, "
-            "or delete it by hand; then say so on its page."
+            "Way out: on its page, plan the deletion, which a second person approves, or delete it by hand "
+            "and say so."
         ),
         actor=actor,
         now=now,

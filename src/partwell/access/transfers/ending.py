@@ -15,7 +15,7 @@ from partwell.access.transfers import alerting, letters, waking
 from partwell.access.transfers.operations import can_take_back
 from partwell.access.transfers.receipts import let_go
 from partwell.access.transfers.recording import locked, move_transfer
-from partwell.access.transfers.states import GIVEN, HandedKind, TransferState
+from partwell.access.transfers.states import HandedKind, TransferState
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Job, JobState
 from partwell.departures.states import DepartureState
 from partwell.people.actors import engine_actor
@@ -39,7 +39,7 @@ def take_back(transfer_id: str) -> None:
     """
     rows = Transfer.objects.select_related("departure", "account__system")
     transfer = rows.filter(pk=UUID(transfer_id)).first()
-    if transfer is None or transfer.state not in {*GIVEN, TransferState.UNKNOWN}:
+    if transfer is None or not transfer.is_still_with_successor:
         return
     if transfer.account is None or not can_take_back(transfer):
         _tell(transfer, NO_CONNECTOR)
@@ -57,7 +57,7 @@ def take_back(transfer_id: str) -> None:
 @transaction.atomic
 def _tell(transfer: Transfer, why: str) -> None:
     row, now = locked(transfer), clock.now()
-    if row.state in {*GIVEN, TransferState.UNKNOWN} and row.given_at is not None:
+    if row.is_still_with_successor:
         alerting.tell_not_taken_back(row, actor=ENGINE, now=now, why=why)
 
 
@@ -65,7 +65,7 @@ def _tell(transfer: Transfer, why: str) -> None:
 def _write(transfer: Transfer, came: Job | ConnectorError) -> None:
     """Commit what the system said. Only what was read to be gone has ended."""
     row, now = locked(transfer), clock.now()
-    if row.state not in {*GIVEN, TransferState.UNKNOWN}:
+    if not row.is_still_with_successor:
         return
     if isinstance(came, Job) and came.state is JobState.DONE:
         row.ended_at, row.reason, row.settled_by = now, came.summary, ENGINE.label

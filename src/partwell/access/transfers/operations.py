@@ -15,12 +15,12 @@ from partwell.access.transfers.receipts import let_go
 from partwell.access.transfers.recording import locked, move_transfer, record_transfer
 from partwell.access.transfers.states import (
     BY_CONNECTOR,
-    GIVEN,
     HandedKind,
     TransferBy,
     TransferState,
     check_move,
 )
+from partwell.connector_kit.contract import Verb
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.people.actors import Actor
@@ -108,7 +108,7 @@ def name_successor(
         days.check_last_day(ends_on, departure)
         transfer.ends_on_date = ends_on
     if person.pk != transfer.successor_id:
-        if can_take_back(transfer):
+        if transfer.is_still_with_successor:
             raise Conflict(
                 "still_given",
                 f"{transfer.successor_name} has it still. Take it back from them, then open it anew.",
@@ -225,6 +225,10 @@ def leave_transfer(*, transfer: Transfer, reason: str, actor: Actor, now: dateti
     authorise(actor, "transfers.leave", transfer.departure)
     if len(reason.strip()) < 10:
         raise Invalid("reason_missing", "Say in a sentence why nobody needs it.", field="reason")
+    if transfer.is_still_with_successor:
+        raise Conflict(
+            "still_given", f"{transfer.successor_name} may have it still. Take it back first, then say so."
+        )
     transfer.reason, transfer.settled_by, transfer.answered_at = reason.strip(), actor.label, now
     move_transfer(
         transfer,
@@ -299,8 +303,7 @@ def can_take_back(transfer: Transfer) -> bool:
     return (
         transfer.account is not None
         and transfer.handle != ""
-        and transfer.is_for_a_time
-        and transfer.state in {*GIVEN, TransferState.UNKNOWN}
+        and transfer.is_still_with_successor
         and "end_transfer" in target_of(transfer.account.system).capabilities
     )
 
@@ -311,6 +314,11 @@ def can_hand_over(transfer: Transfer) -> bool:
         return False
     kinds = target_of(transfer.account.system).transfers
     return transfer.kind in {kind.value for kind in kinds}
+
+
+def can_delete(transfer: Transfer) -> bool:
+    """Whether the system can delete the account, and the mailbox with it."""
+    return transfer.account is not None and Verb.DELETE in target_of(transfer.account.system).capabilities
 
 
 def waits_for_suspension(transfer: Transfer) -> bool:

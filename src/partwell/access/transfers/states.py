@@ -51,12 +51,12 @@ _BY_A_PERSON = frozenset({_S.WAITING, _S.ATTESTED, _S.NOT_NEEDED})
 _ANSWERED = frozenset({_S.QUEUED, _S.RUNNING, _S.DONE, _S.FAILED, _S.UNKNOWN})
 TRANSITIONS: dict[TransferState, frozenset[TransferState]] = {
     _S.OPEN: _BY_A_PERSON | {_S.WITHDRAWN},
-    _S.WAITING: _BY_A_PERSON | {_S.REQUESTED, _S.FAILED, _S.WITHDRAWN},
+    _S.WAITING: _BY_A_PERSON | {_S.REQUESTED, _S.FAILED, _S.ENDED, _S.WITHDRAWN},
     _S.REQUESTED: _ANSWERED | {_S.REQUESTED},
     _S.QUEUED: _ANSWERED,
     _S.RUNNING: _ANSWERED,
     _S.UNKNOWN: _ANSWERED | _BY_A_PERSON | {_S.ENDED},
-    _S.FAILED: _BY_A_PERSON | {_S.WITHDRAWN},
+    _S.FAILED: _BY_A_PERSON | {_S.ENDED, _S.WITHDRAWN},
     _S.DONE: frozenset({_S.ACCEPTED, _S.MISSING, _S.ENDED}),
     _S.ATTESTED: frozenset({_S.ACCEPTED, _S.MISSING, _S.ENDED}),
     _S.ACCEPTED: frozenset({_S.MISSING, _S.ENDED}),
@@ -72,6 +72,8 @@ UNSETTLED = frozenset(_S) - SETTLED
 IN_HAND = frozenset({_S.REQUESTED, _S.QUEUED, _S.RUNNING})
 # The successor has it, as far as anybody knows, and can say of it what they find.
 GIVEN = frozenset({_S.DONE, _S.ATTESTED, _S.ACCEPTED, _S.MISSING})
+# They may have something of it still: also where handing it over anew waits, failed or is unknown.
+MAY_HAVE = GIVEN | {_S.WAITING, _S.FAILED, _S.UNKNOWN}
 
 
 class TransferBy(StrEnum):
