@@ -84,8 +84,7 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
             and each.change.verb == Verb.DELETE
             and each.change.authority != Authority.RESTORE
         ]
-        if deleted:
-            forget_deleted(deleted, now=now)
+        forget_deleted(deleted, now=now)
         announce_disabled_accounts(
             [each.change for each in moves if each.after == AccessState.VERIFIED], now=now
         )

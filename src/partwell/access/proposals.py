@@ -21,12 +21,11 @@ from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
-from partwell.access.transfers.opening import open_for_accounts
+from partwell.access.transfers.opening import is_handed_over, open_for_accounts
 from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit import plan as rules
 from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
-from partwell.departures.states import SubjectKind
 from partwell.rows import write_rows
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
@@ -216,7 +215,7 @@ class _Writing:
                 and record.link != Link.NOT_OURS
                 and record.state != AccessState.AMBIGUOUS
             ]
-        hands_over = is_fresh and bool(self.target.transfers) and _hands_over(plan.departure)
+        hands_over = is_fresh and bool(self.target.transfers) and is_handed_over(plan.departure)
         for account in matched:
             record = self._keep(plan, account, self.now if is_fresh else None)
             if hands_over and not account.is_protected:
@@ -250,8 +249,7 @@ class _Writing:
         for departure in {record.departure_id for record in self.gone}:
             gone = [record for record in self.gone if record.departure_id == departure]
             forget_accounts(departure, gone, now=self.now)
-        if self.gone:
-            forget_deleted(self.gone, now=self.now)
+        forget_deleted(self.gone, now=self.now)
         for change in self.changes:
             change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
@@ -329,11 +327,6 @@ class _Writing:
         if change.state in CARRIED:
             record.state, record.reason = change.state, change.reason
         self.changes.append(change)
-
-
-def _hands_over(departure: Departure) -> bool:
-    """Whether what these accounts hold is a colleague's work; clients' contacts keep theirs."""
-    return departure.is_open and departure.subject_kind == SubjectKind.STAFF
 
 
 def refresh_states(accounts: Iterable[AccountRecord]) -> None:

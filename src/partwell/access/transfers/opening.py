@@ -17,6 +17,7 @@ from partwell.access.models import AccountRecord, Transfer
 from partwell.access.transfers import letters, waking
 from partwell.access.transfers.states import GIVEN, SETTLED, HandedKind, TransferState
 from partwell.departures.models import Departure
+from partwell.departures.states import SubjectKind
 from partwell.evidence.operations import build, departure_scope, record_many
 from partwell.people.actors import Actor
 
@@ -67,6 +68,11 @@ def open_for_accounts(
         )
         for row in rows
     )
+
+
+def is_handed_over(departure: Departure) -> bool:
+    """Whether what these accounts hold is a colleague's work; clients' contacts keep theirs."""
+    return departure.is_open and departure.subject_kind == SubjectKind.STAFF
 
 
 def at_access_end(departures: Sequence[Departure], *, now: datetime) -> None:

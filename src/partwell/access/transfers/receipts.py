@@ -103,9 +103,9 @@ def _unsettled(accounts: Iterable[int | None]) -> dict[int, list[str]]:
     return found
 
 
-def forget_deleted(accounts: Iterable[AccountRecord], *, now: datetime) -> None:
-    """These accounts are deleted, and their mailboxes with them."""
-    for transfer in Transfer.objects.filter(account__in=list(accounts)).select_related(
-        "departure", "account"
-    ):
+def forget_deleted(accounts: Sequence[AccountRecord], *, now: datetime) -> None:
+    """These accounts are deleted, and their mailboxes with them. No query where there are none."""
+    if not accounts:
+        return
+    for transfer in Transfer.objects.filter(account__in=accounts).select_related("departure", "account"):
         alerting.settle_mailbox(transfer, now=now)
