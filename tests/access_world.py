@@ -40,7 +40,8 @@ class World:
             connector=row.pop("connector", "fake"),
             settings={"store": self.store.path, **(settings or {})},
             created_at=clock.now(),
-            **row,
+            # What is handed over has a world of its own.
+            **{"without": ["transfer", "end_transfer"], **row},
         )
         self.systems[name] = system
         for number in range(accounts):

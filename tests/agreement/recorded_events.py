@@ -16,6 +16,7 @@ from pathlib import Path
 
 from partwell.access.credentials.settling import AFTERWARDS
 from partwell.access.states import AccessState
+from partwell.access.transfers.running import ANSWERS
 from partwell.departures.states import NoticeState
 from partwell.people.imports.columns import KINDS
 from partwell.signals.states import MailState
@@ -28,6 +29,8 @@ PUT_TOGETHER = {
     "access.{}": {f"access.{s}" for s in AccessState} - {"access.planned", "access.ambiguous"},
     # What a connector can settle a rotation to; what people say of one has a kind of its own.
     "credential.rotation_{}": {f"credential.rotation_{s}" for s in (*AFTERWARDS.values(), "failed")},
+    # What a system can say of what it hands over.
+    "transfer.{}": {f"transfer.{s}" for s in ANSWERS.values()},
     "mail.{}": {f"mail.{MailState.SENT}", f"mail.{MailState.FAILED}"},
     "notice.{}": {f"notice.{NoticeState.STARTED}", f"notice.{NoticeState.DECLINED}"},
     "{}.imported": {f"{kind}.imported" for kind in KINDS},

@@ -31,7 +31,9 @@ def test_every_recorded_kind_is_in_one_of_the_tables() -> None:
 
 def test_every_listed_field_is_one_that_is_recorded() -> None:
     kinds = Reader().read().kinds
-    patterns = {start: kinds[start + "{}"] for start in ("access.", "mail.", "credential.rotation_")}
+    patterns = {
+        start: kinds[start + "{}"] for start in ("access.", "mail.", "credential.rotation_", "transfer.")
+    }
     for kind, fields in recorded_events().items():
         if kind not in EVENTS:
             continue

@@ -9,6 +9,7 @@ from tests.proofs import accessible_deeds as deeds
 from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
+from tests.proofs.accessible_transfers import TRANSFERS
 from tests.proofs.accessible_visits import a_step, visit
 
 HR, IT, ADMIN = "Amara Osei", "Priya Raman", "Tomasz Wrona"
@@ -427,6 +428,7 @@ VISITS = (
     *OFFICE,
     *ACCESS,
     *CREDENTIALS,
+    *TRANSFERS,
     *EVIDENCE,
     *ACCOUNT,
     *TROUBLE,

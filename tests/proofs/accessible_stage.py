@@ -25,8 +25,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
 from partwell.access.ghosts import sweeping
-from partwell.access.models import Credential, CredentialRotation, Ghost, Holder
+from partwell.access.models import Credential, CredentialRotation, Ghost, Holder, Transfer
 from partwell.access.operations.mapping import take_map
+from partwell.access.transfers.operations import name_successor, open_transfer
 from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
@@ -187,9 +188,23 @@ class Stage:
             "rotation": str(rotation_of(SHARED[0].name).pk),
             "rotation by connector": str(rotation_of(SHARED[1].name).pk),
             "holder": str(Holder.objects.filter(credential__name=SHARED[0].name).first().pk),
+            **self._handed_over(),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),
+        }
+
+    def _handed_over(self) -> dict[str, str]:
+        """One hand-over that nobody was named for, one that its successor can accept, and one by hand."""
+        marit, now = departure_of("Marit Lindqvist"), clock.now()
+        by_hand = open_transfer(
+            departure=marit, kind="tickets", what="Tickets of the shop", actor=console_actor(), now=now
+        )
+        name_successor(transfer=by_hand, email=address_of("Joon-ho Baek"), actor=console_actor(), now=now)
+        return {
+            "handed over": str(marit.transfers.get(state="open", kind="mailbox").pk),
+            "handed to accept": str(Transfer.objects.filter(state="done").first().pk),
+            "handed by hand": str(by_hand.pk),
         }
 
     def _map(self) -> int:

@@ -16,7 +16,16 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from partwell.access.models import AccountRecord, Credential, CredentialRotation, Cut, Ghost, Holder, System
+from partwell.access.models import (
+    AccountRecord,
+    Credential,
+    CredentialRotation,
+    Cut,
+    Ghost,
+    Holder,
+    System,
+    Transfer,
+)
 from partwell.closure.audiences import Audience
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
@@ -41,6 +50,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "access_live": ("rev=old",),
     "api/v1/journeys": ("state=all", f"search={PREFIX}&state=all"),
     "api/v1/rotations": ("state=all",),
+    "api/v1/transfers": ("state=all", "state=all&mine=true"),
     "api/v1/people": (f"search={PREFIX}",),
     "api/v1/clients": (f"search={PREFIX}",),
     "api/v1/journeys/{journey_id}/pack": tuple(f"audience={audience.value}" for audience in Audience),
@@ -132,6 +142,10 @@ class Addresses:
             "credential_id": [*credentials, str(UUID(int=7))],
             "rotation_id": [
                 *map(str, CredentialRotation.objects.values_list("pk", flat=True)),
+                str(UUID(int=7)),
+            ],
+            "transfer_id": [
+                *map(str, Transfer.objects.values_list("pk", flat=True)),
                 str(UUID(int=7)),
             ],
             "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],

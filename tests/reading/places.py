@@ -31,8 +31,10 @@ NOT_ON_PAGES = frozenset(
         *("receipt", "run's reason"),
     }
 )
-# On pages of one person of the register, or of one rotation, of which a short run opens a few.
-ONE_BY_ONE = frozenset({"alias in the register", "how it was changed", "who changed a secret"})
+# On pages of one person of the register, of one rotation or one hand-over, of which a short run opens a few.
+ONE_BY_ONE = frozenset(
+    {"alias in the register", "how it was changed", "who changed a secret", "what came of a hand-over"}
+)
 
 
 def places_for(reader: Reader, canaries: Canaries, *, long: bool) -> frozenset[str]:

@@ -23,6 +23,7 @@ from partwell.access.models import (
     Question,
     System,
     SystemRun,
+    Transfer,
 )
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.documents.operations import store_file
@@ -244,6 +245,7 @@ class _Planted:
         for system, state in zip(systems, ("failed", "manual"), strict=True):
             self._account(plan, system, state)
         self._rotation()
+        self._handed_over(systems[0])
         Question.objects.create(
             kind="plan", departure=self.departure, state="refused", answer=self.word("question", ACCESS),
             asked_at=NOW, asked_by="stage", asked_by_id=0, ended_at=NOW,
@@ -269,6 +271,16 @@ class _Planted:
             opened_at=NOW,
         )
         self.record("credential.rotation_attested", credential=credential.name, reason=reason, told=0)
+
+    def _handed_over(self, system: System) -> None:
+        """Something that somebody was to get, and did not."""
+        reason = self.word("what came of a hand-over", ACCESS)
+        Transfer.objects.create(
+            departure=self.departure, system=system, system_title=system.title, kind="tickets",
+            what=self.word("what is handed over", ACCESS), reason=reason, opened_at=NOW, state="failed",
+            successor_name=self.word("successor", ACCESS),
+        )  # fmt: skip
+        self.record("transfer.failed", handed="tickets", system_title=system.title, reason=reason)
 
     def _account(self, plan: Plan, system: System, state: str) -> None:
         # What the leaving side reads of its accounts in its own pack, and nowhere else.

@@ -40,7 +40,8 @@ class Carrying:
     """Claimed runs of one system, by plan, with the open connection and who acts, as evidence names them.
 
     `silent` are accounts that the target did not answer for: their other changes wait with that one.
-    `failed` are those of which something failed in this pass.
+    `failed` are those of which something failed in this pass, `held` those whose suspension has waited for a
+    hand-over.
     """
 
     runs: dict[int, SystemRun]
@@ -49,6 +50,7 @@ class Carrying:
     actors: dict[int, str]
     silent: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
 
     @property
     def capabilities(self) -> Any:

@@ -29,6 +29,7 @@ from partwell.connector_kit.contract import (
     ErrorKind,
     Identity,
     Reversibility,
+    TransferKind,
 )
 from partwell.connector_kit.limiter import Limiter, rates_of
 from partwell.connector_kit.secrets import ReferencedSecrets
@@ -42,7 +43,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Target:
-    """One system as a value, with what its connection can do here, and how many calls it takes at once."""
+    """One system as a value, with what its connection can do here, and how many calls it takes at once.
+
+    `transfers` are the kinds that it gives to a successor, `transfers_before_suspension` those of them that
+    it gives only while the account is not suspended.
+    """
 
     system_id: int
     name: str
@@ -52,12 +57,15 @@ class Target:
     time_limit_seconds: float
     sessions_note: str = ""
     at_once: int = 1
+    transfers: tuple[TransferKind, ...] = ()
+    transfers_before_suspension: frozenset[TransferKind] = frozenset()
 
 
 def target_of(system: System) -> Target:
     """The system as a value. One whose connector is not installed can do nothing: a person has to."""
     registered = registry.find(system.connector)
     capabilities = {} if registered is None else dict(registered.manifest.capabilities)
+    hands_over = registered is not None and "transfer" in capabilities and "transfer" not in system.without
     return Target(
         system_id=system.pk,
         name=system.name,
@@ -67,6 +75,10 @@ def target_of(system: System) -> Target:
         time_limit_seconds=system.time_limit_seconds,
         sessions_note="" if registered is None else registered.manifest.sessions_note,
         at_once=1 if registered is None else int(registered.manifest.limits.get("concurrent", 1)),
+        transfers=registered.manifest.transfers if registered and hands_over else (),
+        transfers_before_suspension=(
+            registered.manifest.transfers_before_suspension if registered and hands_over else frozenset()
+        ),
     )
 
 

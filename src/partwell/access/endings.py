@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from partwell import clock
 from partwell.access import claims, wake
@@ -22,6 +22,7 @@ from partwell.rows import write_rows
 
 LONGEST_PAUSE = timedelta(minutes=15)
 OVER = (AccessState.VERIFIED, AccessState.ATTESTED, AccessState.IMPOSSIBLE)
+ON_THE_WAY = (AccessState.REQUESTED, AccessState.ACCEPTED, AccessState.UNREACHABLE)
 
 
 def pause(attempts: int) -> timedelta:
@@ -83,8 +84,9 @@ def settle(
                 plan__in=[run.plan_id for run in runs],
                 account__system=runs[0].system if runs else None,
                 is_current=True,
-                state__in=(AccessState.REQUESTED, AccessState.ACCEPTED, AccessState.UNREACHABLE),
             )
+            .filter(Q(state__in=ON_THE_WAY) | Q(attempts=0, next_attempt_at__isnull=False))
+            .exclude(state__in=OVER)
             .exclude(authority=Authority.NONE)
             .values_list("plan_id", "next_attempt_at")
         )

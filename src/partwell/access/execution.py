@@ -26,6 +26,8 @@ from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
+from partwell.access.transfers.before_suspension import forget_waiting, hold_for_transfers
+from partwell.access.transfers.receipts import leave_what_waits_for_receipts
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Verb
 from partwell.connector_kit.plan import ASKED_FOR, REPEATABLE
 from partwell.rows import write_rows
@@ -53,9 +55,10 @@ def carry_out(work: Carrying) -> None:
     """Do what is due among these runs' changes, then read back what was accepted."""
     try:
         _do_and_read_back(work)
-        # Again for each verb that waits until everything before it on its account was read back.
+        # Again for each verb that waits until everything before it on its account was read back, and where a
+        # suspension has waited until a blocked sign-in was.
         last = Change.objects.filter(plan__in=list(work.runs), verb__in=ASKED_FOR, state__in=TO_DO)
-        for _ in set(last.values_list("verb", flat=True)):
+        for _ in range(len(set(last.values_list("verb", flat=True))) + bool(work.held)):
             _do_and_read_back(work)
     except SystemGone:
         return
@@ -114,6 +117,8 @@ def _do(work: Carrying, changes: list[Change]) -> None:
     changes = readings.leave_what_is_done(work, changes)
     changes = _leave_what_must_not_be_repeated(work, changes)
     changes = _leave_what_comes_last(changes)
+    changes = leave_what_waits_for_receipts(changes)
+    changes = hold_for_transfers(work, changes)
     changes = _with_snapshots(work, changes)
     ask(work, changes)
 
@@ -195,3 +200,4 @@ def _finish_restore(plan_id: int, run: SystemRun) -> None:
             snapshot=None,
             snapshot_taken_at=None,
         )
+        forget_waiting([account.pk])

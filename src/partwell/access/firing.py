@@ -14,6 +14,7 @@ from partwell.access.claims import LIVE
 from partwell.access.credentials import rotations
 from partwell.access.models import Cut, Plan, System, SystemRun
 from partwell.access.states import CutState, PlanKind, PlanState, RunState
+from partwell.access.transfers import opening
 from partwell.connector_kit.plan import checksum
 from partwell.departures.models import Departure
 from partwell.engine.operations import cancel_timer, set_timer
@@ -43,6 +44,7 @@ def begin_stage(cut: Cut, departures: Sequence[Departure], actor: Actor, now: da
     stage = left[: cut.stage_size or None]
     _end_access_now(stage, now)
     rotations.at_access_end(stage, actor=actor, now=now)
+    opening.at_access_end(stage, now=now)
     plans = _plans_of(cut, stage, now)
     systems = _start_runs(plans, now)
     announce_ended_sessions(plans, stage, now=now, shuts_out=True)

@@ -15,7 +15,8 @@ from django.db import transaction
 from partwell.access.announcing import announce_disabled_accounts
 from partwell.access.models import AccountRecord, Change
 from partwell.access.proposals import refresh_states
-from partwell.access.states import SETTLED, AccessState, check_move
+from partwell.access.states import SETTLED, AccessState, Authority, check_move
+from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.models import Event
 from partwell.evidence.operations import build, departure_scope, record_many
@@ -76,6 +77,14 @@ def move_many(moves: Sequence[Move], *, now: datetime) -> None:
         write_rows([each.change for each in moves], names)
         refresh_states(each.change.account for each in moves)
         record_many(events)
+        deleted = [
+            each.change.account
+            for each in moves
+            if each.after == AccessState.VERIFIED
+            and each.change.verb == Verb.DELETE
+            and each.change.authority != Authority.RESTORE
+        ]
+        forget_deleted(deleted, now=now)
         announce_disabled_accounts(
             [each.change for each in moves if each.after == AccessState.VERIFIED], now=now
         )

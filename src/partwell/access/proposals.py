@@ -23,6 +23,8 @@ from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.extras import Extras
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
+from partwell.access.transfers.opening import is_handed_over, open_for_accounts
+from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit import plan as rules
 from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
 from partwell.departures.models import Departure
@@ -194,6 +196,8 @@ class _Writing:
         self.gone: list[AccountRecord] = []
         self.dropped: list[AccountRecord] = []
         self.changes: list[Change] = []
+        self.to_hand_over: list[AccountRecord] = []
+        self.by = {plan.departure_id: plan.made_by for plan in plans}
 
     def take(self, plan: Plan, answer: Answer) -> None:
         """What the system said of one departure."""
@@ -210,8 +214,11 @@ class _Writing:
                 and record.state != AccessState.AMBIGUOUS
             ]
         held = self.guard.held(plan, matched, records)
+        hands_over = is_fresh and bool(self.target.transfers) and is_handed_over(plan.departure)
         for account in matched:
             record = self._keep(plan, account, self.now if is_fresh else None)
+            if hands_over and not account.is_protected:
+                self.to_hand_over.append(record)
             self.changes += [
                 self._change(plan, record, account, action, held.get(account.external_id, ""))
                 for action in rules.actions_for(account, self.target.capabilities, asked_for=self.asked_for)
@@ -241,9 +248,11 @@ class _Writing:
         for departure in {record.departure_id for record in self.gone}:
             gone = [record for record in self.gone if record.departure_id == departure]
             forget_accounts(departure, gone, now=self.now)
+        forget_deleted(self.gone, now=self.now)
         for change in self.changes:
             change.account = change.account  # which has its key only now
         Change.objects.bulk_create(self.changes)
+        open_for_accounts(self.to_hand_over, self.target, by=self.by, now=self.now)
         refresh_states(change.account for change in self.changes if change.account.external_id)
         self.guard.tell(self.now)
         return self.changes

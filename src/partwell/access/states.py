@@ -197,6 +197,10 @@ class AlertKind(StrEnum):
     GHOST = "ghost"  # an account of somebody who has left came back, was never known or is still used
     CUT_NOT_REVIEWED = "cut_not_reviewed"  # the kill switch was used, and no second person has looked
     SIGNAL_FAILED = "signal_failed"  # a receiver outside was not told
+    HANDOVER_FAILED = "handover_failed"  # something could not be handed over, or nobody knows
+    HANDOVER_MISSING = "handover_missing"  # the successor says that something is missing
+    NOT_TAKEN_BACK = "not_taken_back"  # given for a time that is over, and still given
+    MAILBOX_DUE = "mailbox_due"  # a mailbox whose time is over has to be deleted
 
 
 class SweepState(StrEnum):

@@ -11,9 +11,18 @@ from uuid import UUID
 from django.db.models import Count
 
 from partwell.access.credentials.rotations import unsettled
-from partwell.access.models import AccountRecord, Alert, Change, CredentialRotation, Plan, System
+from partwell.access.models import (
+    AccountRecord,
+    Alert,
+    Change,
+    CredentialRotation,
+    Plan,
+    System,
+    Transfer,
+)
 from partwell.access.queries import is_settled
 from partwell.access.states import SETTLED, AccessState, AlertKind, Link, PlanKind, PlanState
+from partwell.access.transfers import opening
 from partwell.departures.models import Departure
 
 
@@ -28,12 +37,13 @@ class Overview:
 
 @dataclass(frozen=True)
 class Picture:
-    """All of a departure's access that a page says, read in four queries."""
+    """All of a departure's access that a page says, read in five queries."""
 
     accounts: list[AccountRecord]
     plans: list[Plan]
     enabled: list[str]
     rotations: list[CredentialRotation]
+    transfers: list[Transfer]
 
     @property
     def overview(self) -> Overview:
@@ -73,16 +83,25 @@ class Picture:
             for rotation in self.rotations
         ]
 
+    @property
+    def handovers(self) -> list[dict[str, str]]:
+        """What is handed over, and nobody has accepted yet or said that it is not needed."""
+        return [
+            {"id": str(each.pk), "what": str(each), "state": each.state.replace("_", " ")}
+            for each in self.transfers
+        ]
+
 
 def picture(departure: Departure) -> Picture:
-    """The accounts of a departure, its plans in the order of versions, the systems to be asked, and the
-    shared secrets that have still to be changed."""
+    """The accounts of a departure, its plans in the order of versions, the systems to be asked, the shared
+    secrets that have still to be changed, and what has still to be handed over."""
     accounts = AccountRecord.objects.filter(departure=departure).exclude(link=Link.NOT_OURS)
     return Picture(
         accounts=list(accounts.select_related("system")),
         plans=list(Plan.objects.filter(departure=departure).order_by("version")),
         enabled=list(System.objects.filter(is_enabled=True).values_list("name", flat=True)),
         rotations=unsettled(departure),
+        transfers=opening.unsettled(departure),
     )
 
 
@@ -210,7 +229,11 @@ ALERTS: dict[str, tuple[str, str, str]] = {
     AlertKind.CUT_FAILED: ("Not cut, though access has ended", "failed", "failed"),
     AlertKind.DRIFTED: ("The system changed", "unreachable", "care"),
     AlertKind.GHOST: ("Ghost account", "failed", "failed"),
+    AlertKind.HANDOVER_FAILED: ("Not handed over", "failed", "care"),
+    AlertKind.HANDOVER_MISSING: ("Something is missing", "todo", "care"),
+    AlertKind.MAILBOX_DUE: ("Mailbox due for deletion", "late", "care"),
     AlertKind.MANY_ACCOUNTS: ("Second person needed: many accounts", "approval", "care"),
+    AlertKind.NOT_TAKEN_BACK: ("Not taken back", "failed", "failed"),
     AlertKind.NO_APPROVED_PLAN: ("Second person needed", "approval", "care"),
     AlertKind.SIGNAL_FAILED: ("A receiver was not told", "failed", "care"),
     AlertKind.UNREACHABLE: ("The system does not answer", "unreachable", "care"),

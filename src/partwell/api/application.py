@@ -37,6 +37,7 @@ from partwell.api import (
     systems,
     templates,
     tokens,
+    transfers,
 )
 from partwell.api.answers import TooLarge, TooMany, problem, refused
 from partwell.api.authentication import BearerToken
@@ -78,6 +79,7 @@ def build() -> Api:
     api.add_router("/ghosts", ghosts.router)
     api.add_router("/credentials", credentials.router)
     api.add_router("/rotations", rotations.router)
+    api.add_router("/transfers", transfers.router)
     api.add_router("", evidence.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)

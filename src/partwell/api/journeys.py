@@ -171,7 +171,8 @@ def move(request: HttpRequest, journey_id: UUID, body: Move, dry_run: bool = Fal
 @router.post("/{journey_id}/withdraw", response=WithdrawalShape)
 @idempotent
 def withdraw(request: HttpRequest, journey_id: UUID, body: Why) -> HttpResponse:
-    """End a journey because the notice was taken back; lists what was done and what can be restored."""
+    """End a journey because the notice was taken back; lists what was done, what can be restored and what
+    successors were given."""
     actor = actor_of(request)
     result = ending.withdraw(
         departure=queries.get_departure(actor, journey_id), reason=body.reason, actor=actor, now=clock.now()
@@ -182,6 +183,7 @@ def withdraw(request: HttpRequest, journey_id: UUID, body: Why) -> HttpResponse:
             "state": result.journey.state,
             "done": [step.key for step in result.done],
             "restorable": list(result.restorable),
+            "given": list(result.given),
         }
     )
 

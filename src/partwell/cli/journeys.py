@@ -196,12 +196,14 @@ def withdraw(
         "state": result.journey.state,
         "done": [step.key for step in result.done],
         "restorable": list(result.restorable),
+        "given": list(result.given),
     }
     answer(
         data,
         as_json=as_json,
         text=f"Withdrawn. {len(result.done)} steps were done and stay on the record; "
-        f"{len(result.restorable)} accounts can be restored (partwell access restore {journey_id}).",
+        f"{len(result.restorable)} accounts can be restored (partwell access restore {journey_id})."
+        + (f" Successors have {len(result.given)} things of theirs still." if result.given else ""),
     )
 
 

@@ -64,6 +64,7 @@ _STEP = _both("step title", auditor="step title opened")
 _CHANGE = "system system_title verb verbs restores authority before attempt"
 _CUT = _both("system system_title account login verb verbs restores", auditor=_CHANGE)
 _GHOST = "system system_title ghost"
+_HANDED = "transfer_kind system system_title"
 _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
@@ -71,7 +72,7 @@ EVENTS: dict[str, Shown] = {
     "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
     "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
-    "journey.withdrawn": _both("", auditor="done undone restorable own_sign_in_reopened"),
+    "journey.withdrawn": _both("", auditor="done undone restorable given own_sign_in_reopened"),
     "journey.override_requested": _inside(),
     "journey.closed": _both(""),
     "journey.closed_with_override": _both("", auditor="requested_by"),
@@ -120,6 +121,23 @@ EVENTS: dict[str, Shown] = {
     "access.failed": _inside(_CHANGE),
     "access.manual": _inside(_CHANGE),
     "access.unreachable": _inside(_CHANGE),
+    "transfer.opened": _inside(_HANDED),
+    "transfer.successor_named": _inside(_HANDED),
+    "transfer.asked": _inside(_HANDED),
+    "transfer.requested": _inside(_HANDED),
+    "transfer.queued": _inside(_HANDED),
+    "transfer.running": _inside(_HANDED),
+    "transfer.done": _inside(_HANDED),
+    "transfer.failed": _inside(_HANDED),
+    "transfer.unknown": _inside(_HANDED),
+    "transfer.attested": _inside(_HANDED),
+    "transfer.accepted": _inside(_HANDED),
+    "transfer.missing": _inside(_HANDED),
+    "transfer.not_needed": _inside(_HANDED),
+    "transfer.taking_back": _inside(_HANDED),
+    "transfer.ended": _inside(_HANDED),
+    "transfer.end_attested": _inside(_HANDED),
+    "transfer.mailbox_settled": _inside(_HANDED),
     "credential.rotation_opened": _inside("credential"),
     "credential.rotation_requested": _inside("credential system system_title"),
     "credential.rotation_accepted": _inside("credential told"),

@@ -14,6 +14,7 @@ from partwell.people.models import Person
 
 RESIGNATION = "staff-resignation"
 AMARA, TOMASZ, PRIYA, HELEN = "Amara Osei", "Tomasz Wrona", "Priya Raman", "Helen Marsh"
+SUCCESSOR = "Joon-ho Baek"
 
 
 def tell_all(*, now: datetime, today: date) -> None:
@@ -35,14 +36,19 @@ def tell_all(*, now: datetime, today: date) -> None:
         tell(Tale(now=now, today=today))
 
 
-def _cut(tale: Tale, *, at: datetime, badge: bool = True) -> None:
-    """Planned by Tomasz, approved by Priya, cut on the minute; what only people can do is attested."""
+def _cut(tale: Tale, *, at: datetime, badge: bool = True, accepted: bool = True) -> None:
+    """Planned by Tomasz, approved by Priya, cut on the minute; what only people can do is attested, and what
+    was handed over is accepted, unless the successor has not looked yet."""
     end = tale.departure.access_end_at
     plan = tale.plans_access(by=TOMASZ, at=end - timedelta(days=2, hours=3))
     tale.catch_up(end - timedelta(days=1, hours=20), also=("check-access-plan",))
+    tale.names_successor(SUCCESSOR, by=TOMASZ, at=end - timedelta(days=1, hours=12))
     tale.approves(plan, by=PRIYA, at=end - timedelta(days=1, hours=4))
     tale.catch_up(end)
     tale.access_ends(at=end)
+    tale.hands_over(at=end + timedelta(minutes=20))
+    if accepted:
+        tale.accepts(at=end + timedelta(hours=2))
     tale.attests("figma", "The seat was removed; the list of members no longer shows them.", by=TOMASZ, at=at)
     if badge:
         tale.attests("badges", "Reception blocked the badge and keeps it in the safe.", by=TOMASZ, at=at)
@@ -125,7 +131,7 @@ def final_settlement(tale: Tale) -> None:
         wall="15:10",
     )
     tale.hold("pay-final-amount", "hold-exit-interview", "wipe-devices")
-    _cut(tale, at=tale.departure.access_end_at + timedelta(hours=1), badge=False)
+    _cut(tale, at=tale.departure.access_end_at + timedelta(hours=1), badge=False, accepted=False)
     tale.catch_up(tale.now - timedelta(hours=3))
     tale.says(
         "pay-final-amount",

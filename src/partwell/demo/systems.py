@@ -32,7 +32,8 @@ DESIGNERS = frozenset({"Studio", "Client services", "Platform"})
 
 @dataclass(frozen=True)
 class DemoSystem:
-    """One connected system: who has an account there, with which groups, and how soon it must be cut."""
+    """One connected system: who has an account there, with which groups, how soon it must be cut, and whether
+    it hands over what people leave there."""
 
     name: str
     title: str
@@ -41,6 +42,7 @@ class DemoSystem:
     sla: str = "normal"
     sessions: int = 2
     for_clients: bool = False
+    hands_over: bool = False
 
 
 SYSTEMS = (
@@ -49,7 +51,9 @@ SYSTEMS = (
     DemoSystem("github", "GitHub Enterprise", ENGINEERS, ("platform", "reviewers"), "critical", 2),
     DemoSystem("postgresql", "PostgreSQL orders", frozenset({"Platform"}), ("orders_rw",), "critical", 2),
     DemoSystem("hosts", "Production hosts", ENGINEERS, ("sudo", "deploy"), "critical", 1),
-    DemoSystem("google", "Google Workspace", EVERYBODY, ("all-staff", "calendar-rooms"), "high", 3),
+    DemoSystem(
+        "google", "Google Workspace", EVERYBODY, ("all-staff", "calendar-rooms"), "high", 3, hands_over=True
+    ),
     DemoSystem("slack", "Slack", EVERYBODY, ("general",), "high", 2, for_clients=True),
     DemoSystem("vpn", "Client VPN", ENGINEERS | {"Support"}, ("remote-access",), "high", 1),
     DemoSystem("salesforce", "Salesforce", CLIENT_SIDE | {"Finance"}, ("Sales cloud",), "normal", 1),
@@ -103,6 +107,7 @@ def connect_systems(*, actor: Actor, now: datetime) -> list[System]:
             "sla": system.sla,
             "connector": "fake",
             "settings": {"store": path},
+            "without": [] if system.hands_over else ["transfer", "end_transfer"],
         }
         for system in SYSTEMS
     ]

@@ -22,6 +22,8 @@ from partwell.access.operations import (
     verify_plan,
 )
 from partwell.access.states import RunState
+from partwell.access.transfers import receipts, running
+from partwell.access.transfers.operations import name_for_all_open
 from partwell.demo import words
 from partwell.demo.firm import address
 from partwell.departures.models import Departure
@@ -259,6 +261,25 @@ class Tale:
         for account in AccountRecord.objects.filter(departure=self.departure, system__name=system):
             attest_account(account=account, note=note, actor=playing(by), now=at)
         advancing.advance(departure_id=self.departure.pk, now=at)
+        return self
+
+    def names_successor(self, name: str, *, by: str, at: datetime) -> Tale:
+        """One successor for all that systems can hand over."""
+        with clock.standing_at(at):
+            name_for_all_open(departure=self.departure, email=address(name), actor=playing(by), now=at)
+        return self
+
+    def hands_over(self, *, at: datetime) -> Tale:
+        """Play the worker for what was due after access end."""
+        for transfer_id in self.departure.transfers.values_list("pk", flat=True):
+            with clock.standing_at(at):
+                running.hand_over(str(transfer_id))
+        return self
+
+    def accepts(self, *, at: datetime) -> Tale:
+        """The successor says that they have all of it."""
+        for transfer in self.departure.transfers.select_related("departure"):
+            receipts.accept(transfer=transfer, actor=playing(transfer.successor_name), now=at)
         return self
 
     def closes(self, *, by: str, at: datetime) -> Tale:

@@ -24,6 +24,14 @@ from partwell.people.roles import Role
 from partwell.signals.models import Message
 from partwell.signals.outbox import Mail, queue_mails
 
+# What can come up when a departure is over.
+AFTER_CLOSING = (
+    AlertKind.GHOST,
+    AlertKind.ACCESS_BACK,
+    AlertKind.HANDOVER_MISSING,
+    AlertKind.NOT_TAKEN_BACK,
+    AlertKind.MAILBOX_DUE,
+)
 CLOSED_WITHIN = timedelta(days=7)
 INVITATIONS_AT_ONCE = 500
 
@@ -31,10 +39,10 @@ INVITATIONS_AT_ONCE = 500
 def tell_of_access(*, now: datetime) -> None:
     """Queue what the access room raised and nobody has resolved, for IT/Security, once for each raising.
 
-    Of a departure that is over only what came up since: an account that came back, or that nobody knew.
+    Of a departure that is over only what came up since, such as an account that came back.
     """
     is_told_of = Q(departure__state=DepartureState.ACTIVE) | Q(
-        departure__state=DepartureState.CLOSED, kind__in=(AlertKind.GHOST, AlertKind.ACCESS_BACK)
+        departure__state=DepartureState.CLOSED, kind__in=AFTER_CLOSING
     )
     alerts = list(
         Alert.objects.filter(is_told_of, resolved_at__isnull=True)

@@ -29,10 +29,11 @@ HELPER = "helper"
 ANYBODY = "anybody"
 CREDENTIAL_OWNER = "credential_owner"
 CREDENTIAL_HOLDER = "credential_holder"
+SUCCESSOR = "successor"
 # The one scope that needs a second factor to be given away.
 ACCESS_SCOPE = "access"
 CAPACITIES = frozenset(
-    {STEP_OWNER, HELPER, ANYBODY, CREDENTIAL_OWNER, CREDENTIAL_HOLDER, "console", "engine"}
+    {STEP_OWNER, HELPER, ANYBODY, CREDENTIAL_OWNER, CREDENTIAL_HOLDER, SUCCESSOR, "console", "engine"}
 )
 
 P = ParamSpec("P")
@@ -180,5 +181,6 @@ def _names(allow: frozenset[str]) -> str:
         "console": "the console",
         "credential_owner": "whoever owns the credential",
         "credential_holder": "whoever knows the credential",
+        "successor": "the successor",
     }
     return ", ".join(sorted(words.get(a, a.replace("_", " ")) for a in allow if a not in ("engine", ANYBODY)))

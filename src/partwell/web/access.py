@@ -16,6 +16,7 @@ from partwell.access import operations, queries, questions
 from partwell.access.attention import needing_attention
 from partwell.access.credentials.rotation_queries import rotations_of
 from partwell.access.summaries import alert_row
+from partwell.access.transfers.queries import transfers_of
 from partwell.departures.models import Departure
 from partwell.refusals import Conflict, FreshSignInNeeded, NotFound, Refusal
 from partwell.web import access_page
@@ -26,6 +27,7 @@ from partwell.web.journeys import check_may
 from partwell.web.navigation import may_follow
 from partwell.web.rotations import rows_of as rotation_rows
 from partwell.web.session import actor_of
+from partwell.web.transfers import rows_of as transfer_rows
 from partwell.web.translate import put_refusal
 
 
@@ -250,8 +252,11 @@ def _show(
     context = access_page.context_of(departure, actor=actor, now=now)
     view = context["view"]
     secrets = rotations_of(departure, actor=actor)
+    handed = transfers_of(departure, actor=actor)
     context |= {
         "rotations": rotation_rows(secrets),
+        "transfers": transfer_rows(handed),
+        "transfers_left": sum(not each.is_settled for each in handed),
         "rotations_open": sum(not each.is_settled for each in secrets),
         "form": form
         or ApproveForm(

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from partwell import clock
 from partwell.access import summaries
+from partwell.access.transfers.opening import given_rows
 from partwell.closure.statements import closing_statement, head_to_keep
 from partwell.departures.models import Departure
 from partwell.departures.policies import can_read, capacities
@@ -159,6 +160,7 @@ def withdraw(request: HttpRequest, departure_id: UUID) -> HttpResponse:
         form=form,
         done=done,
         restorable=summaries.restorable(departure),
+        given=given_rows(departure),
         status=422 if form.errors else 200,
     )
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.db.models import Exists, IntegerField, QuerySet, Subquery, Value
 from django.http import HttpRequest
 
+from partwell import clock
+from partwell.access.transfers.queries import coming_to
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
 from partwell.journeys.guests import own_departures
@@ -24,13 +26,15 @@ MOST_COUNTED = 99
 
 @dataclass(frozen=True)
 class _Frame:
-    """Whose installation this is, and the figures of the side bar; `leaves`: my departure has a page."""
+    """Whose installation this is, and the figures of the side bar; `leaves`: my departure has a page;
+    `receives`: something is handed over to me."""
 
     company: str | None = ""
     is_practice: bool | None = False
     steps: int = 0
     departures: int = 0
     leaves: bool = False
+    receives: bool = False
 
 
 class Shell:
@@ -59,6 +63,7 @@ class Shell:
             _count_of(steps_of_mine(actor).filter(state=StepState.OPEN)),
             _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
             Exists(own_departures(actor)) if actor.person_id else Value(False),
+            Exists(coming_to(actor, now=clock.now())) if actor.person_id else Value(False),
         )
         return _Frame(*asked.get())
 
@@ -92,7 +97,9 @@ class Shell:
             "web:departures": (_in_words(self._frame.departures), "departures in flight"),
         }
         actor = actor_of(self._request)
-        return sections_for(actor, self._request.path, counts, leaves=self._frame.leaves)
+        return sections_for(
+            actor, self._request.path, counts, leaves=self._frame.leaves, receives=self._frame.receives
+        )
 
     @cached_property
     def start_url(self) -> str:

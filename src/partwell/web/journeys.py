@@ -148,6 +148,7 @@ def _journey_context(request: HttpRequest, departure: Departure, held: frozenset
         "late": sum(p.late for p in phases),
         "obstacles": obstacles(departure, steps=steps, access=access, held=held) if departure.is_open else [],
         "access": access.overview,
+        "handovers": len(access.transfers),
         "people": _people(departure),
         "events": timeline(
             newest, readable_events(events=newest, departure=departure, actor=actor, held=held)

@@ -53,6 +53,9 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
 # For whoever leaves and can still sign in, once they are sure to know; nobody else is offered it.
 MY_DEPARTURE = Item("My departure", "web:my_departure", "door-exit")
 
+# For whoever something is handed over to.
+COMING = Item("What comes to you", "web:coming", "heart-handshake")
+
 # Pages of one departure that belong to a section of their own.
 INSIDE_DEPARTURES = {"access": "web:access_overview", "evidence": "web:evidence"}
 
@@ -73,11 +76,17 @@ def may_follow(actor: Actor, operation: str) -> bool:
 
 
 def sections_for(
-    actor: Actor, path: str, counts: dict[str, tuple[str, str]], *, leaves: bool = False
+    actor: Actor,
+    path: str,
+    counts: dict[str, tuple[str, str]],
+    *,
+    leaves: bool = False,
+    receives: bool = False,
 ) -> list[dict[str, object]]:
     """The side bar for one page: sections with a title and items with url, icon, count and `is_here`.
 
-    `leaves` says that the actor's own departure has a page for them.
+    `leaves` says that the actor's own departure has a page for them, `receives` that something is handed over
+    to them.
     """
     parts = path.strip("/").split("/")
     if len(parts) > 2 and parts[0] == "departures" and parts[2] in INSIDE_DEPARTURES:
@@ -85,6 +94,8 @@ def sections_for(
     sections: list[dict[str, object]] = []
     for title, items in SECTIONS:
         links = []
+        if receives and not title:
+            items = (*items, COMING)
         if leaves and not title:
             items = (*items, MY_DEPARTURE)
         for item in items:

@@ -11,6 +11,7 @@ from typing import Any
 
 from partwell.access.alerts import DOING
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience
+from partwell.web.transfer_sentences import TRANSFERS
 
 Sentence = Callable[[str, dict[str, Any]], str]
 
@@ -289,6 +290,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "people.imported": ("accepted", lambda who, f: f"{who} imported people: {_counts(f)}"),
     "clients.imported": ("accepted", lambda who, f: f"{who} imported clients: {_counts(f)}"),
     "contracts.imported": ("accepted", lambda who, f: f"{who} imported contracts: {_counts(f)}"),
+    **TRANSFERS,
     "credential.rotation_opened": (
         "accepted",
         lambda who, f: f"{f['credential']} has to be changed, by {f['owner'] or 'IT/Security'}",

@@ -36,11 +36,13 @@ from partwell.web import (
     systems,
     templates,
     tokens,
+    transfers,
 )
 
 app_name = "web"
 _D = "departures/<uuid:departure_id>"
 _S = f"{_D}/steps/<slug:key>"
+_T = "transfers/<uuid:transfer_id>"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("live/", home.home_live, name="home_live"),
@@ -149,6 +151,20 @@ urlpatterns: list[URLPattern] = [
     path("rotations/<uuid:rotation_id>/rotate/", rotations.rotate, name="rotation_rotate"),
     path("rotations/<uuid:rotation_id>/attest/", rotations.attest, name="rotation_attest"),
     path("rotations/<uuid:rotation_id>/leave/", rotations.leave, name="rotation_leave"),
+    # Handing over
+    path("coming/", transfers.coming, name="coming"),
+    path(f"{_D}/transfers/", transfers.departure, name="transfers"),
+    path(f"{_D}/transfers/name/", transfers.name_all, name="transfers_name_all"),
+    path(f"{_T}/", transfers.transfer, name="transfer"),
+    path(f"{_T}/name/", transfers.name, name="transfer_name"),
+    path(f"{_T}/hand-over/", transfers.hand_over, name="transfer_hand_over"),
+    path(f"{_T}/attest/", transfers.attest, name="transfer_attest"),
+    path(f"{_T}/leave/", transfers.leave, name="transfer_leave"),
+    path(f"{_T}/accept/", transfers.accept, name="transfer_accept"),
+    path(f"{_T}/missing/", transfers.missing, name="transfer_missing"),
+    path(f"{_T}/take-back/", transfers.take_back, name="transfer_take_back"),
+    path(f"{_T}/end/", transfers.attest_end, name="transfer_end"),
+    path(f"{_T}/mailbox/", transfers.mailbox, name="transfer_mailbox"),
     # Access, connected systems, evidence
     path("access/", access.overview, name="access_overview"),
     path(f"{_D}/access/", access.plan, name="access_plan"),

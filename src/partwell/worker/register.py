@@ -12,6 +12,9 @@ from partwell.access import days_after, questions, reverification, runs, wake
 from partwell.access.announcing import note_settled_signal
 from partwell.access.ghosts import sweeping
 from partwell.access.operations import cuts
+from partwell.access.transfers import ending as transfers_ending
+from partwell.access.transfers import running as transfers
+from partwell.access.transfers import waking
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
@@ -44,6 +47,11 @@ def register_all() -> None:
     registry.timer(days_after.DUE, reverification.wake)
     registry.workflow(reverification.READ_AGAIN, reverification.read_again)
     registry.reconciler("access.reverifications", reverification.reconcile)
+    registry.workflow(waking.HAND_OVER, transfers.hand_over)
+    registry.workflow(waking.TAKE_BACK, transfers_ending.take_back)
+    registry.timer(waking.DUE, transfers.wake)
+    registry.timer(waking.ENDS, transfers_ending.wake)
+    registry.reconciler("access.transfers", transfers.reconcile)
     registry.reconciler("access.sweeps", sweeping.reconcile)
     registry.periodic("access.sweep", SWEEP_LOOKED_AT_EVERY_SECONDS, _sweep)
     registry.reconciler("access.runs", runs.reconcile)

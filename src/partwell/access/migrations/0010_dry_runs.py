@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0008_credentials'),
+        ('access', '0009_transfers'),
     ]
 
     operations = [

@@ -1,4 +1,5 @@
-"""Connected systems, their accounts, plans and runs, cuts, alerts, ghosts, maps and shared credentials."""
+"""Connected systems, their accounts, plans and runs, cuts, alerts, ghosts, maps, shared
+credentials, and what is handed over."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from partwell.access.models.ghosts import Ghost, Reverification, Sweep, SystemSw
 from partwell.access.models.maps import AccessMap
 from partwell.access.models.plans import Change, DryRun, Plan, Question, SystemRun
 from partwell.access.models.systems import System
+from partwell.access.models.transfers import Transfer
 
 __all__ = [
     "AccessMap",
@@ -28,4 +30,5 @@ __all__ = [
     "System",
     "SystemRun",
     "SystemSweep",
+    "Transfer",
 ]

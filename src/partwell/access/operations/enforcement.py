@@ -12,6 +12,7 @@ from partwell.access.models import Alert, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
 from partwell.access.proposals import seal
 from partwell.access.states import AccessState, AlertKind, PlanKind, PlanState
+from partwell.access.transfers import opening
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
 from partwell.engine.operations import poke
@@ -55,6 +56,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
     lock(departure)
     days_after.schedule(departure)
     rotations.at_access_end([departure], actor=actor, now=now)
+    opening.at_access_end([departure], now=now)
     plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
     latest = plans.order_by("-version").first()
     if latest is not None and latest.state == PlanState.APPLYING and _covers_everything(latest):

@@ -169,6 +169,7 @@ class WithdrawalShape(Schema):
     state: str
     done: list[str]
     restorable: list[dict[str, Any]]
+    given: list[dict[str, Any]]
 
 
 class ClosedShape(Schema):

@@ -22,6 +22,8 @@ from partwell.connector_kit.contract import (
     Holding,
     HoldingKind,
     Identity,
+    Job,
+    JobState,
     Nature,
     Outcome,
     Proof,
@@ -29,13 +31,16 @@ from partwell.connector_kit.contract import (
     Rotation,
     Snapshot,
     TestReport,
+    TransferRequest,
     Verb,
     Verdict,
 )
+from partwell.connectors.fake.handover import Handover
 from partwell.connectors.fake.store import FakeStore
 
 PAGE_SIZE = 500
 NOT_SENT = Receipt(Outcome.DONE, "This is a dry run: nothing was changed.")
+NOTHING_GIVEN = Job("", JobState.QUEUED, "A dry run gives nothing and takes nothing back.")
 
 
 class FakeConnector:
@@ -218,6 +223,25 @@ class FakeConnector:
             "A sign-in with the new password was let in.",
             f"A sign-in with {called} was refused.",
         )
+
+    async def transfer(self, external_id: str, request: TransferRequest) -> Job:
+        await self._answer("write")
+        if not self._may_write(f"transfer {request.kind}", external_id):
+            return NOTHING_GIVEN
+        return self._handover().transfer(external_id, request, at=self._now())
+
+    async def job(self, handle: str) -> Job:
+        await self._answer("job")
+        return self._handover().job(handle, at=self._now())
+
+    async def end_transfer(self, handle: str) -> Job:
+        await self._answer("write")
+        if not self._may_write("end_transfer", handle):
+            return NOTHING_GIVEN
+        return self._handover().end(handle, at=self._now())
+
+    def _handover(self) -> Handover:
+        return Handover(self.store, self.system, self._mode(), self._die_if)
 
     async def _write(self, external_id: str, verb: Verb) -> Receipt:
         await self._answer("write")

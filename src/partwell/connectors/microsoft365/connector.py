@@ -205,6 +205,10 @@ class Microsoft365Connector:
         self._transport.check_write()
         return await self._handover.transfer(await self._must_get(external_id), request)
 
+    async def end_transfer(self, handle: str) -> Job:
+        """Take an automatic reply away again."""
+        return await self._handover.end(handle)
+
     async def job(self, handle: str) -> Job:
         """How far a hand-over or an order to a device has come."""
         if handle.startswith(f"{HANDLE}|") and handle.count("|") == 3:

@@ -65,6 +65,30 @@ class Handover:
             return await self._groups_job(user_id, successor_id, "")
         raise ConnectorError(ErrorKind.INVALID, "This is not a hand-over that this connection began.")
 
+    async def end(self, handle: str) -> Job:
+        """Switch the automatic reply off, whoever wrote it since, and read that it is off. Files and groups
+        are given for good."""
+        kind, _, user_id = handle.partition("|")
+        if kind != TransferKind.AUTO_REPLY:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, "This was given for good; take it away by hand.")
+        try:
+            if (await self._reply_settings(user_id)).get("status") != "disabled":
+                await self._graph.call(
+                    "PATCH",
+                    f"/users/{segment(user_id)}/mailboxSettings",
+                    needs=CHANGES_MAILBOX_SETTINGS,
+                    body={"automaticRepliesSetting": {"status": "disabled"}},
+                    limit="mailbox",
+                )
+            status = (await self._reply_settings(user_id)).get("status")
+        except ConnectorError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            return Job(handle, JobState.DONE, "Read afresh: the mailbox is gone, and its reply with it.")
+        if status == "disabled":
+            return Job(handle, JobState.DONE, "Read afresh: the automatic reply is off.")
+        return Job(handle, JobState.RUNNING, "The automatic reply was switched off, and shows still.")
+
     # -- automatic reply ------------------------------------------------------------------------------
 
     async def _reply(self, user: Mapping[str, Any], request: TransferRequest) -> Job:

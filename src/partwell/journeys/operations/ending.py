@@ -10,6 +10,7 @@ from typing import Any
 from partwell.access import days_after, summaries
 from partwell.access.credentials import rotations
 from partwell.access.operations import enforcement
+from partwell.access.transfers import opening as handing_over
 from partwell.departures.addresses import own_accounts
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise
@@ -36,11 +37,13 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What a withdrawn notice leaves behind: what was done, and what can be restored."""
+    """What a withdrawn notice leaves behind: what was done, what can be restored, and what successors were
+    given."""
 
     journey: Journey
     done: tuple[Step, ...]
     restorable: tuple[dict[str, Any], ...]
+    given: tuple[dict[str, Any], ...]
 
 
 def obstacles(
@@ -51,7 +54,7 @@ def obstacles(
     held: frozenset[str] | None = None,
 ) -> list[Obstacle]:
     """All that keeps the journey from closing: required steps still pending, accounts still alive,
-    shared secrets that the leaver knows.
+    shared secrets that the leaver knows, what no successor has accepted yet.
 
     A page that has read the steps or the access already gives them, so that they are not read twice. It also
     says what its reader is to the departure (`held`): whoever may not read the access plan is told how much
@@ -62,7 +65,7 @@ def obstacles(
     pending = [step for step in steps if step.state in PENDING and step.is_required]
     found = [Obstacle("step", step.title, step.key) for step in pending]
     access = access or summaries.picture(departure)
-    live = [*access.live, *access.secrets]
+    live = [*access.live, *access.secrets, *access.handovers]
     if live and held is not None and not held & load_matrix().operations["access.view"].allow:
         return [*found, Obstacle("access", f"Access: {len(live)} not settled yet")]
     found += [
@@ -75,12 +78,17 @@ def obstacles(
         Obstacle("credential", f"Shared secret “{secret['credential']}”: {secret['state']}", secret["id"])
         for secret in access.secrets
     ]
+    found += [
+        Obstacle("transfer", f"Handing over {each['what']}: {each['state']}", each["id"])
+        for each in access.handovers
+    ]
     return found
 
 
 @operation("journeys.close")
 def close(*, departure: Departure, actor: Actor, now: datetime) -> Journey:
-    """Close a journey in which nothing required is open, no account is alive and no secret unchanged.
+    """Close a journey in which nothing required is open, no account is alive, no secret unchanged and nothing
+    left to hand over.
 
     Raises `Conflict` that lists what stands in the way. `request_override` and a second person's
     `approve_override` are the way past it.
@@ -148,7 +156,8 @@ def approve_override(*, departure: Departure, actor: Actor, now: datetime) -> Jo
 def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) -> Withdrawal:
     """End the journey because the notice was taken back. What is done stays on the record.
 
-    Pending steps end undone; access timers stop. What was cut is offered for restoring, not restored.
+    Pending steps end undone; access timers stop. What was cut is offered for restoring, not restored,
+    and what successors were given for taking back.
     """
     departure = lock_departure(departure)
     authorise(actor, "journeys.withdraw", departure)
@@ -164,6 +173,8 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
     done = tuple(journey.steps.filter(state=StepState.DONE))
     restorable = tuple(summaries.restorable(departure))
     rotations.withdraw_rotations(departure, actor=actor, now=now)
+    handing_over.withdraw_transfers(departure, actor=actor, now=now)
+    given = tuple(handing_over.given_rows(departure))
     reopened = _reopen_own_sign_in(departure)
     journey = _end(
         departure,
@@ -175,9 +186,10 @@ def withdraw(*, departure: Departure, reason: str, actor: Actor, now: datetime) 
         done=[step.key for step in done],
         undone=undone,
         restorable=len(restorable),
+        given=len(given),
         own_sign_in_reopened=reopened,
     )
-    return Withdrawal(journey, done, restorable)
+    return Withdrawal(journey, done, restorable, given)
 
 
 def _reopen_own_sign_in(departure: Departure) -> bool:

@@ -217,7 +217,8 @@ def mailbox(model: GraphModel, user_id: str, *, options: Options, body: Any) -> 
 
 def set_mailbox(model: GraphModel, user_id: str, *, options: Options, body: Any) -> Answer:
     setting = dict(body["automaticRepliesSetting"])
-    for name in ("internalReplyMessage", "externalReplyMessage"):
+    # What a request does not name stays as it was.
+    for name in {"internalReplyMessage", "externalReplyMessage"} & setting.keys():
         setting[name] = f"<html><body>\r\n{setting[name]}\r\n</body></html>"
     model.tenant.mailboxes[user_id].update(setting)
     return 200, {"automaticRepliesSetting": setting}

@@ -48,6 +48,26 @@ async def test_whoever_writes_is_told_whom_to_turn_to_until_a_day(tenant, model,
     assert (await connect().job(job.handle)).state is JobState.UNKNOWN
 
 
+async def test_a_reply_is_switched_off_when_its_time_is_over_and_read_to_be_off(
+    tenant, model, connect, ana, ben
+):
+    tenant.mailboxes[ana] = {"status": "disabled"}
+    job = await connect().transfer(ana, to_ben(TransferKind.AUTO_REPLY, ends_at=UNTIL))
+    ended = await connect().end_transfer(job.handle)
+    assert (ended.state, tenant.mailboxes[ana]["status"]) == (JobState.DONE, "disabled")
+    written = len(model.written)
+    assert (await connect().end_transfer(job.handle)).state is JobState.DONE
+    assert len(model.written) == written
+    del tenant.mailboxes[ana]
+    gone = await connect().end_transfer(job.handle)
+    assert gone.state is JobState.DONE and "mailbox is gone" in gone.summary
+
+
+async def test_what_was_given_for_good_is_not_taken_back(connect, ana, ben):
+    error = await failure(connect().end_transfer(f"files|{ana}|{ben}"))
+    assert error.kind is ErrorKind.UNSUPPORTED
+
+
 async def test_a_reply_without_an_end_or_text_names_the_successor(tenant, connect, ana, ben):
     tenant.mailboxes[ana] = {"status": "disabled"}
     await connect().transfer(ana, to_ben(TransferKind.AUTO_REPLY))
