@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from partwell import clock
 from partwell.access.models import Cut
-from partwell.access.wake import END
+from partwell.access.wake import AFTER_A_CUT, END
 from partwell.cli import cuts
 from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality
@@ -62,7 +62,7 @@ def play_the_worker(journey: Journey) -> None:
 def test_firing_brings_forward_what_hangs_on_access_end_and_nothing_else(journey: Journey, it: User) -> None:
     before = due_dates(journey)
     press(journey, it)
-    assert Timer.objects.get(name=END, key=str(journey.pk)).due_at <= clock.now()
+    assert Timer.objects.get(name=END, key=str(journey.pk)).due_at <= clock.now() + AFTER_A_CUT
     play_the_worker(journey)
     after = due_dates(journey)
     assert {key for key in before if after[key] != before[key]} == set(HANGING)
