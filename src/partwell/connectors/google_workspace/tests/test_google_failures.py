@@ -251,6 +251,8 @@ async def test_requests_that_begin_together_share_their_tokens(
         json.dumps({"client_email": "x", "private_key_id": "y"}),
         KEY_FILE.replace("BEGIN PRIVATE", "BEGIN canary"),
     ],
+    # Of fixed names: the key in the last one is made anew in each process.
+    ids=["no JSON", "a list", "without a key", "no PEM"],
 )
 async def test_a_key_that_cannot_be_used_says_so_and_nothing_of_itself(connect: Connect, key):
     error = await refused(connect(key=key).discover(ANA))
