@@ -36,11 +36,12 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
-    either, and the others need not wait."""
+    either, and the others need not wait. Who needs both goes with Samba, which takes the longest."""
     for item in items:
         for fixture in ("samba_ad_server", "sshd_server"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
+                break
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -118,5 +118,5 @@ def test_without_a_second_factor_nothing_is_granted(ada: User, sign_in: Callable
 def test_settings_never_show_what_a_setting_is_set_to(signed_in: Page) -> None:
     page = signed_in
     page.goto("/settings/")
-    expect(page.get_by_role("rowheader", name="PARTWELL_SECRET_KEY")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="PARTWELL_SECRET_KEY", exact=True)).to_be_visible()
     assert settings.SECRET_KEY not in page.content()
