@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from typer.testing import CliRunner
 
 from partwell import clock
 from partwell.access import dry_runs, operations, queries, questions
 from partwell.access.models import AccountRecord, Change, DryRun, Question, System
+from partwell.access.operations import dry_runs as dry_run_operations
 from partwell.cli import access
 from partwell.evidence.models import Event
 from partwell.people.models import User
@@ -140,6 +142,22 @@ def test_a_plan_that_changed_since_says_that_it_was_not_tried(world: World) -> N
     world.store.edit("crm", "crm-0", groups={"staff": "Staff", "admins": "Admins"})
     world.plan()
     assert queries.dry_run_view(world.departure, actor=world.requester) is None
+
+
+def test_without_evidence_nothing_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add_system("mail")
+    plan = world.plan()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("attempt to write a readonly database")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(dry_run_operations, "record", refuse)
+        with pytest.raises(OperationalError):
+            operations.dry_run_plan(plan=plan, actor=world.requester, now=clock.now())
+    assert not DryRun.objects.exists()
+    operations.dry_run_plan(plan=plan, actor=world.requester, now=clock.now())
+    assert DryRun.objects.exists()
 
 
 def test_nothing_left_to_send_is_refused(world: World, no_pauses: None) -> None:
