@@ -63,7 +63,7 @@ ATTEMPTS: dict[str, Callable[[Departure], None]] = {
 
 
 # There is nothing to link, to try or to put back on the stage, no connector that changes a secret or hands
-# over, and no successor. The crash tests of access and the tests of dry runs, rotations and hand-overs try them.
+# over, and no successor. The tests of access, dry runs, rotations and hand-overs try them.
 NEEDS_MORE_THAN_A_STAGE = {"access.link", "access.restore", "evidence.export", "credentials.rotate"}
 NEEDS_MORE_THAN_A_STAGE |= {"access.dry_run", "transfers.hand_over", "transfers.take_back"}
 NEEDS_MORE_THAN_A_STAGE |= {"transfers.accept", "transfers.report_missing"}
