@@ -185,28 +185,31 @@ def own_console(tmp_path: Path) -> Iterator[Console]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-# What the first founding in this process left behind: its data folder, and on PostgreSQL a database to copy.
-_founded: list[Path] = []
-TEMPLATE = f"shows_founded_{os.getpid()}"
+# What was prepared once in this process, by name: its data folder, and on PostgreSQL a database beside it.
+_prepared: dict[str, Path] = {}
 
 
 def found_firm(console: Console, folder: Path) -> None:
-    """Set a practice installation up, import its registers and grant its roles.
+    """Set a practice installation up, import its registers and grant its roles."""
+    prepare(console, "firm", lambda: _found(console, folder))
 
-    That takes ten seconds, so it is done once in each process; the others begin with a copy of it.
-    """
-    if _founded:
-        shutil.copytree(_founded[0], console.folder, dirs_exist_ok=True)
-        if url := console.environment.get("PARTWELL_DATABASE_URL", ""):
-            _copy_database(url, TEMPLATE, _name_of(url))
+
+def prepare(console: Console, name: str, make: Callable[[], object]) -> None:
+    """Bring a new installation to where `make` brings one. That takes ten seconds, so it is done once in each
+    process; the others begin with a copy of it."""
+    template, url = f"shows_{name}_{os.getpid()}", console.environment.get("PARTWELL_DATABASE_URL", "")
+    if name in _prepared:
+        shutil.copytree(_prepared[name], console.folder, dirs_exist_ok=True)
+        if url:
+            _copy_database(url, template, _name_of(url))
         return
-    _found(console, folder)
+    make()
     kept = Path(tempfile.mkdtemp(prefix="partwell-shows-"))
     atexit.register(shutil.rmtree, kept, ignore_errors=True)
     shutil.copytree(console.folder, kept, dirs_exist_ok=True)
-    if url := console.environment.get("PARTWELL_DATABASE_URL", ""):
-        _copy_database(url, _name_of(url), TEMPLATE)
-    _founded.append(kept)
+    if url:
+        _copy_database(url, _name_of(url), template)
+    _prepared[name] = kept
 
 
 def _found(console: Console, folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests.shows import (
     ROLES,
     day,
     own_console,
+    prepare,
 )
 
 BY_HAND = ("task", "approval")
@@ -60,7 +61,8 @@ class Firm:
 def firm(folder: Path) -> Iterator[Firm]:
     """A new firm with its roles granted; what its registers hold comes by the API."""
     with own_console(folder) as console:
-        console.run("init", "--company", "Harbour & Vale", "--admin-email", EVA)
+        company = ["--company", "Harbour & Vale", "--admin-email", EVA]
+        prepare(console, "company", lambda: console.run("init", *company))
         with served(console) as installation:
             made = Firm(installation)
             with made._open:
