@@ -20,6 +20,11 @@ class Keyboard:
 
     page: Page
 
+    def __post_init__(self) -> None:
+        # The browser hands over dialogs for files only while somebody listens. Listening from the start
+        # leaves no moment in which a key opens the dialog of the operating system, which nobody would see.
+        self.page.on("filechooser", lambda _chooser: None)
+
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         for key in keys:
