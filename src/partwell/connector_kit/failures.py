@@ -1,13 +1,36 @@
-"""Failures of several things at once, told as one."""
+"""Several things to do, of which some may fail: each is tried, and what failed is told as one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from partwell.connector_kit.values import ConnectorError, ErrorKind
 
+T = TypeVar("T")
+
 # What can be tried again decides, so that the rest is tried again.
 _ORDER = (ErrorKind.THROTTLED, ErrorKind.RETRYABLE, ErrorKind.DENIED)
+
+
+async def try_each(
+    steps: Iterable[tuple[str, Callable[[], Awaitable[T]]]],
+) -> tuple[list[tuple[str, T]], list[tuple[str, ConnectorError]]]:
+    """Carry out named steps one after another: what was done, with what each gave, and what failed.
+
+    A failure does not stop the others, unless the target wants to be asked less: it would refuse them too.
+    Those were not tried, and count as neither.
+    """
+    done: list[tuple[str, T]] = []
+    failures: list[tuple[str, ConnectorError]] = []
+    for name, act in steps:
+        try:
+            done.append((name, await act()))
+        except ConnectorError as error:
+            failures.append((name, error))
+            if error.kind is ErrorKind.THROTTLED:
+                break
+    return done, failures
 
 
 def together(done: str, failures: Sequence[tuple[str, ConnectorError]]) -> ConnectorError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from partwell.connector_kit.contract import ConnectorError, ErrorKind, Outcome, Receipt
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.contract import ErrorKind, Outcome, Receipt
+from partwell.connector_kit.failures import together, try_each
 
 Step = tuple[str, Callable[[], Awaitable[str]]]
 
@@ -18,18 +18,10 @@ async def take_steps(
     With `gone_is_done` a step about something that is not there any more was not needed. Raises one error for
     all that failed, after everything was tried.
     """
-    failures, taken, request_ids = [], [], []
-    for name, write in steps:
-        try:
-            request_ids.append(await write())
-        except ConnectorError as error:
-            if gone_is_done and error.kind is ErrorKind.NOT_FOUND:
-                continue
-            failures.append((name, error))
-            if error.kind is ErrorKind.THROTTLED:
-                break  # the others would be refused too
-        else:
-            taken.append(name)
+    told, failures = await try_each(steps)
+    if gone_is_done:
+        failures = [(name, error) for name, error in failures if error.kind is not ErrorKind.NOT_FOUND]
+    taken, request_ids = [name for name, _ in told], [request_id for _, request_id in told]
     if failures:
         raise together(f"{len(taken)} of {len(steps)} were {done}.{note}", failures)
     outcome = Outcome.DONE if taken else Outcome.ALREADY_DONE

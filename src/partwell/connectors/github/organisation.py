@@ -8,6 +8,7 @@ undone in part only: the person has to accept an invitation.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -24,7 +25,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connectors.github.credentials import GithubCredentials
 from partwell.connectors.github.entitlements import OWNER, GithubEntitlements, Held, named
 from partwell.connectors.github.holdings import SEES_NO_TOKENS, GithubHoldings
@@ -204,17 +205,12 @@ class Organisation:
         await self._protection.refuse(person, held)
         if not ours:
             raise ConnectorError(ErrorKind.CONFLICT, f"GitHub cannot take away what is left: {named(kept)}.")
-        failures: list[tuple[str, ConnectorError]] = []
-        request_id = ""
-        for each in ours:
-            try:
-                request_id = await self._entitlements.take(person, each) or request_id
-            except ConnectorError as error:
-                failures.append((each.entitlement.name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
+        done, failures = await try_each(
+            (each.entitlement.name, partial(self._entitlements.take, person, each)) for each in ours
+        )
         if failures:
-            raise together(f"{len(ours) - len(failures)} of {len(ours)} are done.", failures)
+            raise together(f"{len(done)} of {len(ours)} are done.", failures)
+        request_id = next((told for _, told in reversed(done) if told), "")
         summary = f"Asked to take away {len(ours)} teams, roles and repositories."
         if kept:
             summary += f" GitHub cannot take away: {named(kept)}."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Holding, HoldingKind
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connectors.google_workspace.mailbox import Mailbox
 from partwell.connectors.google_workspace.people import is_shut, status_of
 from partwell.connectors.google_workspace.service import DIRECTORY, Google, in_milliseconds, segment
@@ -76,7 +76,7 @@ class Credentials:
 
     async def revoke(self, user: Mapping[str, Any], found: Found) -> None:
         """Withdraw all. One that refuses does not stop the others, and is named."""
-        root, failures, done = self._root(str(user["id"])), list[tuple[str, ConnectorError]](), 0
+        root = self._root(str(user["id"]))
         is_suspended = user.get("suspended") is True
         work: list[tuple[str, Callable[[], Awaitable[object]]]] = []
         work += [
@@ -90,18 +90,11 @@ class Credentials:
             work.append(("backup codes", self._invalidating(root)))
         if self._mailbox:
             work += [(to, self._mailbox.stopping(user, to)) for to in found.forwards]
-        for name, act in work:
-            try:
-                await act()
-                done += 1
-            except ConnectorError as error:
-                failures.append((name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
+        done, failures = await try_each(work)
         if found.backup_codes and is_suspended:
             failures.append(("Backup codes", ConnectorError(ErrorKind.UNSUPPORTED, SUSPENDED_CODES)))
         if failures:
-            raise together(f"{done} of {len(work)} were withdrawn.", failures)
+            raise together(f"{len(done)} of {len(work)} were withdrawn.", failures)
 
     async def holdings(self, user: Mapping[str, Any]) -> list[Holding]:
         """The same, to be shown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -15,7 +16,7 @@ from partwell.connector_kit.contract import (
     Snapshot,
     Verb,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Answer
 from partwell.connectors.google_workspace.credentials import SECURITY, Credentials
 from partwell.connectors.google_workspace.licences import Licences
@@ -183,21 +184,16 @@ class Writes:
         return take_all
 
     async def _take_each(self, user_id: str, rights: list[Right]) -> Receipt:
-        taken: list[str] = []
-        failures: list[tuple[str, ConnectorError]] = []
-        for right in rights:
+        async def take(right: Right) -> str:
             if right.stays_because:
-                failures.append((right.name, ConnectorError(ErrorKind.UNSUPPORTED, right.stays_because)))
-                continue
-            try:
-                await self._rights.take(user_id, right)
-                taken.append(f"{right.entitlement.kind}: {right.name}")
-            except ConnectorError as error:
-                failures.append((right.name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
+                raise ConnectorError(ErrorKind.UNSUPPORTED, right.stays_because)
+            await self._rights.take(user_id, right)
+            return f"{right.entitlement.kind}: {right.name}"
+
+        done, failures = await try_each((right.name, partial(take, right)) for right in rights)
         if failures:
-            raise together(f"{len(taken)} of {len(rights)} groups and roles were taken away.", failures)
+            raise together(f"{len(done)} of {len(rights)} groups and roles were taken away.", failures)
+        taken = [said for _, said in done]
         return Receipt(Outcome.DONE, f"Took away {len(taken)} groups and roles.", request={"taken": taken})
 
     async def _give_rights(self, user: Mapping[str, Any], before: Mapping[str, Any]) -> Receipt:

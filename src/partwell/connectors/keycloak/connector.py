@@ -7,6 +7,7 @@ with the consents, by a verb of their own.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from partwell.connector_kit.contract import (
@@ -24,7 +25,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.keycloak.realm import GROUP, REALM_ROLE, Held, Realm, User
 from partwell.connectors.keycloak.service import KeycloakService, identifier, segment
@@ -236,16 +237,9 @@ async def _each(
     things: Sequence[T], work: Callable[[T], Awaitable[Any]], *, named: Callable[[T], str]
 ) -> None:
     """Do it to each; raise at the end with those that failed, and how many were done all the same."""
-    failures: list[tuple[str, ConnectorError]] = []
-    for each in things:
-        try:
-            await work(each)
-        except ConnectorError as error:
-            failures.append((named(each), error))
-            if error.kind is ErrorKind.THROTTLED:
-                break  # the others would be refused too
+    done, failures = await try_each((named(each), partial(work, each)) for each in things)
     if failures:
-        raise together(f"{len(things) - len(failures)} of {len(things)} are done.", failures)
+        raise together(f"{len(done)} of {len(things)} are done.", failures)
 
 
 def _said(held: Held) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -13,7 +14,7 @@ from partwell.connector_kit.contract import (
     Snapshot,
     Verb,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Answer
 from partwell.connectors.microsoft365 import licences
 from partwell.connectors.microsoft365.grants import grant_again, grants_of, saved, withdraw
@@ -154,26 +155,23 @@ class Writes:
         return take_all
 
     async def _take_each(self, rights: list[Right]) -> Receipt:
-        taken: list[Right] = []
-        failures = [
+        stay = [
             (right.name, ConnectorError(ErrorKind.UNSUPPORTED, right.stays_because))
             for right in rights
             if right.stays_because
         ]
-        for right in rights:
-            if right.stays_because:
-                continue
-            try:
-                await _or_gone(self._rights.take(right))
-            except ConnectorError as error:
-                failures.append((right.name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
-            else:
-                taken.append(right)
-        if failures:
-            raise together(f"{len(taken)} of {len(rights)} groups and roles were taken away.", failures)
-        names = [f"{right.kind}: {right.name}" for right in taken]
+
+        async def take(right: Right) -> Right:
+            await _or_gone(self._rights.take(right))
+            return right
+
+        taken, failures = await try_each(
+            (right.name, partial(take, right)) for right in rights if not right.stays_because
+        )
+        if stay or failures:
+            done = f"{len(taken)} of {len(rights)} groups and roles were taken away."
+            raise together(done, [*stay, *failures])
+        names = [f"{right.kind}: {name}" for name, right in taken]
         return Receipt(Outcome.DONE, f"Took away {len(taken)} groups and roles.", request={"taken": names})
 
     async def _give_rights(self, user: Mapping[str, Any], before: Mapping[str, Any]) -> Receipt:

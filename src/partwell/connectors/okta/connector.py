@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -26,7 +27,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.okta.entitlements import OktaEntitlements, name_of, named
 from partwell.connectors.okta.holdings import OktaHoldings
@@ -227,17 +228,12 @@ class OktaConnector:
         await self._protection.refuse(user)
         if not ours:
             raise ConnectorError(ErrorKind.CONFLICT, f"Okta cannot take away what is left: {named(kept)}.")
-        failures: list[tuple[str, ConnectorError]] = []
-        request_id = ""
-        for each in ours:
-            try:
-                request_id = await self._entitlements.take(external_id, each) or request_id
-            except ConnectorError as error:
-                failures.append((each.entitlement.name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
+        done, failures = await try_each(
+            (each.entitlement.name, partial(self._entitlements.take, external_id, each)) for each in ours
+        )
         if failures:
-            raise together(f"{len(ours) - len(failures)} of {len(ours)} are done.", failures)
+            raise together(f"{len(done)} of {len(ours)} are done.", failures)
+        request_id = next((told for _, told in reversed(done) if told), "")
         summary = f"Asked to take away {len(ours)} groups and roles."
         if kept:
             summary += f" Okta cannot take away: {named(kept)}."

@@ -7,6 +7,7 @@ shows it and, on Enterprise Grid, its sessions. A suspension counts when both sh
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from partwell.connector_kit.contract import (
@@ -24,7 +25,7 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
-from partwell.connector_kit.failures import together
+from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.slack.people import (
     People,
@@ -206,19 +207,16 @@ class SlackConnector:
             for right in rights
             if right.stays_because
         ]
-        taken = []
-        for right in rights:
-            if right.stays_because:
-                continue
-            try:
-                await self._rights.take(external_id, right)
-            except ConnectorError as error:
-                if error.kind is not ErrorKind.NOT_FOUND:
-                    failures.append((right.name, error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the others would be refused too
-            else:
-                taken.append(f"{right.kind}: {right.name}")
+
+        async def take(right: Right) -> str:
+            await self._rights.take(external_id, right)
+            return f"{right.kind}: {right.name}"
+
+        done, refused = await try_each(
+            (right.name, partial(take, right)) for right in rights if not right.stays_because
+        )
+        failures += [(name, error) for name, error in refused if error.kind is not ErrorKind.NOT_FOUND]
+        taken = [said for _, said in done]
         if failures:
             raise together(f"{len(taken)} of {len(rights)} groups and roles were taken away.", failures)
         return Receipt(Outcome.DONE, f"Took away {len(taken)} groups and roles.", request={"taken": taken})
