@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client as Browser
 from django.test import override_settings
 from typer.testing import CliRunner
@@ -24,6 +23,7 @@ from partwell.people.actors import console_actor
 from partwell.people.models import Installation
 from partwell.people.roles import Role
 from partwell.people.token_operations import create_token
+from tests.canaries import whole_database
 from tests.factories import NOW, as_actor, make_client, make_holder, make_person
 
 pytestmark = pytest.mark.django_db
@@ -128,18 +128,6 @@ def load(data: bytes, **options: Any) -> imports.CredentialReport:
     return imports.import_credentials(data=data, actor=CONSOLE, now=NOW, **options)
 
 
-def whole_database() -> str:
-    """Every row of every table, as text."""
-    found = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"select * from {connection.ops.quote_name(table)}")
-            found += [
-                repr(tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)) for row in cursor
-            ]
-    return "\n".join(found)
-
-
 @pytest.fixture
 def kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Path]:
     """A data folder of its own, and everything that is logged."""
@@ -156,7 +144,7 @@ def kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Path]:
 
 
 def nothing_left(kept: Path, log: str) -> None:
-    texts = {"the database": whole_database(), "the log": log}
+    texts = {"the database": whole_database().decode(errors="replace"), "the log": log}
     for path in kept.rglob("*"):
         if path.is_file():
             texts[str(path)] = path.read_bytes().decode(errors="replace")

@@ -16,7 +16,6 @@ from partwell.access.credentials.rotation_queries import (
     get_rotation,
     my_rotations,
     rotation_dict,
-    sees_departure,
     visible_rotations,
 )
 from partwell.access.models import Credential, CredentialRotation, System
@@ -31,6 +30,7 @@ from partwell.connector_kit.contract import (
     Verdict,
 )
 from partwell.departures.models import Departure
+from partwell.departures.policies import sees_inside
 from partwell.evidence.models import Event
 from partwell.evidence.queries import fields_of
 from partwell.journeys.intake import Intake
@@ -178,7 +178,7 @@ def test_the_owner_is_not_told_who_leaves_unless_they_see_that_departure(
     share("Wi-Fi", MARIT, owner_email=OLGA)
     departure = start_journey(leaver).departure
     rotation = get_rotation(owner, of(departure)["Wi-Fi"].pk, now=NOW)
-    assert sees_departure(owner, [rotation]) == set()
+    assert sees_inside(owner, [rotation], to="access.view") == set()
     assert rotation_dict(rotation, names_departure=False)["subject"] is None
     browser = Browser(SERVER_NAME="localhost")
     Installation.objects.create(company_name="Harbour & Vale", initialised_at=NOW)

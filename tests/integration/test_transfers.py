@@ -12,9 +12,10 @@ from partwell.access import summaries
 from partwell.access.models import Alert, Transfer
 from partwell.access.operations import enforcement
 from partwell.access.transfers import days, operations, receipts
-from partwell.access.transfers.queries import coming_to, get_transfer, sees_inside, transfer_dict
+from partwell.access.transfers.queries import coming_to, get_transfer, transfer_dict
 from partwell.access.transfers.states import TRANSITIONS, TransferState, check_move
 from partwell.departures.models import Departure
+from partwell.departures.policies import sees_inside
 from partwell.evidence.models import Event
 from partwell.journeys.operations import ending
 from partwell.people.actors import Actor, console_actor
@@ -159,7 +160,7 @@ def test_of_a_need_to_know_departure_the_successor_hears_nothing_before_access_h
 def test_the_successor_reads_whose_it_is_and_not_the_inside(leaver: Person, sam: Actor) -> None:
     departure = start_journey(leaver).departure
     transfer = get_transfer(sam, attested(named(opened(departure))).pk, now=NOW)
-    assert sees_inside(sam, [transfer]) == set()
+    assert sees_inside(sam, [transfer], to="access.view") == set()
     shown = transfer_dict(transfer, is_inside=False)
     assert (shown["subject"], shown["journey"], shown["proof"], shown["reason"]) == (
         "Marit Lindqvist", None, None, "",

@@ -6,8 +6,6 @@ Anchor: OWASP key management. Short and long are the same but for the mails that
 
 from __future__ import annotations
 
-import base64
-import io
 import logging
 import secrets
 import threading
@@ -15,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from allauth.mfa.adapter import get_adapter
@@ -47,6 +44,7 @@ from partwell.signals.outbox import Mail, queue_mails
 from partwell.signals.resealing import renew_seals
 from partwell.signals.sending import send_pending
 from partwell.signals.signing import make_key, sign
+from tests.canaries import Canaries, whole_database
 from tests.factories import as_actor
 from tests.guest_world import PRIVATE, World, open_browser
 from tests.proofs.talkative import talkative_http, talkative_mail
@@ -93,38 +91,6 @@ CONNECTIONS: dict[str, dict[str, Any]] = {
         "private_key": "SSH",
     },
 }  # fmt: skip
-
-
-class Canaries:
-    """Made-up secrets, by what they are. All are to be found nowhere."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-
-    def new(self, what: str) -> str:
-        return self.keep(what, f"canary-{secrets.token_urlsafe(15)}")
-
-    def keep(self, what: str, value: str) -> str:
-        assert len(value) >= 8, f"{what} is too short to be looked for"
-        self.known[what] = value
-        return value
-
-    def found_in(self, texts: dict[str, bytes]) -> list[str]:
-        """What was found where, in any spelling that a program may give it."""
-        return [
-            f"{what} in {where}"
-            for what, value in self.known.items()
-            for where, text in texts.items()
-            if any(spelling in text for spelling in _spellings(value))
-        ]
-
-
-def _spellings(value: str) -> set[bytes]:
-    # Base64 has three of them, by where in the whole the value begins; its ends depend on the neighbours.
-    whole = {base64.b64encode(b"x" * shift + value.encode())[4 if shift else 0 : -4] for shift in range(3)}
-    # What is left of a short one would be found by chance.
-    long = {spelling for spelling in whole if len(spelling) >= 12}
-    return {value.encode(), quote(value, safe="").encode(), value.encode().hex().encode()} | long
 
 
 @pytest.fixture
@@ -443,19 +409,6 @@ def seal_something(mails: int) -> None:
     with transaction.atomic():
         make_key(now=clock.now())
     keys.load_signer()
-
-
-def whole_database() -> bytes:
-    """Every row of every table."""
-    out = io.BytesIO()
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f"select * from {connection.ops.quote_name(table)}")
-            for row in cursor:
-                for value in row:
-                    out.write(bytes(value) if isinstance(value, memoryview | bytes) else str(value).encode())
-                    out.write(b"\n")
-    return out.getvalue()
 
 
 def _size(texts: dict[str, bytes]) -> str:

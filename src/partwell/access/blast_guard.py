@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from partwell.access.alerts import raise_alert
+from partwell.access.alerts import raise_many
 from partwell.access.models import AccountRecord, Alert, Plan, System, SystemSweep
 from partwell.access.states import AlertKind, Authority, Link, SweepState
 from partwell.connector_kit.contract import Account
@@ -91,11 +91,8 @@ class BlastGuard:
             departure_id__in=self._departures, kind=AlertKind.MANY_ACCOUNTS, key=key, resolved_at=None
         )
         open_alerts.exclude(departure_id__in=self._told).update(resolved_at=now)
-        for plan, text in self._told.values():
-            actor = engine_actor("blast guard")
-            raise_alert(
-                plan.departure, kind=AlertKind.MANY_ACCOUNTS, key=key, text=text, actor=actor, now=now
-            )
+        texts = {plan.departure: text for plan, text in self._told.values()}
+        raise_many(texts, kind=AlertKind.MANY_ACCOUNTS, key=key, actor=engine_actor("blast guard"), now=now)
 
 
 def _share_left(system: System, plans: Sequence[Plan]) -> int | None:

@@ -16,7 +16,6 @@ from partwell.access.credentials.rotation_queries import (
     get_rotation,
     list_rotations,
     rotation_dict,
-    sees_departure,
 )
 from partwell.access.models import CredentialRotation
 from partwell.api.answers import listing, page_of, reply
@@ -24,6 +23,7 @@ from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Listing, Reason
 from partwell.api.shapes.credentials import RotationShape
+from partwell.departures.policies import sees_inside
 
 router = Router(tags=["shared credentials"])
 
@@ -51,7 +51,7 @@ def list_(
     actor = actor_of(request)
     found = list_rotations(actor, state=state, journey=journey, now=clock.now())
     page, after = page_of(found, key=lambda each: str(each.pk), cursor=cursor, limit=limit)
-    named = sees_departure(actor, page)
+    named = sees_inside(actor, page, to="access.view")
     items = [rotation_dict(each, names_departure=each.departure_id in named) for each in page]
     return listing(items, after)
 
@@ -82,5 +82,5 @@ def leave(request: HttpRequest, rotation_id: UUID, body: NotNeeded) -> HttpRespo
 
 
 def _view(request: HttpRequest, found: CredentialRotation) -> HttpResponse:
-    named = bool(sees_departure(actor_of(request), [found]))
+    named = bool(sees_inside(actor_of(request), [found], to="access.view"))
     return reply(rotation_dict(found, names_departure=named))

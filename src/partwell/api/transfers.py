@@ -14,12 +14,13 @@ from partwell import clock
 from partwell.access.models import Transfer
 from partwell.access.queries import get_system
 from partwell.access.transfers import operations, receipts
-from partwell.access.transfers.queries import get_transfer, list_transfers, sees_inside, transfer_dict
+from partwell.access.transfers.queries import get_transfer, list_transfers, transfer_dict
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Reason
 from partwell.api.shapes.transfers import TransferShape
+from partwell.departures.policies import sees_inside
 from partwell.journeys import queries
 
 router = Router(tags=["handing over"])
@@ -84,7 +85,7 @@ def list_(
     actor = actor_of(request)
     found = list_transfers(actor, state=state, journey=journey, mine=mine, now=clock.now())
     page, after = page_of(found, key=lambda each: str(each.pk), cursor=cursor, limit=limit)
-    inside = sees_inside(actor, page)
+    inside = sees_inside(actor, page, to="access.view")
     return listing([transfer_dict(each, is_inside=each.departure_id in inside) for each in page], after)
 
 
@@ -207,5 +208,5 @@ def _get(request: HttpRequest, transfer_id: UUID) -> Transfer:
 
 
 def _view(request: HttpRequest, found: Transfer, *, status: int = 200) -> HttpResponse:
-    is_inside = bool(sees_inside(actor_of(request), [found]))
+    is_inside = bool(sees_inside(actor_of(request), [found], to="access.view"))
     return reply(transfer_dict(found, is_inside=is_inside), status=status)

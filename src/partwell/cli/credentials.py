@@ -16,7 +16,6 @@ from partwell.access.credentials.rotation_queries import (
     get_rotation,
     list_rotations,
     rotation_dict,
-    sees_departure,
 )
 from partwell.access.credentials.states import RotationState
 from partwell.access.models import Credential, CredentialRotation
@@ -25,6 +24,7 @@ from partwell.cli.dates import read_date
 from partwell.cli.output import AsJson, answer, listing, speaks, table
 from partwell.connector_kit.contract import ConnectorError
 from partwell.connector_kit.secrets import ReferencedSecrets
+from partwell.departures.policies import sees_inside
 from partwell.people.actors import Actor
 from partwell.refusals import Invalid, NotFound
 
@@ -219,7 +219,7 @@ def rotations(
     """List secrets that have to be changed because somebody leaves, what is due first."""
     actor, now = acting(as_email), clock.now()
     found = list_rotations(actor, state="all" if all_ else "open", now=now)
-    named = sees_departure(actor, found)
+    named = sees_inside(actor, found, to="access.view")
     items = [rotation_dict(each, names_departure=each.departure_id in named) for each in found]
     rows = [
         (i["id"], i["credential"], i["subject"] or "–", i["owner"] or "IT/Security", i["due_at"], i["state"])
@@ -294,7 +294,7 @@ def leave(rotation_id: RotationId, reason: Reason, as_email: As = None, as_json:
 
 
 def _say(actor: Actor, rotation: CredentialRotation, as_json: bool) -> None:
-    view = rotation_dict(rotation, names_departure=bool(sees_departure(actor, [rotation])))
+    view = rotation_dict(rotation, names_departure=bool(sees_inside(actor, [rotation], to="access.view")))
     probe = (view["proof"] or {}).get("probe", "")
     words = " ".join(filter(None, (f"{view['credential']}: {view['state']}.", view["reason"], probe)))
     answer(view, as_json=as_json, text=words)

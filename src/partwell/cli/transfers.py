@@ -11,11 +11,12 @@ from partwell import clock
 from partwell.access.models import Transfer
 from partwell.access.queries import get_system
 from partwell.access.transfers import operations, receipts
-from partwell.access.transfers.queries import get_transfer, list_transfers, sees_inside, transfer_dict
+from partwell.access.transfers.queries import get_transfer, list_transfers, transfer_dict
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date
 from partwell.cli.journeys import find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
+from partwell.departures.policies import sees_inside
 from partwell.people.actors import Actor
 
 app = typer.Typer(help="What goes from a leaver to a successor, with a receipt.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def list_(
     actor, now = acting(as_email), clock.now()
     key = find(journey, actor).pk if journey else None
     found = list_transfers(actor, state="all" if all_ else "open", journey=key, mine=mine, now=now)
-    inside = sees_inside(actor, found)
+    inside = sees_inside(actor, found, to="access.view")
     items = [transfer_dict(each, is_inside=each.departure_id in inside) for each in found]
     rows = [
         (i["id"], i["subject"], i["what"], i["system_title"] or "by hand", i["successor"] or "–", i["state"])
@@ -185,7 +186,7 @@ def _do(
 
 
 def _say(actor: Actor, transfer: Transfer, as_json: bool) -> None:
-    view = transfer_dict(transfer, is_inside=bool(sees_inside(actor, [transfer])))
+    view = transfer_dict(transfer, is_inside=bool(sees_inside(actor, [transfer], to="access.view")))
     to = f", for {view['successor']}" if view["successor"] else ""
     said = f"{transfer} of {view['subject']}{to}: {view['state'].replace('_', ' ')}."
     answer(view, as_json=as_json, text=" ".join(filter(None, (said, view["reason"]))))

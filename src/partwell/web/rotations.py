@@ -16,11 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from partwell import clock
 from partwell.access.credentials import details, settling
-from partwell.access.credentials.rotation_queries import also_of, get_rotation, sees_departure
+from partwell.access.credentials.rotation_queries import also_of, get_rotation
 from partwell.access.credentials.rotations import remaining
 from partwell.access.credentials.states import TRANSITIONS, RotationState
 from partwell.access.models import CredentialRotation
-from partwell.departures.policies import capacities
+from partwell.departures.policies import capacities, sees_inside
 from partwell.people.actors import Actor
 from partwell.people.authorisation import load_matrix
 from partwell.refusals import FreshSignInNeeded, Refusal
@@ -142,7 +142,7 @@ def _show(
     request: HttpRequest, found: CredentialRotation, *, status: int = 200, **given: Any
 ) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
-    sees = bool(sees_departure(actor, [found]))
+    sees = bool(sees_inside(actor, [found], to="access.view"))
     next_ones = TRANSITIONS[RotationState(found.state)]
     may = _allowed(actor, found)
     system = found.credential.system

@@ -22,12 +22,11 @@ from partwell.access.transfers.queries import (
     coming_to,
     get_transfer,
     mailbox_is_due,
-    sees_inside,
     transfers_of,
 )
 from partwell.access.transfers.states import TRANSITIONS, HandedKind, TransferBy, TransferState
 from partwell.departures.models import Departure
-from partwell.departures.policies import capacities
+from partwell.departures.policies import capacities, sees_inside
 from partwell.people.actors import Actor
 from partwell.people.authorisation import load_matrix
 from partwell.refusals import FreshSignInNeeded, Refusal
@@ -257,7 +256,7 @@ def _settle(
 
 def _show(request: HttpRequest, found: Transfer, *, status: int = 200, **given: Any) -> HttpResponse:
     actor = actor_of(request)
-    is_inside = bool(sees_inside(actor, [found]))
+    is_inside = bool(sees_inside(actor, [found], to="access.view"))
     by_system = operations.can_hand_over(found)
     context = {
         "transfer": found,

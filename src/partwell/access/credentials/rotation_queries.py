@@ -6,7 +6,6 @@ and of a need-to-know departure not before access has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,13 +88,6 @@ def also_of(actor: Actor, rotation: CredentialRotation, now: datetime) -> frozen
         return frozenset()
     mine = CredentialRotation.objects.filter(_owned(actor, now), pk=rotation.pk)
     return frozenset({CREDENTIAL_OWNER}) if mine.exists() else frozenset()
-
-
-def sees_departure(actor: Actor, rotations: Iterable[CredentialRotation]) -> set[UUID]:
-    """The departures among these of which the actor may read the access, and so the name."""
-    ids = {rotation.departure_id for rotation in rotations}
-    rule = visibility(actor, to="access.view")
-    return set(Departure.objects.filter(rule, pk__in=ids).values_list("pk", flat=True))
 
 
 def rotation_dict(rotation: CredentialRotation, *, names_departure: bool) -> dict[str, Any]:

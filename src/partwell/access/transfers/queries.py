@@ -6,7 +6,6 @@ has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -112,13 +111,6 @@ def also_of(actor: Actor, transfer: Transfer, now: datetime) -> frozenset[str]:
         return frozenset()
     mine = Transfer.objects.filter(received_by(actor, now), pk=transfer.pk)
     return frozenset({SUCCESSOR}) if mine.exists() else frozenset()
-
-
-def sees_inside(actor: Actor, transfers: Iterable[Transfer]) -> set[UUID]:
-    """The departures among these of which the actor may read the access, not only what comes to them."""
-    ids = {transfer.departure_id for transfer in transfers}
-    rule = visibility(actor, to="access.view")
-    return set(Departure.objects.filter(rule, pk__in=ids).values_list("pk", flat=True))
 
 
 def transfer_dict(transfer: Transfer, *, is_inside: bool) -> dict[str, Any]:

@@ -13,15 +13,12 @@ from partwell.access.transfers import alerting, letters
 from partwell.access.transfers.queries import also_of
 from partwell.access.transfers.recording import locked, move_transfer
 from partwell.access.transfers.states import SETTLED, TransferState
-from partwell.connector_kit.contract import Verb
+from partwell.connector_kit.plan import ASKED_FOR
 from partwell.departures.policies import authorise
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
 from partwell.refusals import Invalid
 from partwell.rows import write_rows
-
-# With these the data of an account may go, and nobody could look for what is missing any more.
-DESTRUCTIVE = (Verb.RELEASE_LICENCE, Verb.DELETE)
 
 
 @operation("transfers.accept")
@@ -70,7 +67,7 @@ def let_go(transfer: Transfer, *, now: datetime) -> None:
     if transfer.account is None or _unsettled([transfer.account_id]):
         return
     changes = Change.objects.filter(
-        account=transfer.account, is_current=True, verb__in=DESTRUCTIVE, state=AccessState.PLANNED
+        account=transfer.account, is_current=True, verb__in=ASKED_FOR, state=AccessState.PLANNED
     ).exclude(authority__in=(Authority.NONE, Authority.RESTORE))
     for plan_id in set(changes.values_list("plan_id", flat=True)):
         runs = SystemRun.objects.filter(plan=plan_id, system=transfer.account.system)
@@ -83,7 +80,8 @@ def let_go(transfer: Transfer, *, now: datetime) -> None:
 
 def leave_what_waits_for_receipts(changes: Sequence[Change]) -> list[Change]:
     """Those that may be carried out; what would take data away waits for all receipts of its account."""
-    gated = [c for c in changes if c.verb in DESTRUCTIVE and c.authority != Authority.RESTORE]
+    # With these the data of an account may go, and nobody could look for what is missing any more.
+    gated = [c for c in changes if c.verb in ASKED_FOR and c.authority != Authority.RESTORE]
     if not gated:
         return list(changes)
     waiting = _unsettled({change.account_id for change in gated})
