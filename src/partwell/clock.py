@@ -12,9 +12,11 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import count
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
-import holidays
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 DEFAULT_WORKDAY_END = time(17, 30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,13 +74,18 @@ def at_local(day: date, wall: time, timezone: str) -> datetime:
 
 
 @lru_cache(maxsize=512)
-def _calendar(country: str, year: int) -> holidays.HolidayBase:
+def _calendar(country: str, year: int) -> HolidayBase:
+    # Here, as importing it is a tenth of what every command takes to start, and few count working days.
+    import holidays
+
     return holidays.country_holidays(country, years=year)
 
 
 @lru_cache(maxsize=512)
 def is_known_country(country: str) -> bool:
     """Whether the public holidays of this ISO 3166 alpha-2 `country` are known."""
+    import holidays
+
     return country in holidays.list_supported_countries(include_aliases=False)
 
 
