@@ -49,9 +49,12 @@ def put_on(page: Page, look: Look) -> None:
     )
 
 
-def problems_of_page(page: Page) -> list[str]:
-    """What stands in somebody's way on the page as it is shown now, one line each."""
-    return [*axe_violations(page), *sideways(page), *small_targets(page)]
+def problems_of_page(page: Page, *, only_colours: bool = False) -> list[str]:
+    """What stands in somebody's way on the page as it is shown now, one line each.
+
+    Of axe's rules, only those for colours where the page was judged by all of them in the other theme.
+    """
+    return [*axe_violations(page, only_colours=only_colours), *sideways(page), *small_targets(page)]
 
 
 def axe_violations(page: Page, *, only_colours: bool = False) -> list[str]:
@@ -63,10 +66,13 @@ def axe_violations(page: Page, *, only_colours: bool = False) -> list[str]:
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if only_colours:
         options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-    found = page.evaluate("options => axe.run(options)", options)
+    # As text, and only what is asked for: Playwright checks every object that crosses over, one by one.
+    found = page.evaluate(
+        "options => axe.run(options).then((all) => JSON.stringify(all.violations))", options
+    )
     return [
         f"{rule['id']}: {_advice(node['failureSummary'])} {node['html'][:200]}"
-        for rule in found["violations"]
+        for rule in json.loads(found)
         for node in rule["nodes"]
     ]
 

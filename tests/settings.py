@@ -16,3 +16,6 @@ if os.environ.get("PARTWELL_TEST_RUN") != worker:
     os.environ.setdefault("PARTWELL_SECRET_KEY", "tests-only-" + "x" * 40)
 
 from partwell.config.settings import *  # noqa: E402, F403
+
+# Only in the tests' own process: hashing a password well takes a quarter of a second each time, by design.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -106,6 +106,11 @@ class _Request:
         )
 
 
+def _words_of(message: httpx.Request | httpx.Response) -> tuple[Any, ...]:
+    start = (message.method, str(message.url)) if isinstance(message, httpx.Request) else ()
+    return (*start, *message.headers.multi_items(), message.content)
+
+
 class VendorContract:
     """A vendor's contract, for the paths that a connector uses.
 
@@ -126,9 +131,24 @@ class VendorContract:
         itself: dict[str, Any] = {} if validates_itself else {"spec_validator_cls": None}
         config = Config(extra_media_type_deserializers=dict.fromkeys(JSON_TOO, json.loads), **itself)
         self._api = OpenAPI.from_dict(self.document, config=config)
+        # What was found to keep the contract: conversations repeat themselves, and judging each takes 10 ms.
+        self._kept: set[tuple[Any, ...]] = set()
 
     def check_request(self, request: httpx.Request) -> None:
         """Raises `Deviation`."""
+        said = _words_of(request)
+        if said not in self._kept:
+            self._judge_request(request)
+            self._kept.add(said)
+
+    def check_response(self, request: httpx.Request, response: httpx.Response) -> None:
+        """Raises `Deviation`, for an answer of the model that the vendor could not give."""
+        said = (*_words_of(request), response.status_code, *_words_of(response))
+        if said not in self._kept:
+            self._judge_response(request, response)
+            self._kept.add(said)
+
+    def _judge_request(self, request: httpx.Request) -> None:
         seen = _Request(request)
         where = f"{request.method} {seen.path}"
         operation, item = self._operation(seen, where)
@@ -145,8 +165,7 @@ class VendorContract:
             schema = body["content"][seen.content_type].get("schema", {})
             self._check_names(json.loads(request.content), schema, where)
 
-    def check_response(self, request: httpx.Request, response: httpx.Response) -> None:
-        """Raises `Deviation`, for an answer of the model that the vendor could not give."""
+    def _judge_response(self, request: httpx.Request, response: httpx.Response) -> None:
         seen = _Request(request)
         where = f"{response.status_code} to {request.method} {seen.path}"
         operation, _ = self._operation(seen, where)

@@ -26,8 +26,8 @@ import partwell.web
 from tests.accessibility import (
     LOOKS,
     WIDER_LOOKS,
-    axe_violations,
     on_paper,
+    problems_of_page,
     put_on,
     sideways,
     small_targets,
@@ -174,7 +174,7 @@ class Survey:
             put_on(page, look)
             # Of what the theme changes, axe judges the colours alone.
             only_colours = look.theme == "dark" and not self.long
-            here = [*axe_violations(page, only_colours=only_colours), *sideways(page), *small_targets(page)]
+            here = problems_of_page(page, only_colours=only_colours)
             if self.long or look == LOOKS[0]:
                 walked = walk(page)
                 here += walked.problems

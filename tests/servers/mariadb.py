@@ -54,7 +54,8 @@ class MariaDbServer:
             password=password,
             autocommit=True,
             connect_timeout=5,
-            **options,
+            # Without TLS unless asked for: PyMySQL would read the system's authorities for each connection.
+            **{"ssl_disabled": True} | options,
         )
 
     def try_sign_in(self, user: str, password: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tests.servers.running import answers, free_port, running
+from tests.servers.running import PLAIN, answers, free_port, running
 
 TOKEN = "token-of-the-tests"
 
@@ -69,7 +69,7 @@ class ScimServer:
 
     def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/scim+json"}
-        answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10)
+        answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10, verify=PLAIN)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

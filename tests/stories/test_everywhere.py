@@ -27,7 +27,7 @@ from tests.servers.synapse import SynapseServer
 from tests.shows import AMARA, INES, LUCIA, Accounts, found_firm, own_console
 from tests.signing_in import sign_in_surely
 
-Shot = Callable[[Page, str], Path]
+Shot = Callable[[Page, str], None]
 # What a worker does in its own time: asking every system, cutting it, reading it back.
 WORK = 120
 ALL = {"directory", "domain", "chat", "database", "shop", "machine", "cloud", "rooms"}

@@ -35,7 +35,7 @@ from tests.shows import (
 )
 from tests.signing_in import code_now
 
-Shot = Callable[[Page, str], Path]
+Shot = Callable[[Page, str], None]
 # What a worker does in its own time: asking three systems, cutting them, reading them back.
 WORK = 60_000
 
