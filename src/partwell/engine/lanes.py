@@ -20,7 +20,7 @@ class Lane:
     name: str
     at_once: int
     per_partition: int | None = None
-    poll_seconds: float = 0.2
+    poll_seconds: float
 
 
 LANES = {
@@ -28,11 +28,11 @@ LANES = {
     for lane in (
         # One look at a journey at a time, or two workers would plan the same step twice.
         Lane("journeys", at_once=4, per_partition=1, poll_seconds=0.4),
-        Lane("actions", at_once=8),
+        Lane("actions", at_once=8, poll_seconds=0.4),
         # Keyed by connection: a slow directory holds up itself alone.
         Lane("connectors", at_once=8, per_partition=4, poll_seconds=0.4),
         # What somebody pressed a button for: nothing scheduled is ever ahead of it.
-        Lane("urgent", at_once=12, poll_seconds=0.1),
+        Lane("urgent", at_once=12, poll_seconds=0.2),
         Lane("mail", at_once=2, poll_seconds=2.0),
     )
 }
