@@ -1,4 +1,4 @@
-"""An OpenID Connect provider (oidc-provider, a process of node) on a free port, and people who sign in there."""
+"""An OpenID Connect provider (oidc-provider, a process of node) on a free port, and people who sign in."""
 
 from __future__ import annotations
 

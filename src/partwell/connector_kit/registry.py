@@ -251,7 +251,7 @@ def settings_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[t
 
 
 def _said(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
-    """What is wrong, in the validator's words; where those would repeat a group with a secret in it, in ours."""
+    """What is wrong in the validator's words, or in ours where those would repeat what may be a secret."""
     rule = schema.get("properties", {}).get(error.path[0] if error.path else "", {})
     is_about_names = error.validator in ("required", "additionalProperties")
     if secret_names(rule.get("items", {})) and len(error.path) < 3 and not is_about_names:

@@ -81,9 +81,11 @@ const provider = new Provider(issuer, {
     accounts.has(sub) ? { accountId: sub, claims: () => ({ sub, email: accounts.get(sub) }) } : undefined,
   interactions: { url: (ctx, interaction) => `/sign-in/${interaction.uid}` },
   issueRefreshToken: () => true,
+  // A session alone lets into the application, also when a grant that it had was revoked.
   async loadExistingGrant({ oidc }) {
     const known = oidc.session.grantIdFor(oidc.client.clientId);
-    if (known) return provider.Grant.find(known);
+    const existing = known && (await provider.Grant.find(known));
+    if (existing) return existing;
     const grant = new provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
     grant.addOIDCScope("openid email");
     await grant.save();
