@@ -19,6 +19,8 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
+from partwell.connector_kit.forecast import requests_of
+from partwell.connector_kit.limiter import DEFAULT_CLASS, Limiter
 from partwell.connector_kit.plan import actions_for
 from partwell.connector_kit.registry import find, settings_problems
 from partwell.connector_kit.secrets import ReferencedSecrets
@@ -397,3 +399,28 @@ async def test_no_secret_is_in_what_is_said_or_kept(oidc_server, person):
     told = repr((receipts, proofs, vars(connector), connector.connection, await connector.test()))
     for secret in (oidc_server.secret, oidc_server.bearer, person.refresh_token, person.access_token):
         assert secret not in told
+
+
+class Counting(Limiter):
+    """Counts requests, and holds none back."""
+
+    sent = 0
+
+    def reserve(self, name: str = DEFAULT_CLASS) -> float:
+        self.sent += 1
+        return 0.0
+
+
+async def test_a_call_takes_no_more_requests_than_plans_are_told(oidc_server, person):
+    limits = find("oidc").manifest.limits
+    identity = Identity(emails=(person.email,))
+    for verb in BOTH:
+        connector = connect(oidc_server, person)
+        for call, act in (
+            ("discover", lambda c: c.discover(identity)),
+            (verb.value, lambda c: getattr(c, verb.value)(person.email)),
+            ("verify", lambda c: c.verify(person.email, verb)),
+        ):
+            connector.connection.transport.limiter = counting = Counting()
+            await act(connector)
+            assert counting.sent <= requests_of(limits, call)[DEFAULT_CLASS], (call, counting.sent)
