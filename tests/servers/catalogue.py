@@ -94,7 +94,7 @@ SERVERS = (
     Server("moto", module="moto"),
     # AGPL: beside the project's own environment and lock file, and only ever a process of its own.
     Server("synapse", requirements="tests/servers/synapse.txt"),
-    # Debian's own node is enough for this version, which is what decides on it.
+    # Of version 8, the last that runs on Debian's own node.
     Server(
         "oidc-provider",
         programs=("node", "npm"),

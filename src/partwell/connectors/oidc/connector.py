@@ -33,8 +33,8 @@ from partwell.connectors.oidc.provider import INTROSPECTION, NO_GLOBAL, OidcProv
 from partwell.connectors.oidc.subjects import Subjects
 
 NO_SESSIONS = (
-    "OpenID Connect shows no sessions, so whether they ended cannot be read back. Sign in as somebody would "
-    "who has a session, or look at the provider's own pages."
+    "OpenID Connect shows no sessions, so whether they ended cannot be read back; the provider's own pages "
+    "may tell."
 )
 NOBODY = (
     "The provider answered 404: it knows nobody by this name, or there is no such endpoint. It does not say "
@@ -78,7 +78,7 @@ class OidcConnector:
         if problems:
             return TestReport(False, "It cannot do all that is needed.", tuple(problems))
         summary = (
-            "The provider answers. Whether it lets us revoke everything of somebody can only be seen then."
+            "The provider answers. Whether it lets us revoke all of somebody shows only when it is asked to."
             if has_global
             else f"The provider answers. {NO_GLOBAL} Connect with 'without: [revoke_sessions]'."
         )
@@ -107,7 +107,9 @@ class OidcConnector:
             reading = await self._held.read(token)
             if reading.state is not State.INACTIVE:
                 found.append(
-                    Holding(HoldingKind.TOKEN, token.label, str(token), details={"state": reading.state})
+                    Holding(
+                        HoldingKind.TOKEN, token.label, str(token), details={"state": reading.state.value}
+                    )
                 )
         return found
 
@@ -220,8 +222,8 @@ class OidcConnector:
         unseen = [r.token for r in readings if r.token not in self._held.seen or r.state is State.UNKNOWN]
         if unseen:
             why = (
-                f"{', '.join(map(str, unseen))}: not seen active before. A token that ran out, or that this "
-                "client may not ask about, is answered in the same way."
+                f"{', '.join(map(str, unseen))}: this connection did not see it end. A token that ran out "
+                "before, or that this client may not ask about, is answered in the same way."
             )
             return Proof(Verdict.UNVERIFIABLE, f"{read} {why}", probe)
         if not await self._provider.offers_global():
@@ -274,7 +276,7 @@ class OidcConnector:
         if not self._held.all:
             return "No tokens are held here, so what was revoked cannot be read back: a person looks."
         how = "asked about" if can_introspect else "tried once they were revoked"
-        return f"{len(self._held.all)} tokens are held here, and can be {how}."
+        return f"Tokens that are held here: {len(self._held.all)}, which can be {how}."
 
 
 def _not_dead(readings: Sequence[Reading]) -> list[HeldToken]:

@@ -305,6 +305,7 @@ async def test_a_token_that_is_called_inactive_and_still_works_is_found_by_the_p
         (httpx.Response(401, headers={"www-authenticate": 'Bearer error="invalid_token"'}), "confirmed"),
         (httpx.Response(403, headers={"www-authenticate": 'Bearer error="insufficient_scope"'}), "failed"),
         (httpx.Response(200, json={"sub": "1"}), "failed"),
+        (httpx.Response(200, text="e30.e30.c2ln", headers={"content-type": "application/jwt"}), "failed"),
         (httpx.Response(401), None),
         (httpx.Response(403), None),
         (httpx.Response(502), None),

@@ -53,7 +53,7 @@ async def test_a_token_that_was_dead_before_proves_nothing(oidc_server, person):
     assert (await connector.revoke_tokens(person.email)).outcome is Outcome.ALREADY_DONE
     proof = await connector.verify(person.email, Verb.REVOKE_TOKENS)
     assert proof.verdict is Verdict.UNVERIFIABLE
-    assert "not seen active before" in proof.read
+    assert "did not see it end" in proof.read
     report = await connector.test()
     assert not report.ok and "is not active" in report.problems[0]
 
