@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -60,3 +61,13 @@ def test_a_server_with_an_environment_of_its_own_is_missing_until_just_its_requi
     assert server.missing() == ""
     (tmp_path / "chat.txt").write_text("chat==2\n")
     assert server.missing() != ""
+
+
+def test_a_server_of_npm_is_exactly_what_its_lock_file_names():
+    server = catalogue.server("oidc-provider")
+    lock = json.loads((ROOT / server.requirements).read_text())
+    wanted = json.loads((ROOT / server.requirements).with_name("package.json").read_text())["dependencies"]
+    assert wanted == {"oidc-provider": lock["packages"]["node_modules/oidc-provider"]["version"]}
+    for name, package in lock["packages"].items():
+        assert name == "" or package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name

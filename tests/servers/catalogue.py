@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @dataclass(frozen=True)
 class Server:
     """A server: `programs` and `files` (or patterns of files) have to exist; it comes by Debian `packages`,
-    as a PyPI `module`, or by a file of `requirements` into a virtual environment of its own."""
+    as a PyPI `module`, or by a file of `requirements`, pip's or npm's lock file, into a folder of its own."""
 
     name: str
     programs: tuple[str, ...] = ()
@@ -29,11 +29,11 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The virtual environment of a server that has its own."""
+        """The folder of a server that has its own: a virtual environment, or one with `node_modules`."""
         return ROOT / ".venv-servers" / self.name
 
     def lacks_environment(self) -> bool:
-        """Whether its virtual environment is not there, or was made by another file of requirements."""
+        """Whether its folder is not there, or was made by another file of requirements."""
         if not self.requirements:
             return False
         made_by = self.folder / "requirements.txt"
@@ -94,6 +94,13 @@ SERVERS = (
     Server("moto", module="moto"),
     # AGPL: beside the project's own environment and lock file, and only ever a process of its own.
     Server("synapse", requirements="tests/servers/synapse.txt"),
+    # Of version 8, the last that runs on Debian's own node.
+    Server(
+        "oidc-provider",
+        programs=("node", "npm"),
+        packages=("nodejs", "npm"),
+        requirements="tests/servers/oidc_provider/package-lock.json",
+    ),
     Server("chromium", programs=("chromium",), packages=("chromium",)),
 )
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.aws import AwsServer, aws
 from tests.servers.mariadb import MariaDbServer, mariadb
+from tests.servers.oidc import OidcServer, oidc
 from tests.servers.plugin import require
 from tests.servers.postgresql import PostgresqlServer, postgresql
 from tests.servers.samba import SambaServer, samba_ad
@@ -107,4 +108,20 @@ def synapse_server(request: pytest.FixtureRequest, server_folder: Path) -> Itera
     """A Matrix homeserver."""
     require(request, "synapse")
     with synapse(server_folder / "synapse") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oidc_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[OidcServer]:
+    """An OpenID Connect provider with introspection and global revocation."""
+    require(request, "oidc-provider")
+    with oidc(server_folder / "oidc") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_oidc_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[OidcServer]:
+    """An OpenID Connect provider that can be asked for little."""
+    require(request, "oidc-provider")
+    with oidc(server_folder / "plain-oidc", is_plain=True) as server:
         yield server

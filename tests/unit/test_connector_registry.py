@@ -90,6 +90,30 @@ def test_a_secret_itself_is_refused_and_never_repeated(value: object) -> None:
     assert not registry.settings_problems(manifest, {"url": "u", "password": "env:MAIL_PASSWORD"})
 
 
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        ([{"label": "mail", "token": "hunter2-canary"}], "held.0.token"),
+        ([{"label": "mail", "token": {"canary": 1}}], "held.0.token"),
+        (["hunter2-canary"], "held.0"),
+        ("hunter2-canary", "held"),
+        ([{"label": "mail"}], "held.0"),
+    ],
+)
+def test_a_secret_itself_within_a_list_is_refused_and_never_repeated(held: object, named: str) -> None:
+    group = {
+        "type": "object",
+        "required": ["label", "token"],
+        "properties": {"label": {"type": "string"}, "token": {"type": "string", "secret": True}},
+    }
+    settings = {"type": "object", "properties": {"held": {"type": "array", "items": group}}}
+    manifest = registry.read_manifest(RAW | {"settings": settings}, where="x")
+    problems = registry.settings_problems(manifest, {"held": held})
+    assert {name for name, _ in problems} == {named}
+    assert "canary" not in repr(problems)
+    assert not registry.settings_problems(manifest, {"held": [{"label": "mail", "token": "env:MAIL"}]})
+
+
 def test_every_wrong_setting_is_named() -> None:
     manifest = registry.read_manifest(RAW, where="x")
     assert registry.settings_problems(manifest, {"url": 3})[0][0] == "url"

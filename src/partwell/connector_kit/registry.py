@@ -31,6 +31,7 @@ from partwell.connector_kit.contract import (
 )
 from partwell.connector_kit.declared import Kind
 from partwell.connector_kit.forecast import problems_of
+from partwell.connector_kit.secrets import secret_names, secrets_in
 
 PACKAGE = "partwell.connectors"
 CHOICES = ("oneOf", "anyOf", "not")
@@ -233,17 +234,26 @@ def settings_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[t
     A secret's value is never repeated in the problem: it may be the secret itself. Where the manifest lets
     people choose (`oneOf`, `anyOf`), the `description` of its settings says between what.
     """
-    secret = manifest.secret_settings
+    secret = dict(sorted(secrets_in(manifest.settings, settings)))
     problems = [
         (name, "write where the secret is kept, env:NAME or file:/PATH, never the secret itself")
-        for name in sorted(secret & set(settings))
-        if not (isinstance(settings[name], str) and REFERENCE.match(settings[name]))
+        for name, value in secret.items()
+        if not (isinstance(value, str) and REFERENCE.match(value))
     ]
     validator = jsonschema.Draft202012Validator(dict(manifest.settings))
     for error in sorted(validator.iter_errors(dict(settings)), key=lambda e: [str(p) for p in e.path]):
         name = ".".join(str(part) for part in error.path)
         if not name and error.validator in CHOICES:
             problems.append((name, str(manifest.settings.get("description", "These do not go together."))))
-        elif name.split(".")[0] not in secret:
-            problems.append((name, error.message))
+        elif name not in secret:
+            problems.append((name, _said(error, manifest.settings)))
     return problems
+
+
+def _said(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+    """What is wrong in the validator's words, or in ours where those would repeat what may be a secret."""
+    rule = schema.get("properties", {}).get(error.path[0] if error.path else "", {})
+    is_about_names = error.validator in ("required", "additionalProperties")
+    if secret_names(rule.get("items", {})) and len(error.path) < 3 and not is_about_names:
+        return f"write a list of {', '.join(rule['items'].get('required', ()))} for each."
+    return error.message

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,25 @@ def secret_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, rule in schema.get("properties", {}).items() if rule.get("secret") is True)
 
 
+def secrets_in(schema: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """What stands where a secret's place belongs, by setting; within a list of groups of settings, by its
+    path, such as `held_tokens.0.token`."""
+    secret = secret_names(schema)
+    for name, rule in schema.get("properties", {}).items():
+        value = settings.get(name)
+        if name in secret and name in settings:
+            yield name, value
+        elif secret_names(rule.get("items", {})) and isinstance(value, list):
+            for number, group in enumerate(value):
+                if isinstance(group, Mapping):
+                    for inner, found in secrets_in(rule["items"], group):
+                        yield f"{name}.{number}.{inner}", found
+
+
 def check_no_literal_secrets(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Refuse settings that hold a secret itself. The refusal never repeats the value."""
-    for name in secret_names(schema):
-        if settings.get(name) not in (None, "") and not is_reference(settings[name]):
+    for name, value in secrets_in(schema, settings):
+        if value not in (None, "") and not is_reference(value):
             raise ConnectorError(
                 ErrorKind.INVALID,
                 f"'{name}' holds a secret itself. Put it into the environment or a file and write "
