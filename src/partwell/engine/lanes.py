@@ -19,8 +19,8 @@ class Lane:
 
     name: str
     at_once: int
-    per_partition: int | None = None
     poll_seconds: float
+    per_partition: int | None = None
 
 
 LANES = {
