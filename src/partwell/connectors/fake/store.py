@@ -43,13 +43,13 @@ class FakeStore:
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
         with self._open() as db:
+            db.execute("pragma journal_mode=wal")  # which the file keeps
             db.executescript(_TABLES)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(self.path, timeout=20, isolation_level=None)
         try:
-            db.execute("pragma journal_mode=wal")
             db.execute("pragma synchronous=normal")
             yield db
         finally:
