@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +101,7 @@ def _register() -> None:
     registry.install({"measured": registry.Registered(manifest, Measured)})
 
 
-def main() -> int:
+def main() -> None:
     """Work until told to stop."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partwell.config.settings")
     import django
@@ -115,8 +114,8 @@ def main() -> int:
         _register()
         (Path(os.environ["PARTWELL_DATA_DIR"]) / "benchmark-worker-ready").touch()
 
-    return run_worker(register)
+    run_worker(register)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -159,4 +158,4 @@ def _work(database: Mapping[str, Any], ledger: Ledger, task_seconds: float) -> N
         registry.timer("proof.timer", lambda key, now: ledger.note("fired", key))
         registry.periodic("proof.alive", 0.2, lambda: ledger.note("alive", "-"), every_worker=True)
 
-    sys.exit(run_worker(register))
+    run_worker(register)

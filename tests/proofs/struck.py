@@ -259,7 +259,7 @@ def _work(database: Mapping[str, Any], folder: Path, ledger: Ledger) -> None:
         registry.workflow(WORK, do)
         registry.periodic("proof.alive", 0.1, say_once, every_worker=True)
 
-    sys.exit(run_worker(register))
+    run_worker(register)
 
 
 def _ask(database: Mapping[str, Any], folder: Path, ledger: Ledger, seed: int) -> None:

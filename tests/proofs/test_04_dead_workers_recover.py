@@ -109,6 +109,21 @@ def test_a_lone_worker_that_is_killed_finishes_its_work_when_it_is_started_again
     figure(f"proof 4 ({connection.vendor}): restart, {TASKS} of {TASKS} tasks done {seconds:.1f} s after it")
 
 
+def test_a_worker_that_is_told_to_stop_does_not_wait_for_its_work_and_another_does_it(
+    tmp_path: Path, figure: Callable[[str], None]
+) -> None:
+    with processes(tmp_path) as started:
+        first = started.worker(task_seconds=600)
+        tasks = ask_and_wait_until_begun(started)
+        first.terminate()
+        seconds = until(lambda: not first.is_alive(), seconds=30, what="the worker has ended")
+        assert first.exitcode == 0
+        second = started.worker(task_seconds=0.01)
+        until(lambda: done_by(started, second.pid) >= tasks, seconds=20, what="another has done all")
+        until(lambda: open_runs() == 0, seconds=5, what="no run is left open")
+    figure(f"proof 4 ({connection.vendor}): SIGTERM, ended with {TASKS} tasks at hand after {seconds:.1f} s")
+
+
 def test_work_whose_database_connection_breaks_is_tried_again(tmp_path: Path) -> None:
     with processes(tmp_path) as started:
         worker = started.worker()

@@ -15,4 +15,4 @@ if __name__ == "__main__":
 
     from partwell.worker.run import run_worker  # only now are there models
 
-    sys.exit(run_worker())
+    run_worker()

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 from partwell.engine.lifeline import START_AGAIN
 from partwell.engine.reachable import is_loss, wait_for_database
@@ -17,8 +18,8 @@ from partwell.worker.register import register_all
 log = logging.getLogger(__name__)
 
 
-def run_worker(register: Callable[[], None] = register_all) -> int:
-    """Work until SIGTERM or SIGINT; the exit code."""
+def run_worker(register: Callable[[], None] = register_all) -> None:
+    """Work until SIGTERM or SIGINT, then end this process."""
     stop = threading.Event()
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
@@ -28,7 +29,7 @@ def run_worker(register: Callable[[], None] = register_all) -> int:
         signal.signal(signum, on_signal)
     register()
     if not wait_for_database(stop.is_set):
-        return 0
+        return
     engine = Engine(on_loss=_end_at_once)
     try:
         engine.start()
@@ -39,12 +40,16 @@ def run_worker(register: Callable[[], None] = register_all) -> int:
         raise
     log.info("worker %s is ready", engine.executor)
     stop.wait()
-    engine.stop()
+    try:
+        engine.stop()
+    except Exception:
+        log.warning("this worker could not give its place back; it is taken from it", exc_info=True)
     log.info("worker %s has stopped", engine.executor)
-    return 0
+    _end_at_once(0)
 
 
-def _end_at_once() -> None:
-    # Without waiting for what is running here: others run it already, or will when the database is back.
+def _end_at_once(code: int = START_AGAIN) -> NoReturn:
+    # Without waiting for what is running here, as Python would at its end: others run it already, or will
+    # when the database is back.
     logging.shutdown()
-    os._exit(START_AGAIN)
+    os._exit(code)
