@@ -167,6 +167,8 @@ def _row(found: System, report: systems.LastTest | None, is_testing: bool) -> di
         state, says = "running", "Being tested"
     elif report is None:
         state, says = "todo", "Never tested"
+    elif not report.is_of(found):
+        state, says = "todo", "Not tested since it was changed"
     else:
         state, says = ("accepted", "Answers") if report.is_ok else ("failed", "Does not answer as it should")
     return {
