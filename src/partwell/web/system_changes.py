@@ -11,6 +11,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
 from partwell import clock
@@ -96,13 +98,34 @@ class ChangeForm(forms.Form):
             field = _field(schema, is_required=name in required, is_secret=name in secret)
             field.label = name
             self.fields[f"{SETTING}{name}"] = field
+        for name, field in self.fields.items():
+            field.show_hidden_initial = name != "revision"
+
+    def as_it_was(self) -> SafeString:
+        """What stood in each field when somebody began to type, so that only what they changed is theirs."""
+        return format_html_join(
+            "", "{}", ((bound.as_hidden(only_initial=True),) for bound in self._changeable())
+        )
+
+    def beside(self, system: System) -> ChangeForm:
+        """A form of the system as it is now, with what was typed into this one."""
+        fresh = ChangeForm(system)
+        now = {bound.name: "" if bound.initial is None else bound.initial for bound in fresh}
+        was = {bound.html_initial_name: now[bound.name] for bound in fresh._changeable()}
+        typed = {name: self[name].data for name in self.changed_data if name != "revision"}
+        form = ChangeForm(system, {**now, **was, **typed})
+        form.is_valid()
+        return form
+
+    def _changeable(self) -> list[forms.BoundField]:
+        return [bound for bound in self if bound.name != "revision"]
 
     def settings_fields(self) -> list[forms.BoundField]:
         """The fields of the connector's own settings."""
         return [self[f"{SETTING}{name}"] for name in self.schemas]
 
     def changes(self) -> dict[str, Any]:
-        """What differs from what is there, as the operation takes it."""
+        """What somebody changed, as the operation takes it."""
         given = {name: self.cleaned_data[name] for name in self.changed_data if name != "revision"}
         settings = {
             name: _value(given.pop(f"{SETTING}{name}"), schema)
@@ -143,8 +166,7 @@ def change(request: HttpRequest, name: str) -> HttpResponse:
             status = refusal.status
             if isinstance(refusal, Conflict) and refusal.code == "changed_meanwhile":
                 # What was typed stays, and stands against what the system says now.
-                form = ChangeForm(found, {**_posted(request), "revision": found.revision})
-                form.is_valid()
+                form = form.beside(found)
                 with suppress(Refusal):
                     draft = operations.draft_change(**{**wanted, "changes": form.changes(), "revision": ""})
             refusal.field = form.name_of(refusal.field)
@@ -164,11 +186,6 @@ def change(request: HttpRequest, name: str) -> HttpResponse:
     if form.errors and status == 200:
         status = 422
     return render(request, "systems/change.html", context, status=status)
-
-
-def _posted(request: HttpRequest) -> dict[str, Any]:
-    """What was typed, as a form takes it; what can be ticked several times is a list."""
-    return {name: values if name == "without" else values[-1] for name, values in request.POST.lists()}
 
 
 def _kept(kept: SystemChange) -> str:
@@ -201,14 +218,16 @@ def _field(schema: dict[str, Any], *, is_required: bool, is_secret: bool) -> for
     """The control for one setting, by its schema; what the schema refuses is refused by the operation."""
     about = " ".join(str(schema.get("description", "")).split())
     if is_secret:
-        hint = "Where it is kept, env:NAME or file:/PATH; never the secret itself."
-        return forms.CharField(required=is_required, max_length=1000, help_text=f"{about} {hint}".strip())
+        hint = about if "env:" in about else f"{about} Where it is kept: env:NAME or file:/PATH.".strip()
+        return forms.CharField(required=is_required, max_length=1000, help_text=hint)
     if "enum" in schema or schema.get("type") == "boolean":
         values = schema.get("enum") or list(YES_NO)
         choices = [(str(each), {"true": "Yes", "false": "No"}.get(str(each), str(each))) for each in values]
         default = f"{USUAL}: {_words(schema['default'])}" if "default" in schema else USUAL
         usual = [] if is_required else [("", default)]
         return forms.ChoiceField(required=is_required, choices=[*usual, *choices], help_text=about)
+    if "default" in schema:
+        about = f"{about} Left empty: {_words(schema['default'])}.".strip()
     if schema.get("type") == "integer":
         return forms.IntegerField(required=is_required, help_text=about)
     if schema.get("type") == "number":

@@ -40,6 +40,7 @@ CAPABILITY_WORDS = {
     "release_licence": "Release the licence, only when asked for by name",
     "delete": "Delete, only when asked for by name",
     "transfer": "Give what they hold to a successor",
+    "end_transfer": "Take back what was given for a time",
     "rotate": "Give shared credentials a new secret",
     "wipe": "Lock and wipe devices",
     "verify": "Read back",
