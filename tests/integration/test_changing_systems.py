@@ -9,7 +9,7 @@ import pytest
 
 from partwell import clock
 from partwell.access import operations, queries, systems
-from partwell.access.models import Plan, System
+from partwell.access.models import Plan, System, SystemRun
 from partwell.access.operations import change_system, draft_change
 from partwell.access.operations.system_changes import SystemChange
 from partwell.access.operations.verification import verify_plan
@@ -259,6 +259,31 @@ def test_a_plan_that_waits_for_a_silent_system_asks_nothing_of_another_server_un
     world.apply(latest)
     world.run()
     assert world.is_settled and other.ledger("crm")
+
+
+def test_the_standing_rule_goes_on_at_once_where_a_dead_address_is_put_right(
+    world: World, tmp_path: Path
+) -> None:
+    world.add_system("crm")
+    world.store.set_mode("crm", "down")
+    world.end_access()
+    world.enforce()
+    world.run()
+    run = SystemRun.objects.get()
+    assert run.state == "waiting" and run.next_at is not None and run.next_at > clock.now()
+    other = elsewhere(world, tmp_path)
+    world.run()
+    assert "suspend" in [effect.verb for effect in other.ledger("crm")], "nobody has to approve that"
+    states = world.states("crm")
+    assert states["suspend"] == "verified" and states["remove_entitlements"] == "planned"
+
+
+def test_no_dry_run_shows_calls_of_a_connection_that_the_plan_is_not_about(world: World) -> None:
+    system = world.add_system("crm")
+    plan = world.plan()
+    change(world, system, settings={"mode": "ok"})
+    with pytest.raises(Conflict, match="Make a fresh plan first"):
+        operations.dry_run_plan(plan=plan, actor=world.requester, now=clock.now())
 
 
 def test_what_one_server_took_is_not_proven_by_another(world: World, tmp_path: Path) -> None:

@@ -47,8 +47,15 @@ def check_connections(plan: Plan) -> None:
         raise Conflict(
             "connection_changed",
             f"The connection of {names} was changed after this plan was made, and may lead to another "
-            "server. Make a fresh plan, and approve that.",
+            "server. Make a fresh plan first.",
         )
+
+
+def hold_connections(plan: Plan) -> None:
+    """Keep the connections that a plan is about from being changed until the transaction ends. To be called
+    before the departure is locked: whoever changes one locks it first, and the departures after it."""
+    systems = set(plan.changes.order_by().values_list("account__system_id", flat=True))
+    list(System.objects.select_for_update(no_key=True).filter(pk__in=systems).order_by("pk"))
 
 
 def bind(plan: Plan) -> None:

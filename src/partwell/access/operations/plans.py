@@ -12,7 +12,7 @@ from django.db.models import Max
 from partwell.access import wake
 from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.announcing import announce_ended_sessions
-from partwell.access.bindings import bind, check_connections
+from partwell.access.bindings import bind, check_connections, hold_connections
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.extras import Extras
@@ -199,6 +199,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         )
     if actor.user_id == plan.requested_by_id:
         raise NotAllowed("same_person", "You asked for this plan yourself. Another person has to approve it.")
+    hold_connections(plan)
     lock(departure)
     plan.refresh_from_db()
     if plan.state == PlanState.SUPERSEDED:

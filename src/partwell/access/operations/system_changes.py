@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from partwell.access import descriptions
+from partwell.access import descriptions, wake
 from partwell.access.alerts import raise_many
 from partwell.access.models import Change, Plan, System, SystemRun, Transfer
 from partwell.access.operations.plans import lock_all
@@ -106,14 +106,15 @@ def change_system(
     """Change what `changes` names, as a description names it (`descriptions.FIELDS`). Nothing is asked of the
     system, but every address must be one that Partwell may reach.
 
-    Where what is asked changes, approved plans that are not carried out there need a new approval, and what
-    was being handed over there becomes unknown.
+    Where what is asked changes, approved plans that are not carried out there need a new approval, what was
+    being handed over there becomes unknown, and what waits for the system goes on at once.
 
     With a `revision`, raises `Conflict` when the system is another one by now. Raises `Invalid` naming the
     field.
     """
     check_office(actor, "systems.change")
-    row = System.objects.select_for_update().get(pk=system.pk)
+    # Not its key: whoever writes rows about it meanwhile holds a departure that is locked after this.
+    row = System.objects.select_for_update(no_key=True).get(pk=system.pk)
     draft = _draft(row, changes, actor, revision)
     if not draft.changed:
         return draft
@@ -136,6 +137,7 @@ def change_system(
     if draft.needs_approval:
         _end_approvals(row, actor=actor, now=now)
         _lose_sight(row, actor=actor, now=now)
+        _ask_again(row, now=now)
     return draft
 
 
@@ -281,3 +283,13 @@ def _lose_sight(system: System, *, actor: Actor, now: datetime) -> None:
         if row.state in IN_HAND:
             row.reason = LOST
             fail(row, TransferState.UNKNOWN, now=now, actor=actor)
+
+
+def _ask_again(system: System, *, now: datetime) -> None:
+    """Let what waits for a silent system find out at once whether it answers now."""
+    waiting = SystemRun.objects.filter(system=system, state=RunState.WAITING)
+    runs = list(waiting.select_related("plan", "system"))
+    waiting.filter(pk__in=[run.pk for run in runs]).update(next_at=now)
+    # Of a cut, one run stands for all in the same system.
+    for run in {run.plan.cut_id or run.plan_id: run for run in runs}.values():
+        wake.start(run, at=now)
