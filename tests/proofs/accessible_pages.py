@@ -313,7 +313,7 @@ ACCESS = (
         "web:system_change",
         "okta",
         state="difference",
-        do=fill({"As people call it": "Sign-in", "timeout_seconds": "7"}, "Show the difference"),
+        do=fill({"As people call it": "Sign-in", "seed (optional)": "7"}, "Show the difference"),
     ),
     visit(
         ADMIN,
