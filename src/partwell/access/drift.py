@@ -38,7 +38,8 @@ def find_drift(run: SystemRun, answer: Answer) -> Drift | None:
             "account"
         )
     )
-    if any(is_elsewhere(change, run.system.connection_digest) for change in changes):
+    digest = run.system.connection_digest
+    if any(is_elsewhere(change, digest) for change in changes):
         return Drift(CHANGED, ())
     if any(change.requested_at is not None for change in changes):
         return None
