@@ -35,6 +35,7 @@ from partwell.access.operations import (
 )
 from partwell.access.operations.enforcement import enforce_access_end, escalate
 from partwell.access.operations.mapping import take_map
+from partwell.access.operations.system_changes import change_system
 from partwell.access.operations.systems import add_system, test_system
 from partwell.access.operations.verification import verify_plan
 from partwell.closure import operations as closure
@@ -110,7 +111,7 @@ def _cut(scene: Scene | None, state: str, **fields: Any) -> Cut:
 
 
 def _account(scene: Scene | None) -> AccountRecord:
-    system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
+    system = _system()
     return AccountRecord.objects.create(
         departure=_departure(scene), system=system, external_id="a", login="a", state="manual"
     )
@@ -118,7 +119,7 @@ def _account(scene: Scene | None) -> AccountRecord:
 
 def _ghost(scene: Scene | None) -> Ghost:
     """An account of the scene's leaver, or of nobody."""
-    system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
+    system = _system()
     return Ghost.objects.create(
         system=system,
         external_id="g",
@@ -128,6 +129,10 @@ def _ghost(scene: Scene | None) -> Ghost:
         first_seen_at=NOW,
         last_seen_at=NOW,
     )
+
+
+def _system() -> System:
+    return System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
 
 
 def _receiver() -> Receiver:
@@ -286,6 +291,9 @@ CALLS: dict[str, Call] = {
         notice=_notice(), journey=None, actor=a, now=NOW
     ),
     "systems.add": lambda a, s, k: add_system(description=SYSTEM, actor=a, now=NOW),
+    "systems.change": lambda a, s, k: change_system(
+        system=_system(), changes={"title": "Other"}, actor=a, now=NOW
+    ),
     "systems.test": lambda a, s, k: test_system(
         system=System(name="by-hand", title="By hand", connector="manual", created_at=NOW), actor=a, now=NOW
     ),

@@ -10,6 +10,7 @@ import pytest
 from partwell import clock
 from partwell.access import asking
 from partwell.access.models import Alert, Change, Cut, Plan, SystemRun, Transfer
+from partwell.access.operations import change_system
 from partwell.access.transfers import before_suspension, operations, running, waking
 from partwell.access.transfers.states import BY_CONNECTOR, HandedKind
 from partwell.connector_kit.contract import TransferKind
@@ -90,6 +91,31 @@ def test_a_suspension_waits_for_a_job_that_takes_its_time(office: World) -> None
     assert state(office) == "done"
     assert order(office).index("give:mailbox") < order(office).index("suspend")
     assert held(office).state == "verified"
+
+
+def test_a_job_of_another_connection_is_unknown_and_people_are_told(office: World) -> None:
+    name(office, "mailbox")
+    office.store.set_mode("mail", "accepts_later", reads=5)
+    office.end_access()
+    office.enforce()
+    for _ in range(20):
+        office.run(rounds=1)
+        if state(office) != "waiting":
+            break
+    assert state(office) in ("queued", "running")
+    change_system(
+        system=office.systems["mail"], changes={"title": "Post"}, actor=office.requester, now=clock.now()
+    )
+    assert state(office) in ("queued", "running"), "a title leads nowhere else"
+    change_system(
+        system=office.systems["mail"],
+        changes={"settings": {"mode": "ok"}},
+        actor=office.requester,
+        now=clock.now(),
+    )
+    assert state(office) == "unknown"
+    assert "nobody can ask how far it has come" in of(office).reason
+    assert Alert.objects.filter(kind="handover_failed", resolved_at=None).count() == 1
 
 
 def test_nothing_stays_open_for_want_of_a_hand_over(office: World) -> None:

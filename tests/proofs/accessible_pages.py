@@ -307,6 +307,23 @@ ACCESS = (
     visit(ADMIN, "web:system", "github"),
     visit(ADMIN, "web:system", "figma", state="by hand", is_extra=True),
     visit(ADMIN, "web:system", "okta", state="being tested", do=pressing("Test it")),
+    visit(ADMIN, "web:system_change", "github"),
+    visit(
+        ADMIN,
+        "web:system_change",
+        "okta",
+        state="difference",
+        do=fill({"As people call it": "Sign-in", "seed (optional)": "7"}, "Show the difference"),
+    ),
+    visit(
+        ADMIN,
+        "web:system_change",
+        "figma",
+        state="refused",
+        is_extra=True,
+        do=fill({"As people call it": ""}, "Show the difference"),
+        status=422,
+    ),
     visit(ADMIN, "web:system_add"),
     visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
 )

@@ -11,7 +11,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
-from partwell.access import questions
+from partwell.access import operations, questions
 from partwell.access.models import Question
 from partwell.access.operations import verify_plan
 from partwell.connectors.fake.store import FakeStore
@@ -327,3 +327,73 @@ def test_a_system_is_connected_tested_and_shown_without_its_secret(
     axe(page, "systems-one")
     page.goto("/systems/")
     axe(page, "systems-list")
+
+
+def test_a_system_that_moved_is_changed_and_its_approved_plan_made_and_approved_anew(
+    world: World,
+    sign_in: Callable[..., Page],
+    axe: Callable[[Page, str], None],
+    trouble: Trouble,
+    tmp_path: Path,
+) -> None:
+    trouble.expected += ["409", "422"]
+    system = world.add_system("crm")
+    moved = FakeStore(tmp_path / "moved.sqlite3")
+    moved.add_account("crm", "crm-0", login="ada", emails=[ADA], sessions=2, groups={"staff": "Staff"})
+
+    def approve_and_test() -> None:
+        world.approve(world.plan(world.approver), world.requester)
+        operations.test_system(system=system, actor=world.console, now=clock.now())
+
+    beside_the_browser(approve_and_test)
+    page = sign_in(RITA)
+    page.goto("/systems/crm/")
+    expect(page.get_by_text("Answers: 1 account")).to_be_visible()
+    page.get_by_role("link", name="Change").press("Enter")
+    expect(page.get_by_label("store")).to_have_value(world.store.path)
+    axe(page, "system-change")
+    page.get_by_label("As people call it").fill("Customer base")
+    page.get_by_label("store").fill("")
+    page.get_by_role("button", name="Show the difference").click()
+    expect(page.get_by_role("alert")).to_contain_text("This field is required")
+    axe(page, "system-change-refused")
+    page.get_by_label("store").fill(moved.path)
+    page.get_by_role("button", name="Show the difference").click()
+    difference = page.get_by_role("region", name="What would change")
+    expect(difference).to_contain_text(moved.path)
+    expect(page.get_by_text("Approved plans need a new approval")).to_be_visible()
+    expect(page.get_by_role("link", name="Marit Lindqvist")).to_be_visible()
+    axe(page, "system-change-difference")
+
+    # Otto has changed it meanwhile: Rita is told, and what she typed is still there.
+    def change_too() -> None:
+        operations.change_system(
+            system=system, changes={"sla": "critical"}, actor=world.approver, now=clock.now()
+        )
+
+    beside_the_browser(change_too)
+    page.get_by_role("button", name="Keep 2 changes").click()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody has changed Crm since you looked")
+    expect(page.get_by_label("As people call it")).to_have_value("Customer base")
+    expect(page.get_by_label("Gone within")).to_have_value("critical")
+    expect(difference).not_to_contain_text("Gone within")
+    axe(page, "system-change-meanwhile")
+    page.get_by_role("button", name="Keep 2 changes").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Customer base")
+    expect(page.get_by_text("Not tested since it was changed")).to_be_visible()
+    axe(page, "system-changed")
+    page.get_by_role("button", name="Test it").click()
+    answer_questions()
+    expect(page.get_by_text("Answers: 1 account")).to_be_visible()
+
+    page.goto("/")
+    card = page.locator(".pw-alert")
+    expect(card).to_contain_text("is not approved any more: the connection of Customer base was changed")
+    axe(page, "today-approval-ended")
+    card.get_by_role("link").first.click()
+    expect(page.get_by_text("Nobody can approve it as it is")).to_be_visible()
+    axe(page, "access-connection-changed")
+    page.get_by_role("button", name="Read again").click()
+    answer_questions()
+    expect(page.get_by_text("You asked for this plan yourself")).to_be_visible()
+    assert moved.ledger("crm") == []

@@ -44,6 +44,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Target:
     """One system as a value, with what its connection can do here, and how many calls it takes at once.
+    `digest` tells one connection from another (`System.connection_digest`).
 
     `transfers` are the kinds that it gives to a successor, `transfers_before_suspension` those of them that
     it gives only while the account is not suspended.
@@ -59,6 +60,7 @@ class Target:
     at_once: int = 1
     transfers: tuple[TransferKind, ...] = ()
     transfers_before_suspension: frozenset[TransferKind] = frozenset()
+    digest: str = ""
 
 
 def target_of(system: System) -> Target:
@@ -79,6 +81,7 @@ def target_of(system: System) -> Target:
         transfers_before_suspension=(
             registered.manifest.transfers_before_suspension if registered and hands_over else frozenset()
         ),
+        digest=system.connection_digest,
     )
 
 

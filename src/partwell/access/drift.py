@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from partwell.access.alerts import drift_key, raise_alert
+from partwell.access.bindings import CHANGED, is_elsewhere
 from partwell.access.discovery import Answer, Found, new_accounts
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
@@ -30,13 +31,16 @@ class Drift:
 def find_drift(run: SystemRun, answer: Answer) -> Drift | None:
     """How the system differs from what the plan expects; None when it does not.
 
-    Asked only before the plan's first write there: afterwards the differences are our own.
+    Accounts are compared only before the plan's first write there: afterwards the differences are our own.
     """
     changes = list(
         Change.objects.filter(plan=run.plan, account__system=run.system, is_current=True).select_related(
             "account"
         )
     )
+    digest = run.system.connection_digest
+    if any(is_elsewhere(change, digest) for change in changes):
+        return Drift(CHANGED, ())
     if any(change.requested_at is not None for change in changes):
         return None
     expected = {change.account.external_id for change in changes}

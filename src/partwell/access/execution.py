@@ -22,6 +22,7 @@ from partwell.access.asking import (
     has_been_asked,
     put_off,
 )
+from partwell.access.bindings import is_elsewhere
 from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import Move, keep_snapshots
 from partwell.access.proposals import refresh_states
@@ -37,6 +38,31 @@ BATCH = 50
 # A batch takes no more rounds of calls than this, so that claims stay short.
 ROUNDS = 4
 TO_DO = (AccessState.PLANNED, AccessState.REQUESTED, AccessState.UNREACHABLE, AccessState.FAILED)
+ELSEWHERE = (
+    "The connection was changed after this was asked for, and may lead to another server. Look at it, then "
+    "try again what failed."
+)
+
+
+def stop_what_is_elsewhere(work: Carrying) -> None:
+    """Let what is put back without asking the system afresh fail where it was asked for by another
+    connection."""
+    restoring = [plan for plan, run in work.runs.items() if run.plan.kind == PlanKind.RESTORE]
+    if not restoring:
+        return
+    digest = work.session.target.digest
+    moves = [
+        Move(
+            change,
+            AccessState.FAILED,
+            work.actor(change),
+            ELSEWHERE,
+            {"attempts": max(change.attempts, 1), "next_attempt_at": None},
+        )
+        for change in due(work, (*TO_DO, AccessState.ACCEPTED), at_any_time=True)
+        if change.plan_id in restoring and is_elsewhere(change, digest)
+    ]
+    work.move(moves, now=clock.now())
 
 
 def carry_out_first(work: Carrying) -> None:
@@ -74,8 +100,8 @@ def _do_and_read_back(work: Carrying) -> None:
         readings.read_back(work, batch)
 
 
-def due(work: Carrying, states: tuple[AccessState, ...]) -> list[Change]:
-    """This system's changes that may be carried out now, in the order of their verbs."""
+def due(work: Carrying, states: tuple[AccessState, ...], *, at_any_time: bool = False) -> list[Change]:
+    """This system's changes that may be carried out now, or at any time, in the order of their verbs."""
     if not work.runs:
         return []
     now = clock.now()
@@ -94,7 +120,7 @@ def due(work: Carrying, states: tuple[AccessState, ...]) -> list[Change]:
         # One object for each account, so that what one change learns of it the next one knows.
         change.account = accounts.setdefault(change.account_id, change.account)
         change.account.system, change.plan = system, work.runs[change.plan_id].plan
-        if (change.next_attempt_at is None or change.next_attempt_at <= now) and (
+        if (at_any_time or change.next_attempt_at is None or change.next_attempt_at <= now) and (
             # A failed change is tried again only after `apply` was asked for again, which resets the count.
             change.state != AccessState.FAILED or change.attempts == 0
         ):

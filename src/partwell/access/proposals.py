@@ -17,6 +17,7 @@ from django.db.models.fields.json import KT
 from django.forms.models import model_to_dict
 
 from partwell.access.alerts import forget_accounts
+from partwell.access.bindings import expectation
 from partwell.access.blast_guard import BlastGuard
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
@@ -100,7 +101,7 @@ def _rows(target: Target, account: Account, *, asked_for: Collection[Verb]) -> l
             "system": target.name,
             "account": account.external_id,
             "verb": action.verb.value,
-            "expects": rules.expectation(account),
+            "expects": expectation(account, target),
         }
         for action in rules.actions_for(account, target.capabilities, asked_for=asked_for)
         if not action.manual_reason
@@ -288,7 +289,7 @@ class _Writing:
             verb=action.verb,
             position=rules.position(action.verb),
             reversibility=action.reversibility,
-            expects=rules.expectation(account),
+            expects=expectation(account, self.target),
             state=AccessState.MANUAL if action.manual_reason else AccessState.PLANNED,
             reason=action.manual_reason,
         )

@@ -300,6 +300,7 @@ def systems_list() -> list[dict[str, Any]]:
             "most_accounts": system.most_accounts,
             "most_percent": system.most_percent,
             "is_enabled": system.is_enabled,
+            "revision": system.revision,
         }
         for system in System.objects.all()
     ]

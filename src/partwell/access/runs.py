@@ -26,7 +26,7 @@ from partwell.access.asking import Carrying
 from partwell.access.connections import Session, Target, identities_of_all, target_of
 from partwell.access.discovery import Answer, Found, Known, ask_with
 from partwell.access.endings import settle, wait_for_system
-from partwell.access.execution import carry_out, carry_out_first
+from partwell.access.execution import carry_out, carry_out_first, stop_what_is_elsewhere
 from partwell.access.models import Alert, Plan, SystemRun
 from partwell.access.operations.enforcement import enforce_access_end, escalate
 from partwell.access.proposals import known_accounts_of
@@ -159,7 +159,9 @@ def _begin(runs: list[SystemRun], session: Session, token: str) -> tuple[Carryin
     unheard = {run.pk for run, _ in silent}
     going = [run for run in going if run.pk not in unheard]
     actors = {run.plan_id: label(run.plan) for run in going}
-    return Carrying({run.plan_id: run for run in going}, token, session, actors), len(unheard) < len(runs)
+    work = Carrying({run.plan_id: run for run in going}, token, session, actors)
+    stop_what_is_elsewhere(work)
+    return work, len(unheard) < len(runs)
 
 
 def _ask(session: Session, runs: Sequence[SystemRun]) -> list[tuple[SystemRun, Answer]]:

@@ -25,6 +25,10 @@ class LastTest:
     problems: tuple[str, ...]
     declaration: str = ""
 
+    def is_of(self, system: System) -> bool:
+        """Whether it speaks for the connection as it is now."""
+        return system.connection_changed_at is None or self.at > system.connection_changed_at
+
 
 def last_tests(name: str = "") -> dict[str, LastTest]:
     """The newest test of each system, or of one, by the system's name. Two queries."""

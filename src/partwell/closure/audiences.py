@@ -93,6 +93,7 @@ EVENTS: dict[str, Shown] = {
     "access.tried": _inside("plan checksum calls"),
     "access.asked": _inside("question"),
     "access.approved": _inside("plan checksum"),
+    "access.approval_ended": _inside("plan checksum system system_title"),
     "access.apply_started": _inside("plan plan_kind checksum"),
     "access.cut_ordered": _inside("cut people"),
     "access.cut_approved": _inside("cut"),
@@ -169,6 +170,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("user.created", "user.invitation_accepted"),
         *(
             "system.added",
+            "system.changed",
             "system.asked",
             "system.tested",
             "system.swept",

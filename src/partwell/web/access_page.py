@@ -11,6 +11,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from partwell.access import days_after, queries, questions
+from partwell.access.bindings import changed_systems
 from partwell.access.connections import Target, identity_of, target_of
 from partwell.access.discovery import Found
 from partwell.access.models import Change, Plan, Question, System, SystemRun
@@ -116,6 +117,9 @@ def context_of(departure: Departure, *, actor: Actor, now: datetime) -> dict[str
         and plan is not None
         and plan.approved_at is not None
         and any(row["state"] == AccessState.FAILED for row in table["rows"]),
+        "led_elsewhere": [
+            system.title for system in (changed_systems(plan) if plan and stage == "propose" else ())
+        ],
         "is_same_person": plan is not None and plan.requested_by_id == actor.user_id,
         "me": name_of(actor.label),
         "made_by": name_of(view["made_by"]),
@@ -257,6 +261,15 @@ def checks_of(context: dict[str, Any], *, now: datetime) -> list[dict[str, str]]
     """What is known before anything is written; each says no more than the plan does."""
     changes, table = context["view"]["changes"], context["table"]
     checks = [_right_person(changes, table)]
+    if context["led_elsewhere"]:
+        checks.append(
+            {
+                "mark": "failed",
+                "title": "A connection was changed after this plan was made.",
+                "words": f"What it says of {', '.join(context['led_elsewhere'])} was read before. Read "
+                "again, and approve that.",
+            }
+        )
     silent = [row["title"] for row in table["rows"] if row["state"] == AccessState.UNREACHABLE]
     missing = sorted({*silent, *context["unasked"]})
     checks.append(

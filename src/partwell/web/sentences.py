@@ -183,6 +183,12 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "verified",
         lambda who, f: f"{who} approved access plan {f['plan']} as a second person",
     ),
+    "access.approval_ended": (
+        "failed",
+        lambda who, f: (
+            f"{who} changed the connection of {_system(f)}, which ended the approval of plan {f['plan']}"
+        ),
+    ),
     "access.apply_started": ("accepted", _began),
     "access.cut_ordered": (
         "failed",
@@ -242,6 +248,13 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         lambda who, f: f"{who} ended that {_named(f['holder'])} knows {f['name']}{_why(f)}",
     ),
     "system.added": ("accepted", lambda who, f: f"{who} connected {f['name']}"),
+    "system.changed": (
+        "accepted",
+        lambda who, f: (
+            f"{who} changed {f['name']}: "
+            + ", ".join(name.replace("_", " ") for name in sorted({*f["after"], *f["references"]}))
+        ),
+    ),
     "system.asked": ("accepted", lambda who, f: f"{who} asked for a test of {f['name']}"),
     "system.tested": ("accepted", _tested),
     "receiver.added": ("accepted", lambda who, f: f"{who} registered the receiver {f['receiver']}"),

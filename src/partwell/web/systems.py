@@ -40,6 +40,7 @@ CAPABILITY_WORDS = {
     "release_licence": "Release the licence, only when asked for by name",
     "delete": "Delete, only when asked for by name",
     "transfer": "Give what they hold to a successor",
+    "end_transfer": "Take back what was given for a time",
     "rotate": "Give shared credentials a new secret",
     "wipe": "Lock and wipe devices",
     "verify": "Read back",
@@ -167,6 +168,8 @@ def _row(found: System, report: systems.LastTest | None, is_testing: bool) -> di
         state, says = "running", "Being tested"
     elif report is None:
         state, says = "todo", "Never tested"
+    elif not report.is_of(found):
+        state, says = "todo", "Not tested since it was changed"
     else:
         state, says = ("accepted", "Answers") if report.is_ok else ("failed", "Does not answer as it should")
     return {

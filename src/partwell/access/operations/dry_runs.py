@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from partwell.access.bindings import check_connections
 from partwell.access.connections import target_of
 from partwell.access.dry_runs import Asked, Shown, try_in
 from partwell.access.models import Change, DryRun, Plan, System
@@ -35,11 +36,13 @@ def dry_run_plan(
     """Show each call that this plan would send, with nothing written anywhere but here.
 
     Systems are asked side by side, and only read; `progress` hears how many of how many have answered. Raises
-    `Conflict` where the plan has nothing left to send, or puts back what was cut.
+    `Conflict` where the plan has nothing left to send, puts back what was cut, or is about a connection that
+    was changed.
     """
     departure = plan.departure
     authorise(actor, "access.dry_run", departure)
     checksum, asked = plan.checksum, _asked(plan)
+    check_connections(plan)
     systems = System.objects.in_bulk(list(asked))
     shown: dict[int, Shown] = {}
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

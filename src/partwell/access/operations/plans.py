@@ -12,6 +12,7 @@ from django.db.models import Max
 from partwell.access import wake
 from partwell.access.alerts import drift_key, forget_accounts, resolve_alerts
 from partwell.access.announcing import announce_ended_sessions
+from partwell.access.bindings import bind, check_connections, hold_connections
 from partwell.access.connections import Target, identities_of, run_together, target_of
 from partwell.access.discovery import Answer, Found, Known, ask
 from partwell.access.extras import Extras
@@ -186,7 +187,8 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
     """Approve exactly what `checksum` seals, as a second person.
 
     Raises `NotAllowed` for the one who asked for the plan, for API tokens and for the console; `Conflict`
-    when the plan is not the one that was looked at, or has been approved or replaced meanwhile.
+    when the plan is not the one that was looked at, has been approved or replaced meanwhile, or a connection
+    that it is about was changed.
     """
     departure = plan.departure
     authorise(actor, "access.approve", departure)
@@ -197,6 +199,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
         )
     if actor.user_id == plan.requested_by_id:
         raise NotAllowed("same_person", "You asked for this plan yourself. Another person has to approve it.")
+    hold_connections(plan)
     lock(departure)
     plan.refresh_from_db()
     if plan.state == PlanState.SUPERSEDED:
@@ -214,6 +217,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
             "What you looked at is not what the plan says now. Read it again.",
             field="checksum",
         )
+    check_connections(plan)
     plan.state, plan.approved_at, plan.approved_by = PlanState.APPROVED, now, actor.label
     plan.save(update_fields=["state", "approved_at", "approved_by"])
     plan.changes.filter(is_current=True, authority=Authority.NONE, state=AccessState.PLANNED).update(
@@ -254,6 +258,8 @@ def apply_plan(*, plan: Plan, actor: Actor, now: datetime) -> Plan:
             "not_approved",
             f"Plan {plan.version} is {plan.state}. A second person has to approve the latest plan first.",
         )
+    if plan.kind == PlanKind.RESTORE:
+        bind(plan)
     start_runs(plan, actor=actor, now=now)
     return plan
 
@@ -312,6 +318,7 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     forget_accounts(departure.pk, {c.account for c in done}, now=now)
     AccountRecord.objects.filter(pk__in={c.account_id for c in done}).update(revoked_at=None)
     Change.objects.bulk_create(_restoring(plan, change) for change in done)
+    bind(plan)
     plan.answers = {
         name: {"found": Found.FOUND.value, "reason": ""}
         for name in sorted({c.account.system.name for c in done})

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from partwell.access.alerts import review_accounts
+from partwell.access.bindings import is_elsewhere
 from partwell.access.connections import Target, limited, open_connector, run_together, target_of
 from partwell.access.models import AccountRecord, Change, System
 from partwell.access.operations.plans import lock
@@ -21,6 +22,8 @@ from partwell.engine.operations import poke
 from partwell.evidence.operations import departure_scope, record
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
+
+ELSEWHERE = "The connection was changed after this was planned. Make a fresh plan, then read it back."
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ async def _read(target: Target, changes: list[Change]) -> list[ReadBack]:
     except ConnectorError as error:
         return [ReadBack(change.pk, None, error.message) for change in changes]
     for change in changes:
+        if change.state != AccessState.VERIFIED and is_elsewhere(change, target.digest):
+            # What another connection shows proves nothing that was not proven before.
+            results.append(ReadBack(change.pk, None, ELSEWHERE))
+            continue
         if not problem and change.verb in target.capabilities:
             try:
                 call = connector.verify(change.account.external_id, Verb(change.verb))

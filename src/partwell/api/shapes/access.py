@@ -17,6 +17,33 @@ class SystemShape(Schema):
     most_accounts: int = Field(description="Of one person, cut without a second person.")
     most_percent: int = Field(description="Of all accounts, cut by one order of one person.")
     is_enabled: bool
+    revision: str = Field(description="Of all that can be changed; send it along with changes.")
+
+
+class SystemChanged(Schema):
+    """One field, or one setting as `settings.NAME`."""
+
+    field: str
+    before: Any
+    after: Any
+    is_secret: bool = Field(description="Of a secret it is only said that its place changed.")
+
+
+class ApprovalEnded(Schema):
+    departure: str
+    subject: str
+    plan: int
+
+
+class SystemChangeShape(Schema):
+    name: str
+    revision: str
+    is_kept: bool = Field(description="False where it was only checked.")
+    changed: list[SystemChanged]
+    needs_test: bool = Field(description="Its last test says nothing about it any more.")
+    needs_approval: list[ApprovalEnded] = Field(
+        description="Approved plans, of departures that you may see, which need a new approval."
+    )
 
 
 class SystemTest(Schema):
