@@ -172,6 +172,38 @@ def test_what_might_be_a_secret_itself_is_not_in_the_form(browser: Client, idp: 
     assert "hunter2" not in browser.get(CHANGE).content.decode()
 
 
+def test_groups_of_settings_are_changed_line_by_line_and_a_secret_itself_is_refused(browser: Client) -> None:
+    held = {"label": "mail archive", "account": "ana@firm.example", "token": "env:ARCHIVE"}
+    system = System.objects.create(
+        name="sign-in",
+        title="Sign-in",
+        connector="oidc",
+        settings={
+            "issuer_url": "https://93.184.215.14",
+            "client_id": "partwell",
+            "client_secret": "env:OIDC",
+            "held_tokens": [held],
+        },
+        created_at=clock.now(),
+    )
+    address = f"/systems/{system.name}/change/"
+    form = filled(browser, address)
+    line = "{label: mail archive, account: ana@firm.example, token: 'env:ARCHIVE'}"
+    assert form["setting_held_tokens"] == line
+    assert "Nothing: it says all this already." in browser.post(address, form).content.decode()
+
+    for wrong in ("{label: wiki, account: ana@firm.example, token: s3cret-itself}", "{label: [", "wiki"):
+        refused = browser.post(address, {**form, "setting_held_tokens": f"{line}\n{wrong}", "keep": "1"})
+        assert refused.status_code == 422, wrong
+        assert refused.context["form"].errors["setting_held_tokens"], wrong
+    more = "{label: wiki, account: ana@firm.example, token: 'file:/run/wiki'}"
+    kept = browser.post(address, {**form, "setting_held_tokens": f"{line}\n{more}", "keep": "1"})
+    assert kept.status_code == 302
+    system.refresh_from_db()
+    wiki = {"label": "wiki", "account": "ana@firm.example", "token": "file:/run/wiki"}
+    assert system.settings["held_tokens"] == [held, wiki]
+
+
 def test_a_system_without_settings_or_without_its_connector_has_a_form_too(
     browser: Client, world: World
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import yaml
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -235,7 +236,7 @@ def _field(schema: dict[str, Any], *, is_required: bool, is_secret: bool) -> for
     if schema.get("type") == "array":
         return forms.CharField(
             required=is_required,
-            help_text=f"{about} One on each line.".strip(),
+            help_text=f"{about} {_on_each_line(schema)}".strip(),
             widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         )
     return forms.CharField(required=is_required, max_length=4000, help_text=about)
@@ -246,7 +247,7 @@ def _shown(value: Any, schema: dict[str, Any], is_secret: bool) -> Any:
     if is_secret and not (isinstance(value, str) and registry.REFERENCE.match(value)):
         return ""
     if isinstance(value, list):
-        return "\n".join(map(str, value))
+        return "\n".join(_as_line(each) for each in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else value
@@ -259,7 +260,34 @@ def _value(typed: Any, schema: dict[str, Any]) -> Any:
     if schema.get("type") == "boolean":
         return YES_NO[typed]
     if schema.get("type") == "array":
-        return [line.strip() for line in typed.splitlines() if line.strip()]
+        lines = [line.strip() for line in typed.splitlines() if line.strip()]
+        return [_from_line(line) for line in lines] if _is_of_groups(schema) else lines
     if isinstance(typed, float) and typed.is_integer():
         return int(typed)
     return typed
+
+
+def _is_of_groups(schema: dict[str, Any]) -> bool:
+    """Whether each of a list's values is a group of settings of its own."""
+    return bool(schema.get("items", {}).get("type") == "object")
+
+
+def _on_each_line(schema: dict[str, Any]) -> str:
+    if not _is_of_groups(schema):
+        return "One on each line."
+    names = ", ".join(f"{name}: …" for name in schema["items"].get("properties", {}))
+    return f"One on each line, as {{{names}}}."
+
+
+def _as_line(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    return yaml.safe_dump(dict(value), default_flow_style=True, sort_keys=False, width=10_000).strip()
+
+
+def _from_line(line: str) -> Any:
+    """A group of settings; a line that is none stays text, which the connector's schema refuses."""
+    try:
+        return yaml.safe_load(line)
+    except yaml.YAMLError:
+        return line
