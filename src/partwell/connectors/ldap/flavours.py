@@ -63,7 +63,7 @@ class OpenLdap:
     def last_used_at(self, entry: Entry) -> datetime | None:
         """The last sign-in, where the directory keeps it."""
         times = [*entry.all("pwdLastSuccess"), *entry.all("authTimestamp")]
-        return max((at for at in map(_generalised_time, times) if at), default=None)
+        return max((at for at in map(generalised_time, times) if at), default=None)
 
     def nature(self, entry: Entry) -> Nature:
         return Nature.PERSON
@@ -104,9 +104,6 @@ class OpenLdap:
         if uid := entry.first("uid"):
             terms.append(f"(&(objectClass=posixGroup){equals('memberUid', uid)})")
         return any_of(terms)
-
-    def nested_group_filter(self, entry: Entry) -> str:
-        return ""
 
     def membership(self, group: Entry, entry: Entry) -> tuple[str, str]:
         """The group's attribute and value that hold the membership."""
@@ -155,7 +152,7 @@ class ActiveDirectory:
 
     def last_used_at(self, entry: Entry) -> datetime | None:
         """The last sign-in as all domain controllers know it, which is up to 14 days behind by default."""
-        return _file_time(entry.first("lastLogonTimestamp"))
+        return file_time(entry.first("lastLogonTimestamp"))
 
     def nature(self, entry: Entry) -> Nature:
         """Services are signed in to under a service principal name; a person's account has none."""
@@ -198,7 +195,8 @@ class ActiveDirectory:
     def group_filter(self, entry: Entry) -> str:
         return f"(&(objectCategory=group){equals('member', entry.dn)})"
 
-    def nested_group_filter(self, entry: Entry) -> str:
+    def chain_filter(self, entry: Entry) -> str:
+        """The groups that an account or a group is in, directly and through others."""
         return f"(&(objectCategory=group)(member:{NESTED_MEMBER}:={escape_filter_chars(entry.dn)}))"
 
     def membership(self, group: Entry, entry: Entry) -> tuple[str, str]:
@@ -243,7 +241,7 @@ def matched_by(flavour: Flavour, entry: Entry, identity: Identity) -> str:
     return "a further e-mail address"
 
 
-def _generalised_time(text: str) -> datetime | None:
+def generalised_time(text: str) -> datetime | None:
     """LDAP's time (`20261127163000.123456Z`), or None for one in another form."""
     try:
         return datetime.strptime(f"{text[:14]}+0000", "%Y%m%d%H%M%S%z") if text.endswith("Z") else None
@@ -251,7 +249,7 @@ def _generalised_time(text: str) -> datetime | None:
         return None
 
 
-def _file_time(text: str) -> datetime | None:
+def file_time(text: str) -> datetime | None:
     """Windows' time: tenths of a microsecond since 1601. None for zero, which means "never"."""
     ticks = int(text) if text.isascii() and text.isdecimal() else 0
     try:
