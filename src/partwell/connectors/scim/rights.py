@@ -112,4 +112,3 @@ class Rights:
 def _mark(row: Mapping[str, Any]) -> str:
     """By what a role or entitlement is told from another."""
     return str(row.get("value") or row.get("display") or row.get("type") or "")
-
