@@ -114,7 +114,7 @@ class DryRunSystem(Schema):
     system: str
     title: str
     connector: str
-    can_show: bool = Field(description="False where the connector cannot show calls beforehand.")
+    can_show: bool = Field(description="False where the type of connection was not tried; `reason` says why.")
     reason: str
     calls: int
     verbs: list[DryRunVerb]
