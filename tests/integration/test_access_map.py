@@ -53,7 +53,7 @@ def test_all_that_somebody_has_is_listed_with_the_most_dangerous_first(world: Wo
     ]
     cloud, mail = view["accounts"]
     assert cloud["reasons"] == [
-        "Powerful: Domain Admins",
+        "Powerful by name: Domain Admins",
         "1 token or key opens the door unattended",
         "1 thing needs a new owner",
     ]

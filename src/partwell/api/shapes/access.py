@@ -221,6 +221,7 @@ class GroupShape(Schema):
 class MapEntitlement(Schema):
     kind: str
     name: str
+    power: str = Field("", description="What makes it dangerous, where the system tells it.")
 
 
 class MapHolding(Schema):

@@ -68,6 +68,10 @@ class OpenLdap:
     def nature(self, entry: Entry) -> Nature:
         return Nature.PERSON
 
+    def powers(self, entry: Entry) -> tuple[str, ...]:
+        """What the account may do by itself."""
+        return ()
+
     def login(self, entry: Entry) -> str:
         return entry.first("uid") or entry.first("cn") or entry.dn
 
@@ -133,6 +137,7 @@ class ActiveDirectory:
         "employeeID",
         "userAccountControl",
         "primaryGroupID",
+        "adminCount",
     )
     listed_too = ("proxyAddresses", "lastLogonTimestamp", "servicePrincipalName")
     by_email = ("mail", "userPrincipalName")
@@ -157,6 +162,10 @@ class ActiveDirectory:
     def nature(self, entry: Entry) -> Nature:
         """Services are signed in to under a service principal name; a person's account has none."""
         return Nature.SERVICE if entry.all("servicePrincipalName") else Nature.PERSON
+
+    def powers(self, entry: Entry) -> tuple[str, ...]:
+        """The mark of administrators stays on those who are none any more: somebody should look."""
+        return ("is or was an administrator (adminCount)",) if entry.first("adminCount") == "1" else ()
 
     def login(self, entry: Entry) -> str:
         return entry.first("sAMAccountName") or entry.dn

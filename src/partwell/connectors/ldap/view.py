@@ -15,9 +15,19 @@ from partwell.connectors.ldap.flavours import (
     equals,
     relative_id,
 )
+from partwell.connectors.ldap.powers import powers_of
 from partwell.connectors.ldap.session import Entry, Session
 
-GROUP_ATTRIBUTES = ("cn", "objectGUID", "entryUUID", "objectSid", "member", "uniqueMember", "memberUid")
+GROUP_ATTRIBUTES = (
+    "cn",
+    "objectGUID",
+    "entryUUID",
+    "objectSid",
+    "adminCount",
+    "member",
+    "uniqueMember",
+    "memberUid",
+)
 MONITOR = "cn=Connections,cn=Monitor"
 _OF_CONNECTIONS = (
     "monitorConnectionNumber",
@@ -227,6 +237,7 @@ class View:
         """The entry as an account, with direct and nested groups and its open connections where they show."""
         external_id = self._id_of(entry)
         groups = self.all_groups(entry)
+        powers = powers_of(groups.named, groups.nested, self.rules.admin_groups)
         connections = self.connections(entry)
         return Account(
             external_id=external_id,
@@ -235,12 +246,15 @@ class View:
             is_active=self.flavour.is_active(entry),
             matched_by=found_by,
             entitlements=tuple(
-                Entitlement(kind, self.flavour.external_id(group), group.first("cn"))
+                Entitlement(
+                    kind, self.flavour.external_id(group), group.first("cn"), powers.get(group.dn, "")
+                )
                 for kind, group in groups.by_kind
             ),
             open_sessions=None if connections is None else len(connections),
             is_protected=self._why_protected(entry, groups.named) != "",
             details={"dn": entry.dn, "state": self.flavour.said(entry)},
+            powers=self.flavour.powers(entry),
         )
 
     def summary(self, entry: Entry) -> Account:
