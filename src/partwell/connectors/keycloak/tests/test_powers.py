@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from partwell.access.risks import Level, risk_of
 from partwell.connector_kit.contract import Account, ConnectorError, ErrorKind
 from partwell.connectors.keycloak.tests.model import MANAGEMENT, MASTER, REALM
 
@@ -19,7 +18,7 @@ async def read(connect, user_id: str, **settings) -> Account:
     return account
 
 
-async def test_a_composite_role_is_told_with_what_it_inherits_through_others(connect, realm, clock):
+async def test_a_composite_role_is_told_with_what_it_inherits_through_others(connect, realm):
     user_id = realm.add_user()
     realm.roles[user_id] += [("", "frontdesk"), ("", "reader")]
     realm.composites[("", "frontdesk")] = [("", "support"), ("client-shop", "buyer")]
@@ -28,9 +27,6 @@ async def test_a_composite_role_is_told_with_what_it_inherits_through_others(con
     account = await read(connect, user_id)
     assert told(account) == {"role frontdesk": "inherits manage-users of realm-management"}
     assert account.powers == ()
-    risk = risk_of(account, [], "normal", now=clock())
-    assert risk.level is Level.HIGH
-    assert risk.reasons == ("Powerful: role frontdesk, because it inherits manage-users of realm-management",)
 
 
 async def test_a_group_is_told_with_what_it_and_its_parents_give(connect, realm):
