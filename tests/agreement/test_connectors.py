@@ -43,6 +43,14 @@ def test_the_manifest_declares_exactly_what_the_class_can_do(folder):
 
 
 @by_name
+def test_a_connector_that_changes_anything_shows_its_calls_in_a_dry_run(folder):
+    """Each that says so is held to it by its contract tests."""
+    declared = manifest(folder)
+    if set(declared["capabilities"]) & set(Verb):
+        assert declared.get("shows_calls") is True
+
+
+@by_name
 def test_settings_are_a_schema_in_which_everything_is_explained(folder):
     settings = manifest(folder)["settings"]
     jsonschema.Draft202012Validator.check_schema(settings)

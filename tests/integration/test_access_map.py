@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import ldap3
 import pytest
 
 from partwell import clock
 from partwell.access import questions
 from partwell.access.map_queries import latest_map, map_view
-from partwell.access.models import AccessMap, AccountRecord, Question
+from partwell.access.models import AccessMap, AccountRecord, Question, System
 from partwell.access.operations.mapping import take_map
 from partwell.evidence.models import Event
 from partwell.people.models import Client, Contact, Person, PersonAlias
 from partwell.refusals import NotAllowed
 from tests.access_world import World, make_user
+from tests.servers.postgresql import SERVICE as PG_SERVICE
+from tests.servers.postgresql import SERVICE_PASSWORD as PG_PASSWORD
+from tests.servers.postgresql import PostgresqlServer
+from tests.servers.slapd import SERVICE_DN, SERVICE_PASSWORD, SUFFIX, SlapdServer
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +46,65 @@ def bo(world: World) -> Person:
     return person
 
 
+@pytest.fixture
+def cy(
+    world: World,
+    postgresql_server: PostgresqlServer,
+    slapd_server: SlapdServer,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Person:
+    """A colleague with a role in a database and an entry in a directory, both real."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8", "::1"]
+    monkeypatch.setenv("PG_SECRET", PG_PASSWORD)
+    monkeypatch.setenv("LDAP_SECRET", SERVICE_PASSWORD)
+    person = Person.objects.create(name="Cy Roe", email="cy.roe@firm.example")
+    postgresql_server.add_person("cy_roe", comment=person.email)
+    postgresql_server.add_group("reporting", ["cy_roe"])
+    postgresql_server.run("CREATE ROLE everything SUPERUSER")
+    postgresql_server.run("GRANT everything TO reporting")
+    dn = slapd_server.add_person("cy-roe", person.email)
+    group = slapd_server.add_group("choir", [dn, SERVICE_DN])
+    slapd_server.modify(group, {"owner": [(ldap3.MODIFY_ADD, [dn])]})
+    places = {
+        "postgresql": {
+            "url": postgresql_server.url,
+            "ca_file": str(postgresql_server.ca_file),
+            "user": PG_SERVICE,
+            "password": "env:PG_SECRET",
+        },
+        "ldap": {
+            "url": slapd_server.ldaps_url,
+            "ca_file": str(slapd_server.ca_file),
+            "bind_dn": SERVICE_DN,
+            "password": "env:LDAP_SECRET",
+            "base_dn": SUFFIX,
+        },
+    }
+    for name, given in places.items():
+        world.add_system(name, accounts=0, connector=name, settings=given)
+        System.objects.filter(name=name).update(settings=given)
+    return person
+
+
 def take(world: World, **subject: Any) -> dict[str, Any]:
     return map_view(take_map(**subject, actor=world.requester, now=clock.now()))
+
+
+def test_a_group_is_judged_by_what_it_may_do_and_things_need_a_new_owner(world: World, cy: Person) -> None:
+    accounts = {account["system"]: account for account in take(world, person=cy)["accounts"]}
+    database, directory = accounts["postgresql"], accounts["ldap"]
+    assert database["risk"] == "high"
+    assert database["reasons"] == [
+        "Powerful: reporting, because it leads to everything, which has SUPERUSER; "
+        "everything, because it has SUPERUSER"
+    ]
+    assert {held["name"]: held["power"] for held in database["entitlements"]} == {
+        "reporting": "leads to everything, which has SUPERUSER",
+        "everything": "has SUPERUSER",
+    }
+    assert (directory["risk"], directory["reasons"]) == ("raised", ["1 thing needs a new owner"])
+    assert [held["name"] for held in directory["holdings"]] == ["owner of the group choir"]
 
 
 def test_all_that_somebody_has_is_listed_with_the_most_dangerous_first(world: World, bo: Person) -> None:
@@ -53,7 +115,7 @@ def test_all_that_somebody_has_is_listed_with_the_most_dangerous_first(world: Wo
     ]
     cloud, mail = view["accounts"]
     assert cloud["reasons"] == [
-        "Powerful: Domain Admins",
+        "Powerful by name: Domain Admins",
         "1 token or key opens the door unattended",
         "1 thing needs a new owner",
     ]

@@ -19,8 +19,12 @@ from partwell.evidence.models import Event
 from partwell.people.models import User
 from partwell.refusals import Conflict, NotAllowed, NotFound
 from tests.access_world import ADA, World, make_departure
+from tests.servers.postgresql import SERVICE as PG_SERVICE
+from tests.servers.postgresql import SERVICE_PASSWORD as PG_PASSWORD
+from tests.servers.postgresql import PostgresqlServer
 from tests.servers.scim import TOKEN, ScimServer
 from tests.servers.slapd import SERVICE_DN, SERVICE_PASSWORD, SUFFIX, SlapdServer
+from tests.servers.sshd import SshdServer, run
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +107,62 @@ def test_a_directory_shows_its_changes_and_keeps_its_entries(
     assert world.plan().pk == plan.pk  # what the directory shows is what it showed before
 
 
-def test_a_connector_that_cannot_show_calls_says_so_and_is_not_asked(
+def test_a_database_shows_its_statements_and_a_host_its_commands(
+    world: World,
+    postgresql_server: PostgresqlServer,
+    sshd_server: SshdServer,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8", "::1"]
+    monkeypatch.setenv("PG_CANARY", PG_PASSWORD)
+    monkeypatch.setenv("SSH_CANARY", sshd_server.service_key)
+    login = sshd_server.name()
+    home = sshd_server.add_login(login, comment=ADA)
+    group = sshd_server.name()
+    sshd_server.add_group(group, login)
+    postgresql_server.add_person("ada-dry", comment=ADA)
+    places = {
+        "postgresql": {
+            "url": postgresql_server.url,
+            "ca_file": str(postgresql_server.ca_file),
+            "user": PG_SERVICE,
+            "password": "env:PG_CANARY",
+        },
+        "ssh": {
+            "hosts": [sshd_server.address],
+            "known_hosts": sshd_server.known_hosts,
+            "user": sshd_server.service,
+            "private_key": "env:SSH_CANARY",
+        },
+    }
+    for name, given in places.items():
+        world.add_system(name, accounts=0, connector=name, settings=given)
+        System.objects.filter(name=name).update(settings=given)
+    plan = world.plan()
+    systems = {system["connector"]: system for system in tried(world)["systems"]}
+    shown = {
+        name: [(c["method"], c["target"], c["body"]) for verb in system["verbs"] for c in verb["calls"]]
+        for name, system in systems.items()
+    }
+    address = f"{postgresql_server.url}/postgres"
+    assert shown["postgresql"] == [
+        ("SQL", address, 'ALTER ROLE "ada-dry" CONNECTION LIMIT 0'),
+        ("SQL", address, 'ALTER ROLE "ada-dry" NOLOGIN'),
+    ]
+    assert {target for _, target, _ in shown["ssh"]} == {sshd_server.address}
+    commands = [body.rpartition(" -n -- ")[2] for _, _, body in shown["ssh"]]
+    assert f"/usr/bin/chage -E 1 -- {login}" in commands
+    assert f"/usr/bin/gpasswd -d {login} {group}" in commands
+    for secret in (PG_PASSWORD, sshd_server.service_key.splitlines()[1]):
+        assert secret not in everything_kept()
+    assert postgresql_server.try_sign_in("ada-dry", "correct horse")
+    assert group in run("/usr/bin/id", "-nG", login).split()
+    assert home.is_dir()
+    assert world.plan().pk == plan.pk  # both answer as before
+
+
+def test_a_connector_that_does_not_promise_to_hold_calls_back_is_not_tried(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.add_system("crm")
@@ -112,7 +171,7 @@ def test_a_connector_that_cannot_show_calls_says_so_and_is_not_asked(
     monkeypatch.setattr(dry_runs.registry, "find", lambda name: None)
     (system,) = tried(world)["systems"]
     assert (system["can_show"], system["calls"]) == (False, 0)
-    assert "cannot show its calls" in system["reason"]
+    assert "was not tried" in system["reason"]
     assert system["verbs"][0]["verb"] == "block_sign_in"
 
 

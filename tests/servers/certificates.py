@@ -54,3 +54,9 @@ def _certificate(name, key, issuer, issuer_key, subject_names) -> x509.Certifica
     if subject_names:
         builder = builder.add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def certificate_of(name: str) -> x509.Certificate:
+    """A certificate that a person or a device named `name` signed for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _certificate(name, key, None, key, [])

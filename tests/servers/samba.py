@@ -26,7 +26,7 @@ USERS_DN = f"CN=Users,{BASE_DN}"
 ADMIN, ADMIN_PASSWORD = "administrator@partwell.test", "Passw0rd.of.the.Tests"
 _SERVICES = "ldap, kdc, cldap, rpc"
 _PORTS = (389, 636, 88)
-_NORMAL_ACCOUNT = 512
+_NORMAL_ACCOUNT, _WORKSTATION = 512, 4096
 # Identifiers in Active Directory's schema.
 _USER, _GROUP = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
 _ACCOUNT_CONTROL = "bf967a68-0de6-11d0-a285-00aa003049e2"
@@ -93,6 +93,20 @@ class SambaServer:
         with self._admin_over_tls() as admin:
             admin.add(dn, ["top", "group"], attributes)
         return dn
+
+    def add_computer(self, name: str, attributes: dict) -> str:
+        """Add a computer and return the DN."""
+        dn = f"CN={name},CN=Computers,{BASE_DN}"
+        given = {"sAMAccountName": f"{name}$", "userAccountControl": _WORKSTATION, **attributes}
+        with self._admin_over_tls() as admin:
+            admin.add(dn, ["top", "person", "organizationalPerson", "user", "computer"], given)
+        return dn
+
+    def relative_id(self, dn: str) -> str:
+        """The last part of an entry's security identifier."""
+        with self._admin_over_tls() as admin:
+            admin.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["objectSid"])
+            return format_sid(admin.response[0]["raw_attributes"]["objectSid"][0]).rpartition("-")[2]
 
     def delegate(self, login: str) -> None:
         """Give `login` the rights of docs/how-to/connect-active-directory.md on the Users container."""

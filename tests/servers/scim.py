@@ -16,6 +16,7 @@ import httpx
 from tests.servers.running import PLAIN, answers, free_port, running
 
 TOKEN = "token-of-the-tests"
+ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,20 @@ class ScimServer:
         """Let it answer again."""
         self.process.send_signal(signal.SIGCONT)
 
-    def add_person(self, username: str, mail: str, *, employee_number: str = "") -> str:
-        """Add an active person and return the id."""
+    def add_person(
+        self, username: str, mail: str, *, employee_number: str = "", more: dict[str, Any] | None = None
+    ) -> str:
+        """Add an active person, with `more` attributes, and return the id."""
         person = {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
             "userName": username,
             "displayName": username.title(),
             "active": True,
             "emails": [{"value": mail, "primary": True}],
+            **(more or {}),
         }
+        if ENTERPRISE_USER in person:
+            person["schemas"].append(ENTERPRISE_USER)
         if employee_number:
             person["externalId"] = employee_number
         return str(self._call("POST", "/Users", person)["id"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ldap3
 
@@ -22,6 +23,9 @@ _CONFIG = """\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
+attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey'
+  EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY sshPublicKey )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload ppolicy
@@ -101,6 +105,11 @@ class SlapdServer:
         """Add a group (groupOfNames, so it needs a member) and return the DN."""
         dn = f"cn={name},ou=groups,{SUFFIX}"
         self._write(lambda admin: admin.add(dn, "groupOfNames", {"member": members}))
+        return dn
+
+    def add(self, dn: str, classes: list[str], attributes: dict[str, Any]) -> str:
+        """Add any entry and return the DN."""
+        self._write(lambda admin: admin.add(dn, classes, attributes))
         return dn
 
     def members(self, group_dn: str) -> list[str]:

@@ -68,7 +68,7 @@ def test_what_somebody_has_is_asked_drawn_and_listed_by_risk(
     rows = page.get_by_role("region", name="By risk").get_by_role("row")
     expect(rows.nth(1)).to_contain_text("bo.lind")
     expect(rows.nth(1)).to_contain_text("High")
-    expect(rows.nth(1)).to_contain_text("Powerful: Domain Admins")
+    expect(rows.nth(1)).to_contain_text("Powerful by name: Domain Admins")
     rows.nth(1).locator("summary").click()
     expect(page.get_by_text("Nightly billing job")).to_be_visible()
     expect(page.get_by_role("img", name="Bo Lind, their systems")).to_be_visible()

@@ -26,6 +26,25 @@ def test_a_group_that_rules_others_is_high(name: str) -> None:
     assert risk.level is Level.HIGH and name in risk.reasons[0]
 
 
+def test_a_group_is_judged_by_what_it_may_do_and_the_reason_says_why() -> None:
+    helpdesk = Entitlement("group", "g", "it-helpdesk", power="is in Domain Admins")
+    admins = Entitlement("nested_group", "a", "Domain Admins", power="administers the domain")
+    risk = risk_of(replace(PLAIN, entitlements=(helpdesk, admins)), [], "normal", now=NOW)
+    assert risk.level is Level.HIGH
+    # What it may do is told, so that its name adds nothing.
+    assert risk.reasons == (
+        "Powerful: it-helpdesk, because it is in Domain Admins; "
+        "Domain Admins, because it administers the domain",
+    )
+    many = tuple(replace(helpdesk, name=f"g{number}") for number in range(5))
+    assert risk_of(replace(PLAIN, entitlements=many), [], "normal", now=NOW).reasons[0].endswith("and 2 more")
+
+
+def test_what_the_account_may_do_by_itself_counts_too() -> None:
+    risk = risk_of(replace(PLAIN, powers=("has CREATEROLE",)), [], "normal", now=NOW)
+    assert (risk.level, risk.reasons) == (Level.HIGH, ("The account itself has CREATEROLE",))
+
+
 @pytest.mark.parametrize("name", ["Administration building", "Rootstock", "Badminton", "Homeowners", "Staff"])
 def test_a_group_whose_name_only_sounds_like_it_is_not(name: str) -> None:
     assert risk_of(group(name), [], "normal", now=NOW).level is Level.ORDINARY

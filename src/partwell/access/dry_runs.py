@@ -15,9 +15,9 @@ from partwell.connector_kit import registry
 from partwell.connector_kit.calls import Call, Notes
 from partwell.connector_kit.contract import ConnectorError, Outcome, Receipt
 
-CANNOT_SHOW = (
-    "This connection cannot show its calls beforehand: it does not speak to the system through requests that "
-    "could be held back one by one. What would be done is in the plan."
+NOT_TRIED = (
+    "This type of connection does not promise that each of its calls can be held back, so it was not tried. "
+    "What would be done is in the plan."
 )
 NOTHING_TO_SEND = "Nothing would be sent: it is so already."
 
@@ -83,7 +83,7 @@ def try_in(target: Target, asked: Sequence[Asked]) -> Shown:
     """Show what these would send to one system, each within its time limit. Blocking; never raises."""
     registered = registry.find(target.connector)
     if registered is None or not registered.manifest.shows_calls:
-        return Shown(target, tuple(Tried(each) for each in asked), CANNOT_SHOW, can_show=False)
+        return Shown(target, tuple(Tried(each) for each in asked), NOT_TRIED, can_show=False)
     notes = Notes()
     try:
         with Session(target, notes=notes) as session:

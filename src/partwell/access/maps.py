@@ -62,7 +62,9 @@ class SystemAnswer:
             "nature": account.nature.value,
             "open_sessions": account.open_sessions,
             "last_used_at": account.last_used_at.isoformat() if account.last_used_at else None,
-            "entitlements": [{"kind": held.kind, "name": held.name} for held in account.entitlements],
+            "entitlements": [
+                {"kind": held.kind, "name": held.name, "power": held.power} for held in account.entitlements
+            ],
             "holdings": [
                 {
                     "kind": held.kind.value,

@@ -11,7 +11,8 @@ from enum import IntEnum
 from partwell.access.states import SlaClass
 from partwell.connector_kit.contract import Account, Holding, HoldingKind, Nature
 
-# Words in the names of groups and roles that let their members change other people's access or read all.
+# Words in the names of groups and roles that let their members change other people's access or read all: what
+# there is to go by where a system does not tell what a group may do.
 POWERFUL = re.compile(
     r"(?<![a-z])(admins?|administrators?|owners?|root|sudo|wheel|super ?users?|superuser|privileged|"
     r"break.?glass|poweruser|operators?)(?![a-z])",
@@ -44,10 +45,13 @@ def risk_of(
     opens = [held for held in holdings if held.kind in (HoldingKind.TOKEN, HoldingKind.KEY)]
     owned = [held for held in holdings if held.kind is HoldingKind.OWNED]
     devices = [held for held in holdings if held.kind is HoldingKind.DEVICE]
-    powers = sorted({held.name for held in account.entitlements if POWERFUL.search(held.name)})
-    high, raised = [], []
-    if powers:
-        high.append(f"Powerful: {', '.join(powers[:3])}{' and more' if len(powers) > 3 else ''}")
+    told = [f"{held.name}, because it {held.power}" for held in account.entitlements if held.power]
+    named = {h.name for h in account.entitlements if not h.power and POWERFUL.search(h.name)}
+    high, raised = [f"The account itself {power}" for power in account.powers], []
+    if told:
+        high.append(f"Powerful: {_first(told, '; ')}")
+    if named:
+        high.append(f"Powerful by name: {_first(sorted(named), ', ')}")
     if account.is_protected:
         high.append("Protected: Partwell never cuts it, somebody has to hand it over")
     if opens:
@@ -78,6 +82,10 @@ def _is_forgotten(account: Account, now: datetime) -> bool:
         and account.last_used_at is not None
         and now - account.last_used_at > FORGOTTEN_AFTER
     )
+
+
+def _first(words: Sequence[str], between: str) -> str:
+    return between.join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -93,11 +93,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Entitlement:
-    """A group, role or licence that an account holds."""
+    """A group, role or licence that an account holds.
+
+    `power` says what makes it dangerous, as the target tells it and to be read after "it": "is in Domain
+    Admins", "inherits CREATEROLE from dba". Empty where it is not, and where the connector cannot tell.
+    """
 
     kind: str
     external_id: str
     name: str
+    power: str = ""
 
 
 class Nature(StrEnum):
@@ -112,7 +117,8 @@ class Nature(StrEnum):
 class Account:
     """An account in a target, as just read. `external_id` never changes; `login` may.
 
-    `emails` and `employee_number` are what the target itself holds, for matching everybody at once.
+    `emails` and `employee_number` are what the target itself holds, for matching everybody at once. `powers`
+    are those that it has by itself, beside those of its `entitlements`, in the same words.
     """
 
     external_id: str
@@ -128,6 +134,7 @@ class Account:
     employee_number: str = ""
     last_used_at: datetime | None = None
     nature: Nature = Nature.PERSON
+    powers: tuple[str, ...] = ()
 
 
 class HoldingKind(StrEnum):

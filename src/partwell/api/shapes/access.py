@@ -141,7 +141,7 @@ class DryRunSystem(Schema):
     system: str
     title: str
     connector: str
-    can_show: bool = Field(description="False where the connector cannot show calls beforehand.")
+    can_show: bool = Field(description="False where the type of connection was not tried; `reason` says why.")
     reason: str
     calls: int
     verbs: list[DryRunVerb]
@@ -248,6 +248,7 @@ class GroupShape(Schema):
 class MapEntitlement(Schema):
     kind: str
     name: str
+    power: str = Field("", description="What makes it dangerous, where the system tells it.")
 
 
 class MapHolding(Schema):

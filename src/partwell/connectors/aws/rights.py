@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,14 @@ GROUP, POLICY, INLINE = "group", "policy", "inline_policy"
 _BY_KIND = {
     GROUP: ("AddUserToGroup", "RemoveUserFromGroup", "GroupName"),
     POLICY: ("AttachUserPolicy", "DetachUserPolicy", "PolicyArn"),
+}
+
+# AWS's own policies that let somebody rule others, in every partition; nobody else can change or rename them.
+_OF_AWS = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.+)")
+_RULING = {
+    "AdministratorAccess": "allows everything",
+    "IAMFullAccess": "gives anybody any right",
+    "PowerUserAccess": "allows everything but to manage users",
 }
 
 
@@ -35,7 +44,8 @@ class Right:
     @property
     def entitlement(self) -> Entitlement:
         """As a plan shows it."""
-        return Entitlement(self.kind, self.id, self.name)
+        found = _OF_AWS.fullmatch(self.id) if self.kind == POLICY else None
+        return Entitlement(self.kind, self.id, self.name, _RULING.get(found[1], "") if found else "")
 
     @property
     def saved(self) -> dict[str, str]:

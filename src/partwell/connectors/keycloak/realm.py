@@ -17,6 +17,7 @@ from partwell.connector_kit.contract import (
     Identity,
     Nature,
 )
+from partwell.connectors.keycloak.powers import Asked, Powers
 from partwell.connectors.keycloak.service import KeycloakService, as_list, as_object, identifier, segment
 
 User = Mapping[str, Any]
@@ -33,10 +34,12 @@ class Held:
     name: str
     said: str
     client: str = ""
+    is_composite: bool = False
 
     @property
-    def entitlement(self) -> Entitlement:
-        return Entitlement(self.kind, self.id, self.said)
+    def asked(self) -> Asked:
+        """As its powers are asked for."""
+        return Asked(self.id, self.name, self.kind == GROUP, self.client, self.is_composite)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Realm:
         self._service = service
         self._name = str(settings["realm"])
         self._client_id = str(settings["client_id"])
+        self._powers = Powers(service, self._name)
         self._number_attribute = str(settings.get("employee_number_attribute", ""))
         self._protected = {str(each).lower() for each in settings.get("protected", ())}
         self._admin_groups = {str(each).lower() for each in settings.get("admin_groups", ())}
@@ -136,14 +140,14 @@ class Realm:
         for role in as_list(mappings.get("realmMappings") or []):
             name = str(role.get("name"))
             if name != f"default-roles-{self._name.lower()}":
-                found.append(Held(REALM_ROLE, identifier(role), name, f"role {name}"))
+                composite = role.get("composite") is True
+                found.append(Held(REALM_ROLE, identifier(role), name, f"role {name}", is_composite=composite))
         for client in as_object(mappings.get("clientMappings") or {}).values():
             client = as_object(client)
             for role in as_list(client.get("mappings") or []):
                 said = f"role {role.get('name')} of {client.get('client')}"
-                found.append(
-                    Held(CLIENT_ROLE, identifier(role), str(role.get("name")), said, identifier(client))
-                )
+                name, composite = str(role.get("name")), role.get("composite") is True
+                found.append(Held(CLIENT_ROLE, identifier(role), name, said, identifier(client), composite))
         return found
 
     async def sessions(self, user_id: str) -> list[dict[str, Any]]:
@@ -183,10 +187,14 @@ class Realm:
         """The user with groups, roles, sign-ins and whether it is protected."""
         user_id = identifier(user)
         held = await self.held(user_id)
+        powers, besides = await self._powers.of(user_id, [each.asked for each in held])
         return self.summary(
             user,
             matched_by=matched_by,
-            entitlements=tuple(each.entitlement for each in held),
+            entitlements=tuple(
+                Entitlement(each.kind, each.id, each.said, powers.get(each.id, "")) for each in held
+            ),
+            powers=besides,
             open_sessions=len(await self.sessions(user_id)),
             is_protected=bool(await self.why_protected(user, held)),
         )

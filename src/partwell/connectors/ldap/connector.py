@@ -20,6 +20,7 @@ from partwell.connector_kit.contract import (
     Connection,
     ConnectorError,
     ErrorKind,
+    Holding,
     Identity,
     Outcome,
     Proof,
@@ -32,18 +33,17 @@ from partwell.connector_kit.contract import (
 from partwell.connector_kit.threads import in_thread
 from partwell.connector_kit.transport import Transport
 from partwell.connectors.ldap import kerberos
+from partwell.connectors.ldap.changes import leave_groups, modify, rejoin_groups, shown
 from partwell.connectors.ldap.flavours import (
     FLAVOURS,
     Flavour,
     find_filter,
     matched_by,
 )
+from partwell.connectors.ldap.holdings import holdings_of
 from partwell.connectors.ldap.proofs import groups_proof, open_connections
 from partwell.connectors.ldap.session import (
-    ADD,
-    DELETE,
     BindAnswer,
-    Changes,
     Door,
     Entry,
     Session,
@@ -164,6 +164,15 @@ class LdapConnector:
             with suppress(ValueError):  # a step that is stuck ends by the library's own time limit
                 await in_thread(pages.close, seconds=limit)
 
+    async def holdings(self, external_id: str) -> list[Holding]:
+        """Connections, keys, certificates, devices, and what is in the account's charge."""
+
+        def look(view: View) -> list[Holding]:
+            entry = view.find(external_id)
+            return holdings_of(view, entry) if entry else []
+
+        return await self._looking(look)
+
     async def snapshot(self, external_id: str) -> Snapshot:
         """What `restore` needs: the lock or the flags, and every direct membership with its exact value."""
 
@@ -199,11 +208,11 @@ class LdapConnector:
                 return Receipt(Outcome.ALREADY_DONE, f"It was suspended before: {view.flavour.said(entry)}.")
             view.refuse_protected(entry)
             changes = view.flavour.suspending(entry)
-            _modify(view, entry, changes)
+            modify(view, entry, changes)
             return Receipt(
                 Outcome.DONE,
                 f"Suspended; it was: {view.flavour.said(entry)}.",
-                request={"changes": _shown(changes)},
+                request={"changes": shown(changes)},
             )
 
         return await self._looking(lock)
@@ -216,30 +225,7 @@ class LdapConnector:
             entry = view.find(external_id)
             if entry is None:
                 return Receipt(Outcome.ALREADY_DONE, "There is no such account any more.")
-            groups = view.groups(entry)
-            if not groups:
-                return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
-            view.refuse_protected(entry)
-            removed: list[str] = []
-            failures: list[tuple[str, ConnectorError]] = []
-            for group in groups:
-                attribute, value = view.flavour.membership(group, entry)
-                try:
-                    view.session.modify(group.dn, {attribute: [(DELETE, [value])]})
-                    removed.append(group.dn)
-                except ConnectorError as error:
-                    failures.append((group.dn, error))
-            if failures:
-                kind = failures[0][1].kind
-                left = "; ".join(f"{dn}: {error.message}" for dn, error in failures)
-                raise ConnectorError(
-                    kind,
-                    f"Removed from {len(removed)} of {len(groups)} groups. Still a member: {left} A group "
-                    "that may not be empty needs another member first.",
-                )
-            return Receipt(
-                Outcome.DONE, f"Removed from {len(removed)} groups.", request={"removed_from": removed}
-            )
+            return leave_groups(view, entry)
 
         return await self._looking(leave)
 
@@ -252,12 +238,12 @@ class LdapConnector:
         def undo(view: View) -> Receipt:
             entry = view.must_find(external_id)
             if verb is Verb.REMOVE_ENTITLEMENTS:
-                return _rejoin(view, entry, snapshot)
+                return rejoin_groups(view, entry, snapshot)
             if view.flavour.is_active(entry):
                 return Receipt(Outcome.ALREADY_DONE, f"It is active: {view.flavour.said(entry)}.")
             if not view.flavour.was_active(snapshot.state):
                 return Receipt(Outcome.ALREADY_DONE, "It was suspended before the cut, and stays so.")
-            _modify(view, entry, view.flavour.restoring(entry, snapshot.state))
+            modify(view, entry, view.flavour.restoring(entry, snapshot.state))
             return Receipt(Outcome.DONE, "Active again, as it was before.")
 
         return await self._looking(undo)
@@ -367,36 +353,6 @@ class LdapConnector:
     def _known(self) -> Flavour:
         assert self._flavour is not None  # noqa: S101 - every caller has signed in before
         return self._flavour
-
-
-def _rejoin(view: View, entry: Entry, snapshot: Snapshot) -> Receipt:
-    joined, gone = 0, []
-    for membership in snapshot.state.get("memberships", []):
-        group = view.find_group(membership["id"])
-        if group is None:
-            gone.append(membership["name"])
-            continue
-        # The person may have been renamed since: a DN goes back as it is now.
-        value = entry.first("uid") if membership["attribute"] == "memberUid" else entry.dn
-        joined += view.session.modify(group.dn, {membership["attribute"]: [(ADD, [value])]})
-    if gone:
-        raise ConnectorError(
-            ErrorKind.NOT_FOUND,
-            f"Back in {joined} groups. These no longer exist: {', '.join(gone)}.",
-        )
-    outcome = Outcome.DONE if joined else Outcome.ALREADY_DONE
-    return Receipt(outcome, f"Back in {joined} groups.")
-
-
-def _modify(view: View, entry: Entry, changes: Changes) -> None:
-    if not view.session.modify(entry.dn, changes):
-        raise ConnectorError(
-            ErrorKind.RETRYABLE, "Somebody else changed the account at the same moment; nothing was changed."
-        )
-
-
-def _shown(changes: Any) -> dict[str, list[str]]:
-    return {name: [value for _, values in parts for value in values] for name, parts in changes.items()}
 
 
 CONNECTOR = LdapConnector

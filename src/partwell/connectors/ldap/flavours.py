@@ -63,10 +63,14 @@ class OpenLdap:
     def last_used_at(self, entry: Entry) -> datetime | None:
         """The last sign-in, where the directory keeps it."""
         times = [*entry.all("pwdLastSuccess"), *entry.all("authTimestamp")]
-        return max((at for at in map(_generalised_time, times) if at), default=None)
+        return max((at for at in map(generalised_time, times) if at), default=None)
 
     def nature(self, entry: Entry) -> Nature:
         return Nature.PERSON
+
+    def powers(self, entry: Entry) -> tuple[str, ...]:
+        """What the account may do by itself."""
+        return ()
 
     def login(self, entry: Entry) -> str:
         return entry.first("uid") or entry.first("cn") or entry.dn
@@ -105,9 +109,6 @@ class OpenLdap:
             terms.append(f"(&(objectClass=posixGroup){equals('memberUid', uid)})")
         return any_of(terms)
 
-    def nested_group_filter(self, entry: Entry) -> str:
-        return ""
-
     def membership(self, group: Entry, entry: Entry) -> tuple[str, str]:
         """The group's attribute and value that hold the membership."""
         for attribute in ("member", "uniqueMember"):
@@ -136,6 +137,7 @@ class ActiveDirectory:
         "employeeID",
         "userAccountControl",
         "primaryGroupID",
+        "adminCount",
     )
     listed_too = ("proxyAddresses", "lastLogonTimestamp", "servicePrincipalName")
     by_email = ("mail", "userPrincipalName")
@@ -155,11 +157,15 @@ class ActiveDirectory:
 
     def last_used_at(self, entry: Entry) -> datetime | None:
         """The last sign-in as all domain controllers know it, which is up to 14 days behind by default."""
-        return _file_time(entry.first("lastLogonTimestamp"))
+        return file_time(entry.first("lastLogonTimestamp"))
 
     def nature(self, entry: Entry) -> Nature:
         """Services are signed in to under a service principal name; a person's account has none."""
         return Nature.SERVICE if entry.all("servicePrincipalName") else Nature.PERSON
+
+    def powers(self, entry: Entry) -> tuple[str, ...]:
+        """The mark of administrators stays on those who are none any more: somebody should look."""
+        return ("is or was an administrator (adminCount)",) if entry.first("adminCount") == "1" else ()
 
     def login(self, entry: Entry) -> str:
         return entry.first("sAMAccountName") or entry.dn
@@ -198,7 +204,8 @@ class ActiveDirectory:
     def group_filter(self, entry: Entry) -> str:
         return f"(&(objectCategory=group){equals('member', entry.dn)})"
 
-    def nested_group_filter(self, entry: Entry) -> str:
+    def chain_filter(self, entry: Entry) -> str:
+        """The groups that an account or a group is in, directly and through others."""
         return f"(&(objectCategory=group)(member:{NESTED_MEMBER}:={escape_filter_chars(entry.dn)}))"
 
     def membership(self, group: Entry, entry: Entry) -> tuple[str, str]:
@@ -243,7 +250,7 @@ def matched_by(flavour: Flavour, entry: Entry, identity: Identity) -> str:
     return "a further e-mail address"
 
 
-def _generalised_time(text: str) -> datetime | None:
+def generalised_time(text: str) -> datetime | None:
     """LDAP's time (`20261127163000.123456Z`), or None for one in another form."""
     try:
         return datetime.strptime(f"{text[:14]}+0000", "%Y%m%d%H%M%S%z") if text.endswith("Z") else None
@@ -251,7 +258,7 @@ def _generalised_time(text: str) -> datetime | None:
         return None
 
 
-def _file_time(text: str) -> datetime | None:
+def file_time(text: str) -> datetime | None:
     """Windows' time: tenths of a microsecond since 1601. None for zero, which means "never"."""
     ticks = int(text) if text.isascii() and text.isdecimal() else 0
     try:

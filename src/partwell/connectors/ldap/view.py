@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from partwell.connector_kit.contract import Account, ConnectorError, Entitlement, ErrorKind
-from partwell.connectors.ldap.flavours import FLAVOURS, Flavour, relative_id
+from partwell.connectors.ldap.flavours import (
+    FLAVOURS,
+    ActiveDirectory,
+    Flavour,
+    any_of,
+    equals,
+    relative_id,
+)
+from partwell.connectors.ldap.powers import powers_of
 from partwell.connectors.ldap.session import Entry, Session
 
-GROUP_ATTRIBUTES = ("cn", "objectGUID", "entryUUID", "objectSid", "member", "uniqueMember", "memberUid")
+GROUP_ATTRIBUTES = (
+    "cn",
+    "objectGUID",
+    "entryUUID",
+    "objectSid",
+    "adminCount",
+    "member",
+    "uniqueMember",
+    "memberUid",
+)
 MONITOR = "cn=Connections,cn=Monitor"
-_DOMAIN_ADMINS = 512  # relative identifier
+_OF_CONNECTIONS = (
+    "monitorConnectionNumber",
+    "monitorConnectionAuthzDN",
+    "monitorConnectionPeerAddress",
+    "monitorConnectionStartTime",
+    "monitorConnectionActivityTime",
+)
+# Relative identifiers.
+_DOMAIN_ADMINS = 512
+_EVERYBODYS_GROUPS = (513, 514)  # Domain Users, Domain Guests
+_MOST_TERMS = 100  # in one filter
 _AD_CAPABILITY = "1.2.840.113556.1.4.800"
 
 
@@ -25,6 +52,48 @@ class Rules:
     own_name: str
     protected: frozenset[str]
     admin_groups: frozenset[str]
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Where everything is that the connection may look at; one within the other is not asked twice."""
+        people, groups = self.base, self.groups_base
+        if _is_below(groups, people):
+            return (people,)
+        return (groups,) if _is_below(people, groups) else (people, groups)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of an account: those that name it, the one that it names itself, those above them."""
+
+    direct: list[Entry]
+    primary: Entry | None
+    nested: list[Entry]
+
+    @property
+    def named(self) -> list[Entry]:
+        """All but those that come through others."""
+        return self.direct + ([self.primary] if self.primary else [])
+
+    @property
+    def by_kind(self) -> list[tuple[str, Entry]]:
+        """All, each with its kind of entitlement."""
+        primary = [("primary_group", self.primary)] if self.primary else []
+        return (
+            [("group", each) for each in self.direct]
+            + primary
+            + [("nested_group", each) for each in self.nested]
+        )
+
+
+def _without(groups: list[Entry], others: list[Entry]) -> list[Entry]:
+    """These groups, each once, without the others."""
+    left = {group.dn: group for group in groups}
+    return [group for dn, group in left.items() if dn not in {other.dn for other in others}]
+
+
+def _is_below(dn: str, base: str) -> bool:
+    return f",{dn.lower()}".endswith(f",{base.lower()}")
 
 
 def detect(session: Session) -> Flavour:
@@ -106,39 +175,86 @@ class View:
         return self._search_groups(self.flavour.group_filter(entry))
 
     def _search_groups(self, filter_text: str) -> list[Entry]:
+        return self.search_below(self.rules.groups_base, filter_text, GROUP_ATTRIBUTES)
+
+    def search_below(self, base: str, filter_text: str, attributes: Sequence[str]) -> list[Entry]:
+        """All that match below a base. Raises DENIED for one that is hidden: it is not an empty one."""
         try:
-            return self.session.search(self.rules.groups_base, filter_text, GROUP_ATTRIBUTES)
+            return self.session.search(base, filter_text, attributes)
         except ConnectorError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
             raise ConnectorError(
                 ErrorKind.DENIED,
-                f"{self.rules.groups_base} is not there, or our account may not read it: groups are unknown.",
+                f"{base} is not there, or our account may not read it: what is below it is unknown.",
             ) from None
+
+    def primary_group(self, entry: Entry) -> Entry | None:
+        """The group that the account is in without being named as a member (Active Directory), wherever it
+        is; None for Domain Users and Domain Guests, which everybody is in and nobody is without."""
+        sid = entry.raw("objectSid")
+        number = int(entry.first("primaryGroupID") or 0)
+        if self.flavour.name != "active_directory" or not sid or number in (0, *_EVERYBODYS_GROUPS):
+            return None
+        written = (sid[:-4] + number.to_bytes(4, "little")).hex()
+        group = self.session.read(f"<SID={written}>", GROUP_ATTRIBUTES)
+        if group is None:
+            raise ConnectorError(
+                ErrorKind.DENIED,
+                f"Our account may not read the primary group ({number}) of {entry.dn}: groups are unknown.",
+            )
+        return group
+
+    def all_groups(self, entry: Entry) -> Groups:
+        """Every group that the account is in, and by which way."""
+        direct, primary = self.groups(entry), self.primary_group(entry)
+        named = direct + ([primary] if primary else [])
+        # The chain that Active Directory follows begins at members, and a primary group names none.
+        starts = [entry, *([primary] if primary else [])]
+        above = (
+            [group for start in starts for group in self._search_groups(self.flavour.chain_filter(start))]
+            if isinstance(self.flavour, ActiveDirectory)
+            else self._climb(named)
+        )
+        return Groups(direct, primary, _without(above, named))
+
+    def _climb(self, groups: list[Entry]) -> list[Entry]:
+        """The groups above these, level by level: a directory that does not follow chains is asked for each.
+        Groups may name each other in a ring."""
+        seen, new = list(groups), groups
+        while new:
+            terms = [equals(name, group.dn) for group in new for name in ("member", "uniqueMember")]
+            above = [
+                group
+                for start in range(0, len(terms), _MOST_TERMS)
+                for group in self._search_groups(any_of(terms[start : start + _MOST_TERMS]))
+            ]
+            new = _without(above, seen)
+            seen += new
+        return seen
 
     def account(self, entry: Entry, found_by: str = "") -> Account:
         """The entry as an account, with direct and nested groups and its open connections where they show."""
         external_id = self._id_of(entry)
-        direct = self.groups(entry)
-        entitlements = [Entitlement("group", self.flavour.external_id(g), g.first("cn")) for g in direct]
-        if nested_filter := self.flavour.nested_group_filter(entry):
-            seen = {group.dn for group in direct}
-            nested = self._search_groups(nested_filter)
-            entitlements += [
-                Entitlement("nested_group", self.flavour.external_id(group), group.first("cn"))
-                for group in nested
-                if group.dn not in seen
-            ]
+        groups = self.all_groups(entry)
+        powers = powers_of(groups.named, groups.nested, self.rules.admin_groups)
+        connections = self.connections(entry)
         return Account(
             external_id=external_id,
             login=self.flavour.login(entry),
             display_name=entry.first("displayName") or entry.first("cn"),
             is_active=self.flavour.is_active(entry),
             matched_by=found_by,
-            entitlements=tuple(entitlements),
-            open_sessions=self._open_sessions(entry),
-            is_protected=self._why_protected(entry, direct) != "",
+            entitlements=tuple(
+                Entitlement(
+                    kind, self.flavour.external_id(group), group.first("cn"), powers.get(group.dn, "")
+                )
+                for kind, group in groups.by_kind
+            ),
+            open_sessions=None if connections is None else len(connections),
+            is_protected=self._why_protected(entry, groups.named) != "",
             details={"dn": entry.dn, "state": self.flavour.said(entry)},
+            powers=self.flavour.powers(entry),
         )
 
     def summary(self, entry: Entry) -> Account:
@@ -165,29 +281,30 @@ class View:
             )
         return external_id
 
-    def _open_sessions(self, entry: Entry) -> int | None:
+    def connections(self, entry: Entry) -> list[Entry] | None:
+        """The account's open connections (OpenLDAP); None where they do not show, which is not the same as
+        none."""
         if self.flavour.name != "openldap":
             return None
         try:
             if self.session.read(MONITOR, ("cn",)) is None:
                 return None
-            connections = self.session.search(
-                MONITOR, "(objectClass=monitorConnection)", ("monitorConnectionAuthzDN",)
-            )
+            found = self.session.search(MONITOR, "(objectClass=monitorConnection)", _OF_CONNECTIONS)
         except ConnectorError:
-            return None  # no right to read it: unknown, which is not the same as none
-        return sum(c.first("monitorConnectionAuthzDN").lower() == entry.dn.lower() for c in connections)
+            return None  # no right to read it
+        return [each for each in found if each.first("monitorConnectionAuthzDN").lower() == entry.dn.lower()]
 
     def refuse_protected(self, entry: Entry) -> None:
         """Raise CONFLICT for an account that is never touched."""
-        direct = self.groups(entry)
-        if reason := self._why_protected(entry, direct):
+        primary = self.primary_group(entry)
+        named = self.groups(entry) + ([primary] if primary else [])
+        if reason := self._why_protected(entry, named):
             raise ConnectorError(
                 ErrorKind.CONFLICT,
                 f"{self.flavour.login(entry)} is protected: {reason}. Nothing was changed.",
             )
 
-    def _why_protected(self, entry: Entry, direct: list[Entry]) -> str:
+    def _why_protected(self, entry: Entry, groups: list[Entry]) -> str:
         names = {
             entry.dn.lower(),
             self.flavour.login(entry).lower(),
@@ -200,7 +317,7 @@ class View:
             return "it is on this connection's list of protected accounts"
         if self.flavour.is_built_in(entry):
             return "it is one of the domain's own accounts"
-        for group in direct:
+        for group in groups:
             is_admin = (
                 group.dn.lower() in self.rules.admin_groups
                 or relative_id(group.raw("objectSid")) == _DOMAIN_ADMINS

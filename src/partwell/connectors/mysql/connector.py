@@ -249,6 +249,10 @@ class MysqlConnector:
         async def sign_in(password: str) -> SignIn:
             return await self._try_sign_in(external_id, password)
 
+        if self._transport.read_only:
+            raise ConnectorError(
+                ErrorKind.UNSUPPORTED, "A dry run makes no password, so there is none to show."
+            )
         login, new = await self._writing(begin)
         try:
             rotation.put_away(keep, new)
@@ -300,7 +304,14 @@ class MysqlConnector:
         password = self.connection.secrets.resolve(str(self._settings["password"]))
         user = str(self._settings["user"])
         return await in_thread(
-            run_signed_in, pinned, self._door, user, password, signed_in, seconds=self._door.timeout * 6
+            run_signed_in,
+            pinned,
+            self._door,
+            user,
+            password,
+            signed_in,
+            self._transport.may_write,
+            seconds=self._door.timeout * 6,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from partwell.connector_kit.contract import ConnectorError, ErrorKind, Outcome, Receipt, Snapshot
 from partwell.connectors.mysql.flavours import Login
-from partwell.connectors.mysql.grants import Grant, granting, revoking
+from partwell.connectors.mysql.grants import Grant, Kind, granting, revoking
 from partwell.connectors.mysql.statements import sql
 from partwell.connectors.mysql.view import View
 
@@ -30,13 +30,13 @@ def take_away(view: View, login: Login) -> Receipt:
     kind = ErrorKind.DENIED
     for host in login.hosts:
         account = login.account(host)
-        statements = [sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {}", account)]
         try:
-            view.session.run(statements[0])
-            # In MariaDB roles have gone with the rest; in MySQL they have not, and proxies in neither.
-            left = [revoking(grant, account) for grant in view.grants(login, host)]
-            for statement in left:
-                if statement is not None:
+            is_sent = view.session.run(sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {}", account))
+            for grant in view.grants(login, host):
+                if not is_sent and grant.kind is Kind.ROLE and view.flavour.roles_go_with_rights:
+                    continue  # a dry run reads them still
+                # In MariaDB roles have gone with the rest; in MySQL they have not, and proxies in neither.
+                if statement := revoking(grant, account):
                     view.session.run(statement)
         except ConnectorError as error:
             refused.append(f"{host.host}: {error.message}")

@@ -68,6 +68,7 @@ class MariaDb:
     name = "MariaDB"
     # Whether the new password works already when it is put away.
     lets_both_in = True
+    roles_go_with_rights = True  # by REVOKE ALL PRIVILEGES
     needs = {
         "CREATE USER": "lock accounts",
         "PROCESS": "see sessions",
@@ -140,6 +141,7 @@ class MySql:
 
     name = "MySQL"
     lets_both_in = False
+    roles_go_with_rights = False
     needs = {
         "CREATE USER": "lock accounts",
         "PROCESS": "see sessions",

@@ -22,6 +22,7 @@ from partwell.connectors.mysql.session import SignIn
 from partwell.connectors.mysql.view import View
 
 PASSWORD_BYTES = 32
+_SHOWN = "ALTER USER … IDENTIFIED …"
 TrySignIn = Callable[[str], Awaitable[SignIn]]
 
 
@@ -34,7 +35,7 @@ def begin(view: View, login: Login) -> str:
     new = random.token_urlsafe(PASSWORD_BYTES)
     try:
         for statement in view.flavour.begin_rotation(view.session, login, new):
-            view.session.run(statement)
+            view.session.run(statement, shown=_SHOWN)
     except ConnectorError as error:
         undo(view, login, error)
         raise
@@ -60,7 +61,7 @@ def undo(view: View, login: Login, because: ConnectorError) -> None:
     """Take the first step back."""
     try:
         for statement in view.flavour.undo_rotation(view.session, login):
-            view.session.run(statement)
+            view.session.run(statement, shown=_SHOWN)
     except ConnectorError as error:
         raise ConnectorError(
             because.kind,
@@ -72,7 +73,7 @@ def finish(view: View, login: Login, new: str) -> Receipt:
     """The last step: from now on the old password is refused."""
     try:
         for statement in view.flavour.finish_rotation(view.session, login, new):
-            view.session.run(statement)
+            view.session.run(statement, shown=_SHOWN)
     except ConnectorError as error:
         state = "works beside the old one" if view.flavour.lets_both_in else "does not work everywhere yet"
         raise ConnectorError(
@@ -81,7 +82,7 @@ def finish(view: View, login: Login, new: str) -> Receipt:
     return Receipt(
         Outcome.DONE,
         f"{login.name} has a new password, for {len(login.hosts)} hosts.",
-        request={"statement": "ALTER USER … IDENTIFIED …", "hosts": [each.host for each in login.hosts]},
+        request={"statement": _SHOWN, "hosts": [each.host for each in login.hosts]},
     )
 
 

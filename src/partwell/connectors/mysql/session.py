@@ -17,6 +17,7 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import ConnectorError, ErrorKind
 from partwell.connector_kit.transport import Pinned
 from partwell.connectors.mysql.statements import Sql
@@ -56,6 +57,11 @@ class Door:
     ca_file: str
     timeout: float
 
+    @property
+    def address(self) -> str:
+        """Where that is, for people."""
+        return f"mysql://{self.host}:{self.port}"
+
 
 class NamedTls(ssl.SSLContext):
     """TLS that checks the certificate against the name, whatever address is dialled. PyMySQL would check
@@ -84,10 +90,13 @@ def tls_for(host: str, ca_file: str) -> NamedTls:
 
 
 class Session:
-    """A signed-in connection, used within one thread."""
+    """A signed-in connection to the server at `address`, used within one thread. `may_write` is asked before
+    each change."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, address: str, may_write: Callable[[Call], bool]) -> None:
         self._connection = connection
+        self._address = address
+        self._may_write = may_write
 
     def rows(self, query: LiteralString, parameters: Sequence[Any] = ()) -> list[Row]:
         """Ask, and read the answer whole."""
@@ -97,9 +106,13 @@ class Session:
         """The first column of what a SHOW statement answers."""
         return [str(next(iter(row.values()))) for row in self._execute(statement, None)]
 
-    def run(self, statement: Sql) -> None:
-        """Carry out a statement."""
+    def run(self, statement: Sql, *, shown: str = "") -> bool:
+        """Carry out a statement that changes something. False in a dry run, which shows it in its place, or
+        `shown` for one that holds a secret."""
+        if not self._may_write(Call("SQL", self._address, shown or statement)):
+            return False
         self._execute(statement, None)
+        return True
 
     def literal(self, value: str) -> Sql:
         """A value as the driver quotes it."""
@@ -115,14 +128,21 @@ class Session:
             raise failure(error) from None
 
 
-def run_signed_in(pinned: Pinned, door: Door, user: str, password: str, work: Callable[[Session], T]) -> T:
+def run_signed_in(
+    pinned: Pinned,
+    door: Door,
+    user: str,
+    password: str,
+    work: Callable[[Session], T],
+    may_write: Callable[[Call], bool],
+) -> T:
     """Sign in, run `work`, sign off. Blocking. Raises `ConnectorError` only."""
     try:
         connection = _open(pinned, door, user, password)
     except (pymysql.MySQLError, OSError) as error:
         raise _refused(error, pinned) from None
     try:
-        return work(Session(connection))
+        return work(Session(connection, door.address, may_write))
     finally:
         _close(connection)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -20,8 +20,9 @@ from partwell.connector_kit.contract import (
 from partwell.connector_kit.logins import LoginRules
 from partwell.connectors.mysql.flavours import Flavour, HostAccount, Login
 from partwell.connectors.mysql.grants import Grant, Kind, read_grants
+from partwell.connectors.mysql.powers import power_of
 from partwell.connectors.mysql.session import Row, Session
-from partwell.connectors.mysql.statements import is_name, sql
+from partwell.connectors.mysql.statements import Sql, is_name, sql
 
 PAGE_SIZE = 500
 LONGEST_NAME = 255
@@ -96,6 +97,9 @@ class View:
 
     def entitlements(self, login: Login) -> tuple[Entitlement, ...]:
         """Rights and roles of all accounts of a login."""
+        return tuple(self._held(login))
+
+    def _held(self, login: Login) -> dict[Entitlement, Grant]:
         several = len(login.hosts) > 1
         found = {}
         for host in login.hosts:
@@ -104,8 +108,12 @@ class View:
                     continue
                 said = f"{grant.said} (from {host.host})" if several else grant.said
                 held = Entitlement(grant.kind.value, f"{host.host}|{grant.what}|{grant.on}", said)
-                found[held.external_id] = held
-        return tuple(found[key] for key in sorted(found))
+                found[held.external_id] = held, grant
+        return dict(found[key] for key in sorted(found))
+
+    def _grants_of_role(self, role: str) -> list[Grant]:
+        """What a role holds; `role` is written as SHOW GRANTS does, and was checked when it was read."""
+        return read_grants(self.session.show(sql("SHOW GRANTS FOR {}", Sql(role))))
 
     def sessions(self, names: Sequence[str]) -> list[OpenSession]:
         """Who is signed in by these names. One that was told to end can do nothing any more. Raises DENIED
@@ -188,9 +196,11 @@ class View:
 
     def account(self, login: Login, matched_by: str = "") -> Account:
         """The login as an account, with what it holds and whether it is protected."""
-        return self._account(
-            login, self.count(login), matched_by=matched_by, entitlements=self.entitlements(login)
+        entitlements = tuple(
+            replace(held, power=power_of(grant, self._grants_of_role))
+            for held, grant in self._held(login).items()
         )
+        return self._account(login, self.count(login), matched_by=matched_by, entitlements=entitlements)
 
     def summaries(self, logins: list[Login]) -> list[Account]:
         """Logins as accounts, without what they hold."""

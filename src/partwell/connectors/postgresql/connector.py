@@ -46,6 +46,10 @@ from partwell.connectors.postgresql.rotation import prove as prove_rotation
 from partwell.connectors.postgresql.session import Door, Session, SignIn, in_database, signed_in, try_sign_in
 
 DEFAULT_PORT = 5432
+_END_SESSIONS = sql.SQL(
+    "SELECT pg_terminate_backend(s.pid, {}) FROM pg_stat_activity s "
+    "WHERE s.usesysid = {} AND s.pid <> pg_backend_pid()"
+)
 GONE = Receipt(Outcome.ALREADY_DONE, "There is no such role any more.")
 
 
@@ -165,11 +169,7 @@ class PostgresqlConnector:
                 return Receipt(Outcome.ALREADY_DONE, "No session was open.")
             await view.refuse_protected(role)
             for wait in (0, 1000):  # all are told first; then each is waited for, in milliseconds
-                await view.session.rows(
-                    """SELECT pg_terminate_backend(s.pid, %s) FROM pg_stat_activity s
-                       WHERE s.usesysid = %s AND s.pid <> pg_backend_pid()""",
-                    [wait, role.oid],
-                )
+                await view.session.run(_END_SESSIONS.format(sql.Literal(wait), sql.Literal(role.oid)))
             can_return = role.can_log_in and role.connection_limit != 0
             return Receipt(
                 Outcome.DONE,
@@ -255,6 +255,10 @@ class PostgresqlConnector:
         self, external_id: str, *, old: str, keep: Callable[[Mapping[str, str]], None]
     ) -> Rotation:
         """A new password for a shared role, as a SCRAM verifier; then the old one is tried."""
+        if self._transport.read_only:
+            raise ConnectorError(
+                ErrorKind.UNSUPPORTED, "A dry run makes no password, so there is none to show."
+            )
         async with self._writing() as view:
             role = await view.must_find(external_id)
             await view.refuse_protected(role)
@@ -316,7 +320,11 @@ class PostgresqlConnector:
         pinned = await self._transport.pin(self._door.host, self._door.port)
         password = self.connection.secrets.resolve(str(self._settings["password"]))
         async with signed_in(
-            in_database(self._door, name), pinned, str(self._settings["user"]), password
+            in_database(self._door, name),
+            pinned,
+            str(self._settings["user"]),
+            password,
+            self._transport.may_write,
         ) as session:
             yield session
 
@@ -325,7 +333,8 @@ async def _alter(view: View, role: Role, clause: sql.Composable) -> Receipt:
     """Change the role, and see by its number that it was this one: a name can change hands at any time."""
     statement = sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role.name), clause)
     async with view.session.transaction():
-        await view.session.run(statement)
+        if not await view.session.run(statement):
+            return Receipt(Outcome.DONE, f"{role.name} was not touched; it is {role.said}.")
         now = await view.find(view.external_id(role.oid))
         if now is None or now.said == role.said:
             raise ConnectorError(

@@ -6,7 +6,7 @@ All of it is in catalogues that every database of a server shares, and that anyb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -21,6 +21,7 @@ from partwell.connector_kit.contract import (
     Nature,
 )
 from partwell.connector_kit.logins import LoginRules
+from partwell.connectors.postgresql.powers import own_powers, powers_of
 from partwell.connectors.postgresql.session import Row, Session
 
 PAGE_SIZE = 500
@@ -49,6 +50,16 @@ _IS_ACCOUNT: LiteralString = """
     AND (r.rolcanlogin OR NOT EXISTS (
         SELECT FROM pg_auth_members a
         WHERE a.roleid = r.oid AND NOT (to_jsonb(a) @> '{"inherit_option": false, "set_option": false}')))
+"""
+# Every role above one, with the role below it by which it comes. Attributes such as SUPERUSER are had by SET
+# ROLE, what predefined roles may do is inherited; who only administers a membership can give it to itself.
+_ABOVE: LiteralString = """
+    WITH RECURSIVE above(below, oid) AS (
+        SELECT m.member, m.roleid FROM pg_auth_members m WHERE m.member = %s
+        UNION SELECT m.member, m.roleid FROM pg_auth_members m JOIN above a ON m.member = a.oid)
+    SELECT a.below::bigint AS below, r.oid::bigint AS oid, r.rolname, r.rolsuper, r.rolcreaterole,
+           r.rolbypassrls, r.rolreplication
+    FROM above a JOIN pg_roles r ON r.oid = a.oid ORDER BY r.rolname, a.below
 """
 # Somebody else, and not Partwell, who may sign in and belongs to the group, directly or through another role.
 _OTHERS_IN: LiteralString = """
@@ -84,6 +95,7 @@ class Role:
     comment: str
     members: str
     attributes: tuple[str, ...]
+    powers: tuple[str, ...]
     valid_until: str
     sessions: int
     last_used_at: datetime | None
@@ -209,18 +221,15 @@ class View:
             held = Entitlement(each.kind, str(each.role_oid), each.role)
             if each.role_oid not in direct or each.admin:
                 direct[each.role_oid] = held
-        rows = await self.session.rows(
-            """WITH RECURSIVE above(oid) AS (
-                   SELECT m.roleid FROM pg_auth_members m WHERE m.member = %s
-                   UNION SELECT m.roleid FROM pg_auth_members m JOIN above a ON m.member = a.oid)
-               SELECT a.oid::bigint AS oid, r.rolname FROM above a JOIN pg_roles r ON r.oid = a.oid
-               ORDER BY r.rolname""",
-            [oid],
-        )
-        nested = [row for row in rows if row["oid"] not in direct]
+        rows = await self.session.rows(_ABOVE, [oid])
+        powers = powers_of(rows)
+        nested = {row["oid"]: row["rolname"] for row in rows if row["oid"] not in direct}
         return (
-            *direct.values(),
-            *(Entitlement("nested role", str(row["oid"]), row["rolname"]) for row in nested),
+            *(replace(held, power=powers.get(number, "")) for number, held in direct.items()),
+            *(
+                Entitlement("nested role", str(number), name, powers.get(number, ""))
+                for number, name in nested.items()
+            ),
         )
 
     async def direct_grants(self, oid: int) -> int:
@@ -263,6 +272,7 @@ class View:
             entitlements=await self.entitlements(role.oid),
             is_protected=bool(await self.why_protected(role)),
             details={name: value for name, value in details.items() if value},
+            powers=role.powers,
         )
 
     def summary(self, role: Role, **more: Any) -> Account:
@@ -331,6 +341,7 @@ def _role(row: Row) -> Role:
         comment=row["comment"],
         members=row["members"] or "",
         attributes=tuple(word for name, word in words.items() if row[name]),
+        powers=tuple(f"has {power}" for power in own_powers(row)),
         valid_until=row["valid_until"] or "",
         sessions=row["sessions"],
         last_used_at=row["last_used_at"],

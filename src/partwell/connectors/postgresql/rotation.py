@@ -23,6 +23,7 @@ from partwell.connectors.postgresql.roles import Role
 from partwell.connectors.postgresql.session import Session, SignIn
 
 PASSWORD_BYTES = 32
+_SHOWN = "ALTER ROLE … PASSWORD …"
 TrySignIn = Callable[[str], Awaitable[SignIn]]
 
 
@@ -37,7 +38,8 @@ async def change_password(
     try:
         async with session.transaction():
             await session.run(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role.name), sql.Literal(verifier))
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role.name), sql.Literal(verifier)),
+                shown=_SHOWN,
             )
             _put_away(keep, new)
             is_kept = True
@@ -52,7 +54,7 @@ async def change_password(
     return new, Receipt(
         Outcome.DONE,
         f"{role.name} has a new password; the server was given its SCRAM verifier only.",
-        request={"statement": "ALTER ROLE … PASSWORD …"},
+        request={"statement": _SHOWN},
     )
 
 

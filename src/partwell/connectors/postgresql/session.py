@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import ConnectorError, ErrorKind
 from partwell.connector_kit.transport import Pinned
 
@@ -72,6 +73,11 @@ class Door:
     ca_file: str
     timeout: float
 
+    @property
+    def address(self) -> str:
+        """Where that is, for people."""
+        return f"postgresql://{self.host}:{self.port}/{self.database}"
+
     def parameters(self, pinned: Pinned, user: str, password: str) -> dict[str, Any]:
         """libpq's parameters: dial the addresses that were checked, name the host in TLS."""
         count = len(pinned.addresses)
@@ -99,10 +105,14 @@ class Door:
 
 
 class Session:
-    """A signed-in connection."""
+    """A signed-in connection to the database at `address`. `may_write` is asked before each change."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Row]) -> None:
+    def __init__(
+        self, connection: psycopg.AsyncConnection[Row], address: str, may_write: Callable[[Call], bool]
+    ) -> None:
         self._connection = connection
+        self._address = address
+        self._may_write = may_write
 
     @property
     def version(self) -> int:
@@ -119,10 +129,15 @@ class Session:
         """The first row, or None."""
         return next(iter(await self.rows(query, parameters)), None)
 
-    async def run(self, statement: Query) -> None:
-        """Carry out a statement."""
+    async def run(self, statement: sql.Composed, *, shown: str = "") -> bool:
+        """Carry out a statement that changes something. False in a dry run, which shows it in its place, or
+        `shown` for one that holds a secret."""
+        text = shown or statement.as_string(self._connection)
+        if not self._may_write(Call("SQL", self._address, text)):
+            return False
         with _failures():
             await self._connection.execute(statement)
+        return True
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -138,7 +153,9 @@ class Session:
 
 
 @asynccontextmanager
-async def signed_in(door: Door, pinned: Pinned, user: str, password: str) -> AsyncIterator[Session]:
+async def signed_in(
+    door: Door, pinned: Pinned, user: str, password: str, may_write: Callable[[Call], bool]
+) -> AsyncIterator[Session]:
     """Sign in, and sign off again. Raises `ConnectorError` only, also for what is raised within."""
     with _failures(pinned):
         async with asyncio.timeout(door.timeout * 2):
@@ -149,7 +166,7 @@ async def signed_in(door: Door, pinned: Pinned, user: str, password: str) -> Asy
                 prepare_threshold=None,
             )
     try:
-        session = Session(connection)
+        session = Session(connection, door.address, may_write)
         # Whoever may create objects in some database could otherwise put functions of theirs in our way.
         await session.rows("SELECT set_config('search_path', '', false)")
         for name in ("statement_timeout", "lock_timeout"):

@@ -16,6 +16,7 @@ from partwell.connector_kit.contract import (
     ConnectorError,
     Entitlement,
     ErrorKind,
+    Holding,
     Identity,
     Outcome,
     Proof,
@@ -25,11 +26,13 @@ from partwell.connector_kit.contract import (
     Verb,
     Verdict,
 )
-from partwell.connector_kit.failures import together
 from partwell.connector_kit.transport import Answer, Transport
+from partwell.connectors.scim.holdings import certificates, reports
+from partwell.connectors.scim.resources import active as is_active
+from partwell.connectors.scim.resources import employee_number, members, name, values
+from partwell.connectors.scim.rights import Rights, names, own_rights, saved
 from partwell.connectors.scim.service import ScimService, text_filter
 
-ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MATCH_ON = ("userName", "emails", "externalId")
 NO_GROUPS = "This connection has no groups (settings: groups: false), so nothing is known of memberships."
 SESSIONS = "SCIM does not show open sessions: whoever is signed in may stay so until the service ends it."
@@ -45,6 +48,8 @@ class ScimConnector:
         self._service = ScimService(connection)
         self._match_on = tuple(settings.get("match_on", MATCH_ON))
         self._has_groups = bool(settings.get("groups", True))
+        self._asks_for_reports = bool(settings.get("reports", True))
+        self._rights = Rights(self._service, has_groups=self._has_groups)
         self._protected = {name.lower() for name in settings.get("protected", [])}
         self._admin_groups = {name.lower() for name in settings.get("admin_groups", [])}
         self._settles_within = timedelta(seconds=float(settings.get("settles_within_seconds", 300)))
@@ -93,12 +98,12 @@ class ScimConnector:
                 continue
             path = "emails.value" if attribute == "emails" else attribute
             for user in await self._service.find("Users", text_filter(path, value)):
-                if value.lower() in _values(user, attribute):
+                if value.lower() in values(user, attribute):
                     found.setdefault(str(user["id"]), (user, f"{attribute} {value}"))
         return [await self._account(user, matched_by) for user, matched_by in found.values()]
 
     async def read(self, external_id: str) -> Account | None:
-        """The user afresh, with groups."""
+        """The user afresh, with groups, roles and entitlements."""
         user = await self._service.get("Users", external_id)
         return await self._account(user) if user else None
 
@@ -108,12 +113,20 @@ class ScimConnector:
         async for users in self._service.pages("Users"):
             yield [self._summary(user) for user in users]
 
+    async def holdings(self, external_id: str) -> list[Holding]:
+        """Certificates, and the people who report to this one. Roles and groups are entitlements."""
+        user = await self._service.get("Users", external_id)
+        if user is None:
+            return []
+        found = certificates(user)
+        return found + (await reports(self._service, external_id) if self._asks_for_reports else [])
+
     async def snapshot(self, external_id: str) -> Snapshot:
-        """What `restore` needs: whether the user was active, and the groups."""
+        """What `restore` needs: whether the user was active, the groups, roles and entitlements."""
         user = await self._must_get(external_id)
-        groups = [{"id": str(g["id"]), "name": _name(g)} for g in await self._groups(external_id)]
-        state = {"userName": str(user.get("userName", "")), "active": _active(user), "groups": groups}
-        return Snapshot(self.connection.now(), state)
+        groups = [{"id": str(g["id"]), "name": name(g)} for g in await self._rights.groups(external_id)]
+        state = {"userName": str(user.get("userName", "")), "active": is_active(user), "groups": groups}
+        return Snapshot(self.connection.now(), {**state, **saved(user)})
 
     # -- changing -------------------------------------------------------------------------------------
 
@@ -123,7 +136,7 @@ class ScimConnector:
         user = await self._service.get("Users", external_id)
         if user is None:
             return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
-        if _active(user) is False:
+        if is_active(user) is False:
             return Receipt(Outcome.ALREADY_DONE, "It was inactive before.")
         await self._refuse_protected(user)
         operation = {"op": "replace", "path": "active", "value": False}
@@ -133,45 +146,28 @@ class ScimConnector:
         return self._receipt(external_id, Verb.SUSPEND, [answer], "Asked to set active to false", operation)
 
     async def remove_entitlements(self, external_id: str) -> Receipt:
-        """Take the user out of every group. One group that refuses does not stop the others."""
+        """Take the user out of every group, and roles and entitlements away. One that refuses does not stop
+        the others."""
         self._transport.check_write()
         user = await self._service.get("Users", external_id)
         if user is None:
             return Receipt(Outcome.ALREADY_DONE, "There is no such user any more.")
-        if not self._has_groups:
-            raise ConnectorError(ErrorKind.UNSUPPORTED, NO_GROUPS)
-        groups = await self._groups(external_id)
-        if not groups:
-            return Receipt(Outcome.ALREADY_DONE, "It was in no group.")
+        groups, own = await self._rights.groups(external_id), own_rights(user)
+        if not groups and not own:
+            if not self._has_groups:
+                raise ConnectorError(ErrorKind.UNSUPPORTED, NO_GROUPS)
+            return Receipt(Outcome.ALREADY_DONE, "It was in no group, and had no role or entitlement.")
         await self._refuse_protected(user)
-        operation = {"op": "remove", "path": f"members[{text_filter('value', external_id)}]"}
-        answers: list[Answer] = []
-        failures: list[tuple[str, ConnectorError]] = []
-        for group in groups:
-            try:
-                answer = await self._patch_or_gone("Groups", str(group["id"]), operation)
-            except ConnectorError as error:
-                failures.append((_name(group), error))
-                if error.kind is ErrorKind.THROTTLED:
-                    break  # the other groups would be refused too
-            else:
-                answers += [answer] if answer else []
-        if failures:
-            raise together(f"{len(answers)} of {len(groups)} groups are done.", failures)
-        return self._receipt(
-            external_id,
-            Verb.REMOVE_ENTITLEMENTS,
-            answers,
-            f"Asked to leave {len(groups)} groups",
-            {**operation, "groups": [_name(group) for group in groups]},
-        )
+        answers, asked = await self._rights.take(external_id, groups)
+        what = f"Asked to leave {len(groups)} groups and to lose {len(own)} roles and entitlements"
+        return self._receipt(external_id, Verb.REMOVE_ENTITLEMENTS, answers, what, asked)
 
     async def restore(self, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
         """Put back what `snapshot` shows for `verb`. Groups deleted since are named, not made anew."""
         self._transport.check_write()
         if verb is Verb.SUSPEND:
             user = await self._must_get(external_id)
-            if _active(user) is True:
+            if is_active(user) is True:
                 return Receipt(Outcome.ALREADY_DONE, "It is active.")
             if snapshot.state.get("active") is False:
                 return Receipt(Outcome.ALREADY_DONE, "It was inactive before the cut, and stays so.")
@@ -182,22 +178,10 @@ class ScimConnector:
             return Receipt(outcome, "Asked to set active to true.", answer.request_id, operation)
         if verb is not Verb.REMOVE_ENTITLEMENTS:
             raise ConnectorError(ErrorKind.UNSUPPORTED, f"SCIM cannot undo '{verb}'.")
-        await self._must_get(external_id)
-        present = {str(group["id"]) for group in await self._groups(external_id)}
-        missing = [group for group in snapshot.state.get("groups", []) if group["id"] not in present]
-        if not missing:
-            return Receipt(Outcome.ALREADY_DONE, "It is in all of its groups.")
-        operation = {"op": "add", "path": "members", "value": [{"value": external_id}]}
-        failures: list[tuple[str, ConnectorError]] = []
-        for group in missing:
-            try:
-                await self._service.patch("Groups", group["id"], operation)
-            except ConnectorError as error:
-                failures.append((group["name"], error))
-        if failures:
-            done = len(missing) - len(failures)
-            raise together(f"{done} of {len(missing)} groups are done.", failures)
-        return Receipt(Outcome.DONE, f"Asked to join {len(missing)} groups again.", request=operation)
+        given = await self._rights.give(await self._must_get(external_id), snapshot.state)
+        if not given:
+            return Receipt(Outcome.ALREADY_DONE, "It has all of its groups, roles and entitlements.")
+        return Receipt(Outcome.DONE, f"Asked for what was taken away, in {given} requests.")
 
     # -- proving --------------------------------------------------------------------------------------
 
@@ -209,14 +193,8 @@ class ScimConnector:
         if user is None:
             return Proof(Verdict.CONFIRMED, f"Read afresh: there is no such user any more. {SESSIONS}")
         if verb is Verb.REMOVE_ENTITLEMENTS:
-            if not self._has_groups:
-                return Proof(Verdict.UNVERIFIABLE, NO_GROUPS)
-            groups = await self._groups(external_id)
-            if not groups:
-                return Proof(Verdict.CONFIRMED, "Read afresh: no group has this user as a member.")
-            names = ", ".join(sorted(_name(group) for group in groups)[:10])
-            return self._not_yet(external_id, verb, f"Read afresh: still in {len(groups)} groups ({names}).")
-        active = _active(user)
+            return await self._rights_proof(user)
+        active = is_active(user)
         if active is False:
             return Proof(Verdict.CONFIRMED, f"Read afresh: active is false. {SESSIONS}")
         if active is None:
@@ -224,6 +202,18 @@ class ScimConnector:
                 Verdict.UNVERIFIABLE, "Read afresh: the service does not show whether the user is active."
             )
         return self._not_yet(external_id, verb, "Read afresh: active is still true.")
+
+    async def _rights_proof(self, user: Mapping[str, Any]) -> Proof:
+        held = _held(await self._rights.groups(str(user["id"])), user)
+        if held:
+            read = f"Read afresh: it still has {len(held)} ({names(held)})."
+            return self._not_yet(str(user["id"]), Verb.REMOVE_ENTITLEMENTS, read)
+        if not self._has_groups:
+            return Proof(Verdict.UNVERIFIABLE, NO_GROUPS)
+        return Proof(
+            Verdict.CONFIRMED,
+            "Read afresh: no group has this user as a member, and it has no role or entitlement.",
+        )
 
     def _not_yet(self, external_id: str, verb: Verb, read: str) -> Proof:
         accepted_at = self._accepted.get((external_id, verb))
@@ -235,14 +225,14 @@ class ScimConnector:
 
     async def _account(self, user: Mapping[str, Any], matched_by: str = "") -> Account:
         user_id = str(user["id"])
-        groups = await self._groups(user_id)
+        groups = await self._rights.groups(user_id)
         return Account(
             external_id=user_id,
             login=str(user.get("userName") or user_id),
             display_name=str(user.get("displayName") or ""),
-            is_active=_active(user),
+            is_active=is_active(user),
             matched_by=matched_by,
-            entitlements=tuple(Entitlement("group", str(g["id"]), _name(g)) for g in groups),
+            entitlements=tuple(_held(groups, user)),
             is_protected=await self._why_protected(user, groups) != "",
         )
 
@@ -251,10 +241,10 @@ class ScimConnector:
             external_id=str(user["id"]),
             login=str(user.get("userName") or user["id"]),
             display_name=str(user.get("displayName") or ""),
-            is_active=_active(user),
+            is_active=is_active(user),
             is_protected=self._is_listed_as_protected(user),
-            emails=tuple(sorted(_values(user, "emails") - {""})),
-            employee_number=_employee_number(user),
+            emails=tuple(sorted(values(user, "emails") - {""})),
+            employee_number=employee_number(user),
         )
 
     async def _must_get(self, external_id: str) -> dict[str, Any]:
@@ -262,13 +252,6 @@ class ScimConnector:
         if user is None:
             raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such user any more.")
         return user
-
-    async def _groups(self, user_id: str) -> list[dict[str, Any]]:
-        if not self._has_groups:
-            return []
-        groups = await self._service.find("Groups", text_filter("members.value", user_id))
-        # A service may ignore the filter and return every group; one that leaves members out is believed.
-        return [g for g in groups if "members" not in g or user_id in _members(g)]
 
     async def _patch_or_gone(
         self, kind: str, resource_id: str, operation: Mapping[str, Any]
@@ -298,7 +281,7 @@ class ScimConnector:
     # -- protecting -----------------------------------------------------------------------------------
 
     async def _refuse_protected(self, user: Mapping[str, Any]) -> None:
-        reason = await self._why_protected(user, await self._groups(str(user["id"])))
+        reason = await self._why_protected(user, await self._rights.groups(str(user["id"])))
         if reason:
             raise ConnectorError(
                 ErrorKind.CONFLICT,
@@ -310,11 +293,11 @@ class ScimConnector:
         if self._is_listed_as_protected(user):
             return "it is on this connection's list of protected accounts"
         for group in groups:
-            if _name(group).lower() not in self._admin_groups:
+            if name(group).lower() not in self._admin_groups:
                 continue
-            others = [member for member in _members(group) if member != user_id]
+            others = [member for member in members(group) if member != user_id]
             if not await self._any_active(others):
-                return f"it is the last active administrator in {_name(group)}"
+                return f"it is the last active administrator in {name(group)}"
         return ""
 
     def _is_listed_as_protected(self, user: Mapping[str, Any]) -> bool:
@@ -323,39 +306,13 @@ class ScimConnector:
     async def _any_active(self, user_ids: list[str]) -> bool:
         for user_id in user_ids:
             other = await self._service.get("Users", user_id)
-            if other is not None and _active(other):
+            if other is not None and is_active(other):
                 return True
         return False
 
 
-def _active(user: Mapping[str, Any]) -> bool | None:
-    """`active` as a boolean; some services send it as text. None when the service does not say."""
-    value = user.get("active")
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower())
-    return value if isinstance(value, bool) else None
-
-
-def _values(user: Mapping[str, Any], attribute: str) -> set[str]:
-    if attribute != "emails":
-        return {str(user.get(attribute, "")).lower()}
-    emails = user.get("emails") or []
-    return {str(e.get("value", "")).lower() for e in emails if isinstance(e, dict)}
-
-
-def _employee_number(user: Mapping[str, Any]) -> str:
-    """The number that the service keeps for whoever provisions it, or the enterprise extension's."""
-    extension = user.get(ENTERPRISE_USER)
-    number = extension.get("employeeNumber") if isinstance(extension, dict) else None
-    return str(user.get("externalId") or number or "")
-
-
-def _members(group: Mapping[str, Any]) -> list[str]:
-    return [str(m.get("value", "")) for m in group.get("members") or [] if isinstance(m, dict)]
-
-
-def _name(group: Mapping[str, Any]) -> str:
-    return str(group.get("displayName") or group["id"])
+def _held(groups: list[dict[str, Any]], user: Mapping[str, Any]) -> list[Entitlement]:
+    return [Entitlement("group", str(each["id"]), name(each)) for each in groups] + own_rights(user)
 
 
 CONNECTOR = ScimConnector

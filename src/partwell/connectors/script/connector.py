@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import (
     Account,
     Connection,
@@ -109,7 +111,7 @@ class ScriptConnector:
         if self._is_done(verb, answer) is True:
             return Receipt(Outcome.ALREADY_DONE, "It was so before.")
         self._protection.refuse(answer.account())
-        did = await self._ask(verb.value, DeedAnswer, account=_named(answer))
+        did = await self._tell(verb.value, account=_named(answer))
         if did.outcome == "absent":
             if await self._read(external_id) is None:
                 return Receipt(Outcome.ALREADY_DONE, "The account was deleted meanwhile.")
@@ -130,8 +132,8 @@ class ScriptConnector:
         answer = await self._must_read(external_id)
         if _said_done(snapshot.state, verb):
             return Receipt(Outcome.ALREADY_DONE, "It was so before the cut, and stays so.")
-        did = await self._ask(
-            "restore", DeedAnswer, verb=verb.value, account=_named(answer), snapshot=dict(snapshot.state)
+        did = await self._tell(
+            "restore", verb=verb.value, account=_named(answer), snapshot=dict(snapshot.state)
         )
         if did.outcome == "absent":
             raise ConnectorError(ErrorKind.NOT_FOUND, GONE)
@@ -197,7 +199,22 @@ class ScriptConnector:
             raise ConnectorError(ErrorKind.NOT_FOUND, GONE)
         return answer
 
+    async def _tell(self, do: str, **more: Any) -> DeedAnswer:
+        """Let the command change something. A dry run shows it with its input, does not start it, and takes
+        it for done."""
+        command, question, secrets = await self._question(do, more)
+        if not self._transport.may_write(Call("run", shlex.join(command.argv), question)):
+            return DeedAnswer(outcome="done")
+        return await self._put(command, question, secrets, DeedAnswer)
+
     async def _ask(self, do: str, model: type[A], **more: Any) -> A:
+        """Ask the command something, which changes nothing."""
+        return await self._put(*await self._question(do, more), model)
+
+    async def _question(
+        self, do: str, more: Mapping[str, Any]
+    ) -> tuple[Command, dict[str, Any], dict[str, str]]:
+        """What to start, what to ask it, and the variables with secrets."""
         if await asyncio.to_thread(seal_of, self.folder) != self.seal:
             raise ConnectorError(
                 ErrorKind.RETRYABLE,
@@ -217,10 +234,13 @@ class ScriptConnector:
             declared.timeout_seconds,
             declared.largest_answer_kb * 1024,
         )
+        return command, {"version": VERSION, "do": do, "settings": plain, **more}, secrets
+
+    async def _put(
+        self, command: Command, question: Mapping[str, Any], secrets: Mapping[str, str], model: type[A]
+    ) -> A:
         await self._transport.limiter.wait()
-        content = await ask(
-            command, {"version": VERSION, "do": do, "settings": plain, **more}, secrets=secrets
-        )
+        content = await ask(command, question, secrets=secrets)
         try:
             return read_answer(_without(content, secrets), model)
         except ConnectorError as error:

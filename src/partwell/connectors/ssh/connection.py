@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncssh
 
+from partwell.connector_kit.calls import Call
 from partwell.connector_kit.contract import ConnectorError, ErrorKind
 from partwell.connector_kit.transport import Pinned
 from partwell.connectors.ssh.shell import Done, SignIn, command_line, is_refused_by_sudo
@@ -28,10 +29,20 @@ _CHUNK = 64 * 1024
 class SshShell:
     """A connection to a real host."""
 
-    def __init__(self, connection: Any, *, is_root: bool, timeout: float) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        host: str,
+        *,
+        is_root: bool,
+        timeout: float,
+        may_write: Callable[[Call], bool],
+    ) -> None:
         self._connection = connection
+        self._host = host
         self._is_root = is_root
         self._timeout = timeout
+        self._may_write = may_write
 
     async def run(
         self, *argv: str, as_root: bool = False, expect: Sequence[int] = (0,), optional: bool = False
@@ -52,6 +63,13 @@ class SshShell:
         if done.status in expect or (optional and done.is_not_installed):
             return done
         raise self._failed(argv, f"ended with {done.status}: {said}" if said else f"ended with {done.status}")
+
+    async def change(self, *argv: str, expect: Sequence[int] = (0,)) -> bool:
+        """As `Shell.change`."""
+        if not self._may_write(Call("run", self._host, command_line(argv, by_sudo=not self._is_root))):
+            return False
+        await self.run(*argv, as_root=True, expect=expect)
+        return True
 
     async def _read(self, command: str) -> Done:
         async with self._connection.create_process(command, encoding=None, stdin=asyncssh.DEVNULL) as process:
@@ -74,11 +92,19 @@ class SshShell:
 
 
 @asynccontextmanager
-async def signed_in(pinned: Pinned, sign_in: SignIn) -> AsyncIterator[SshShell]:
+async def signed_in(
+    pinned: Pinned, host: str, sign_in: SignIn, may_write: Callable[[Call], bool]
+) -> AsyncIterator[SshShell]:
     """A connection to the host at the addresses that were checked. Raises `ConnectorError` only."""
     connection = await _open(pinned, sign_in)
     try:
-        yield SshShell(connection, is_root=sign_in.user == "root", timeout=sign_in.timeout)
+        yield SshShell(
+            connection,
+            host,
+            is_root=sign_in.user == "root",
+            timeout=sign_in.timeout,
+            may_write=may_write,
+        )
     finally:
         connection.abort()
 

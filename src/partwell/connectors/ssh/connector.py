@@ -320,13 +320,12 @@ class SshConnector:
 
 async def _run(shell: Shell, command: Command) -> None:
     if command[0] != changes.PKILL:
-        await shell.run(*command, as_root=True)
+        await shell.change(*command)
         return
     uid = int(command[-1])
     for _ in range(KILLING_ROUNDS):
         # 1: nothing was left by then. What was being started just now is met in the next round.
-        await shell.run(*command, as_root=True, expect=(0, 1))
-        if not await read_processes(shell, uid):
+        if not await shell.change(*command, expect=(0, 1)) or not await read_processes(shell, uid):
             return
 
 

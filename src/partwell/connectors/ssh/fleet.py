@@ -75,7 +75,7 @@ class Fleet:
             try:
                 await self._transport.limiter.wait()
                 pinned = await self._transport.pin(host.address, host.port)
-                async with signed_in(pinned, sign_in) as shell:
+                async with signed_in(pinned, host.name, sign_in, self._transport.may_write) as shell:
                     return await work(host.name, shell)
             except ConnectorError as error:
                 return error

@@ -39,6 +39,10 @@ class Shell(Protocol):
         `optional` lets a program be missing."""
         ...
 
+    async def change(self, *argv: str, expect: Sequence[int] = (0,)) -> bool:
+        """Run one command as root that changes something. False in a dry run, which shows it."""
+        ...
+
 
 @dataclass(frozen=True)
 class SignIn:

@@ -45,6 +45,21 @@ class TestContract(ConnectorContract):
         )
 
 
+async def test_awss_own_ruling_policies_are_told_in_every_partition_and_namesakes_are_not(
+    connect, model, ana
+):
+    allowed = {
+        "arn:aws:iam::aws:policy/AdministratorAccess": "allows everything",
+        "arn:aws-us-gov:iam::aws:policy/IAMFullAccess": "gives anybody any right",
+        "arn:aws:iam::aws:policy/ReadOnlyAccess": "",
+        policy("AdministratorAccess"): "",
+    }
+    ana.attached = list(allowed)
+    (account,) = await connect(model).discover(ANA)
+    told = {held.external_id: held.power for held in account.entitlements if held.kind == "policy"}
+    assert told == allowed
+
+
 def test_every_action_in_the_code_is_one_of_awss_and_the_policy_has_them_all():
     code = "\n".join(path.read_text() for path in CODE.glob("*.py"))
     words = set(re.findall(r"\"([A-Z][A-Za-z]+)\"", code))

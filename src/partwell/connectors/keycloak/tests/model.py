@@ -16,7 +16,8 @@ from tests.vendor_openapi import UNDOCUMENTED
 URL, REALM = "https://id.firm.test", "firm"
 CLIENT_ID, SECRET = "partwell", "secret-of-the-client"
 TOKEN_PATH = f"/realms/{REALM}/protocol/openid-connect/token"
-MANAGEMENT = "client-realm-management"
+# The clients that hold the administration of a realm, and of "master".
+MANAGEMENT, MASTER = "client-realm-management", "client-master-realm"
 _numbers = count(1)
 
 
@@ -29,6 +30,10 @@ class KeycloakRealm:
     in_group: dict[str, list[str]] = field(default_factory=dict)
     # (client, or "" for the realm) and name, by user
     roles: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    # what a role is made of, and what a group gives; roles as above
+    composites: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    group_roles: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    hidden_clients: set[str] = field(default_factory=set)
     sessions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     consents: dict[str, list[str]] = field(default_factory=dict)
     offline: dict[str, list[str]] = field(default_factory=dict)
@@ -107,9 +112,25 @@ class KeycloakRealm:
                 return self._page(
                     [u for u in self.users.values() if ("", role) in self.roles[u["id"]]], query
                 )
+            case ["GET", "clients"]:
+                shown = {MANAGEMENT, MASTER} - self.hidden_clients
+                named = [{"id": each, "clientId": each.removeprefix("client-")} for each in sorted(shown)]
+                return httpx.Response(
+                    200, json=[each for each in named if each["clientId"] == query["clientId"]]
+                )
+            case ["GET", "roles-by-id", role_id, "composites"]:
+                known = {_role_id(role): role for role in self.composites}
+                return httpx.Response(200, json=[self._role(r) for r in self.composites[known[role_id]]])
+            case ["GET", "groups", group, "role-mappings", *where, "composite"]:
+                return self._effective(self._given_by(group), where)
             case ["GET", "groups", group, "members"]:
                 members = [u for u in self.users.values() if group in self.in_group.get(u["id"], [])]
                 return self._page(members, query)
+            case ["GET", "users", user_id, "role-mappings", *where, "composite"]:
+                roles = list(self.roles[user_id])
+                for group in self.in_group.get(user_id, []):
+                    roles += self._given_by(group)
+                return self._effective(roles, where)
             case [method, "users", user_id, *rest]:
                 if user_id not in self.users:
                     return _missing("User not found")
@@ -122,7 +143,9 @@ class KeycloakRealm:
         if (form["client_id"], form["client_secret"]) != ([CLIENT_ID], [SECRET]):
             return httpx.Response(401, json={"error": "invalid_client"})
         self.tokens_given += 1
-        roles = {"realm-management": {"roles": sorted(self.rights)}}
+        roles = {
+            each.removeprefix("client-"): {"roles": sorted(self.rights)} for each in (MANAGEMENT, MASTER)
+        }
         claims = {"resource_access": roles, "jti": str(self.tokens_given)}
         token = jwt.encode(claims, "a key of the tests that nobody else has")
         self.tokens = {token}
@@ -185,7 +208,7 @@ class KeycloakRealm:
             case ["POST" | "DELETE", "role-mappings", *where]:
                 client = "" if where == ["realm"] else where[1]
                 for role in body:
-                    assert role["id"] == f"role-{client}-{role['name']}"
+                    assert role["id"] == _role_id((client, role["name"]))
                     change = self.roles[user_id].append if method == "POST" else self.roles[user_id].remove
                     change((client, role["name"]))
             case _:
@@ -205,21 +228,48 @@ class KeycloakRealm:
             for client in dict.fromkeys((*self.consents.get(user_id, []), *offline))
         ]
 
+    def _given_by(self, group: str) -> list[tuple[str, str]]:
+        """What a group gives, with what its parents do."""
+        path = self.groups[group] + "/"
+        parents = [each for each, other in self.groups.items() if path.startswith(other + "/")]
+        return [role for each in parents for role in self.group_roles.get(each, [])]
+
+    def _effective(self, roles: list[tuple[str, str]], where: list[str]) -> httpx.Response:
+        """All roles of a client, or of the realm, that these come to."""
+        found: list[tuple[str, str]] = []
+        left = list(roles)
+        while left:
+            role = left.pop()
+            if role not in found:
+                found.append(role)
+                left += self.composites.get(role, [])
+        client = "" if where == ["realm"] else where[1]
+        return httpx.Response(200, json=[self._role(each) for each in sorted(found) if each[0] == client])
+
+    def _role(self, role: tuple[str, str]) -> dict[str, Any]:
+        client, name = role
+        return {
+            "id": _role_id(role),
+            "name": name,
+            "composite": role in self.composites,
+            "clientRole": bool(client),
+            "containerId": client or REALM,
+        }
+
     def _mappings(self, user_id: str) -> dict[str, Any]:
         found: dict[str, Any] = {"realmMappings": [], "clientMappings": {}}
         for client, name in self.roles[user_id]:
-            role = {
-                "id": f"role-{client}-{name}",
-                "name": name,
-                "composite": False,
-                "clientRole": bool(client),
-            }
+            role = self._role((client, name))
             if not client:
                 found["realmMappings"].append(role)
                 continue
             empty = {"id": client, "client": client.removeprefix("client-"), "mappings": []}
             found["clientMappings"].setdefault(empty["client"], empty)["mappings"].append(role)
         return {name: value for name, value in found.items() if value}
+
+
+def _role_id(role: tuple[str, str]) -> str:
+    return f"role-{role[0]}-{role[1]}"
 
 
 def _missing(said: str) -> httpx.Response:

@@ -120,6 +120,7 @@ async def test_the_session_is_encrypted_and_the_certificate_is_checked_against_t
         SERVICE,
         SERVICE_PASSWORD,
         lambda session: session.rows("SHOW SESSION STATUS LIKE 'Ssl_version'"),
+        connector._transport.may_write,
     )
     assert rows[0]["Value"].startswith("TLSv1.")
 

@@ -171,8 +171,9 @@ class Scripted:
         self.sent.append(" ".join(query.split()))
         return self.answers.pop(0)
 
-    def run(self, statement: Sql) -> None:
+    def run(self, statement: Sql, *, shown: str = "") -> bool:
         self.sent.append(statement)
+        return True
 
     def literal(self, value: str) -> Sql:
         return Sql(f"'{value}'")
@@ -232,7 +233,7 @@ def test_a_password_of_mysql_is_changed_only_once_it_may_be():
 
 def test_a_rotation_that_fails_at_its_end_says_what_works():
     class Refusing(Scripted):
-        def run(self, statement: Sql) -> None:
+        def run(self, statement: Sql, *, shown: str = "") -> bool:
             raise ConnectorError(ErrorKind.RETRYABLE, "The server is busy.")
 
     class Seen:

@@ -37,7 +37,8 @@ class Person:
     def __init__(self, server: ScimServer) -> None:
         self.login = f"person{next(_numbers)}"
         self.mail, self.number = f"{self.login}@firm.test", f"E-{self.login}"
-        self.id = server.add_person(self.login, self.mail, employee_number=self.number)
+        own = {"roles": [{"value": "approver"}], "entitlements": [{"value": "e5", "display": "Office E5"}]}
+        self.id = server.add_person(self.login, self.mail, employee_number=self.number, more=own)
         self.group = server.add_group(f"group-{self.login}", [self.id])
         self.identity = Identity(emails=(self.mail,))
 
@@ -94,10 +95,13 @@ async def test_the_snapshot_brings_back_the_account_and_its_groups(scim_server, 
     await connector.suspend(person.id)
     await connector.remove_entitlements(person.id)
     assert scim_server.members(person.group) == []
+    assert not scim_server.person(person.id).get("roles")
+    assert not scim_server.person(person.id).get("entitlements")
     await connector.restore(person.id, Verb.SUSPEND, snapshot)
     await connector.restore(person.id, Verb.REMOVE_ENTITLEMENTS, snapshot)
     assert scim_server.person(person.id)["active"] is True
     assert scim_server.members(person.group) == [person.id]
+    assert [row["value"] for row in scim_server.person(person.id)["roles"]] == ["approver"]
 
 
 async def test_more_people_than_one_page_are_all_found(scim_server, person):
