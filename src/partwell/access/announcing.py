@@ -17,7 +17,6 @@ from partwell.access.states import AccessState, AlertKind, Authority, PlanKind
 from partwell.connector_kit.contract import Identity, Verb
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
-from partwell.evidence.operations import departure_scope
 from partwell.people.actors import engine_actor
 from partwell.signals.models import SecurityEvent
 from partwell.signals.security_events import Announcement, Subject, announce, wanted
@@ -46,9 +45,9 @@ def announce_ended_sessions(
         (
             Announcement(
                 signal=Signal.SESSION_REVOKED,
-                subjects=_subjects(identities[plan.departure_id]),
+                subjects=_subjects(identities[plan.its_departure_id]),
                 about=f"plan {plan.pk} at {now.isoformat()}",
-                scope=departure_scope(plan.departure_id),
+                scope=plan.scope,
             )
             for plan in ending
         ),
@@ -61,9 +60,13 @@ def announce_disabled_accounts(verified: Iterable[Change], *, now: datetime) -> 
     """Tell whose account is disabled, of changes that were read back just now, in the caller's transaction.
 
     Once for each plan, however many systems block the sign-in. Of a client's contacts only those are named
-    whose account it was.
+    whose account it was, and of an account of nobody nothing is told: there is nobody to name.
     """
-    blocked = [c for c in verified if c.verb in BLOCKING and c.authority != Authority.RESTORE]
+    blocked = [
+        c
+        for c in verified
+        if c.verb in BLOCKING and c.authority != Authority.RESTORE and c.account.departure_id is not None
+    ]
     if not blocked or not (receivers := wanted(Signal.ACCOUNT_DISABLED)):
         return
     departures = list(
@@ -79,14 +82,14 @@ def announce_disabled_accounts(verified: Iterable[Change], *, now: datetime) -> 
                 signal=Signal.ACCOUNT_DISABLED,
                 subjects=subjects,
                 about=f"plan {change.plan_id}",
-                scope=departure_scope(change.account.departure_id),
+                scope=change.account.scope,
             )
             for change in blocked
             if (
                 subjects := _whose(
                     change.account,
-                    by_key[change.account.departure_id],
-                    identities[change.account.departure_id],
+                    by_key[change.account.its_departure_id],
+                    identities[change.account.its_departure_id],
                 )
             )
         ),

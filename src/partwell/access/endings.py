@@ -101,22 +101,28 @@ def settle(
         close_plans([run.plan for run in runs if run.state == RunState.ENDED], now)
         _come_back([run for run in runs if run.state == RunState.WAITING])
         cutting = {run.plan_id: run.plan for run in runs if run.plan.kind != PlanKind.RESTORE}
+        of = {plan.departure_id: plan for plan in cutting.values()}
         accounts = AccountRecord.objects.filter(
             changes__plan__in=cutting, system=runs[0].system if runs else None
         )
         by = by or {}
-        if any(plan.cut_id is not None for plan in cutting.values()):
+        if any(plan.cut_id is not None or plan.ghost_id is not None for plan in cutting.values()):
             settle_proven(accounts.distinct(), now=now)
         review_many(
             accounts.select_related("system").distinct(),
-            by={plan.departure_id: by.get(plan.departure_id, plan.made_by) for plan in cutting.values()},
+            by={pk: by.get(pk, plan.made_by) for pk, plan in of.items() if pk is not None},
             now=now,
             worse=worse,
         )
         for run in runs:
             # Of a group, each journey looks at itself once, when its plan is over.
             if run.plan.cut_id is None:
-                poke(run.plan.departure_id)
+                _poke(run.plan)
+
+
+def _poke(plan: Plan) -> None:
+    if plan.departure_id is not None:
+        poke(plan.departure_id)
 
 
 def _come_back(runs: Sequence[SystemRun]) -> None:
@@ -127,7 +133,7 @@ def _come_back(runs: Sequence[SystemRun]) -> None:
         if name not in soonest or (run.next_at or clock.now()) < (soonest[name].next_at or clock.now()):
             soonest[name] = run
         if run.plan.cut_id is None:
-            poke(run.plan.departure_id)
+            _poke(run.plan)
     for run in soonest.values():
         if run.next_at is not None:
             wake.resume_at(run, run.next_at)
@@ -154,4 +160,4 @@ def close_plans(plans: Sequence[Plan], now: datetime) -> None:
     seal_all([plan for plan in over if plan.kind == PlanKind.CUT])
     for plan in over:
         if plan.cut_id is not None:
-            poke(plan.departure_id)
+            _poke(plan)

@@ -37,7 +37,7 @@ def dry_run_plan(
     Systems are asked side by side, and only read; `progress` hears how many of how many have answered. Raises
     `Conflict` where the plan has nothing left to send, or puts back what was cut.
     """
-    departure = plan.departure
+    departure = plan.its_departure
     authorise(actor, "access.dry_run", departure)
     checksum, asked = plan.checksum, _asked(plan)
     systems = System.objects.in_bulk(list(asked))
@@ -79,7 +79,7 @@ def _asked(plan: Plan) -> dict[int, list[Asked]]:
 
 @operation("access.dry_run")
 def _keep(*, plan: Plan, checksum: str, rows: list[dict[str, Any]], actor: Actor, now: datetime) -> DryRun:
-    departure = plan.departure
+    departure = plan.its_departure
     lock(departure)
     authorise(actor, "access.dry_run", departure)
     kept, _ = DryRun.objects.update_or_create(
