@@ -265,7 +265,9 @@ def _stands(plan: Plan, changes: Sequence[Change], run: SystemRun | None) -> str
         return "changed"
     if run is not None and _is_live(run):
         return "waiting" if run.state == RunState.WAITING else "running"
-    return "read back" if all(each.state == AccessState.VERIFIED for each in changes) else "in part"
+    # Ended sessions do not come back: what cannot be put back says so beside it.
+    settled = {AccessState.VERIFIED} | ({AccessState.IMPOSSIBLE} if plan.kind == PlanKind.RESTORE else set())
+    return "read back" if {each.state for each in changes} <= settled else "in part"
 
 
 def _is_live(run: SystemRun) -> bool:
