@@ -257,17 +257,20 @@ def restore_ghost(*, ghost: Ghost, actor: Actor, now: datetime) -> Plan:
         applied_at=now,
     )
     plan_to_put_back(plan, done)
-    if (
-        not Ghost.objects.filter(system=ghost.system, external_id=ghost.external_id)
-        .exclude(state=GhostState.GONE)
-        .exclude(pk=ghost.pk)
-        .exists()
-    ):
-        ghost.state, ghost.reason, ghost.settled_by, ghost.settled_at = GhostState.OPEN, "Put back.", "", None
-        ghost.save(update_fields=["state", "reason", "settled_by", "settled_at"])
+    _list_again(ghost, actor)
     _run(plan, ghost, now)
     record_many([ghost_event("system.ghost_restored", ghost, actor, now, plan=plan.version)])
     return plan
+
+
+def _list_again(ghost: Ghost, actor: Actor) -> None:
+    """It needs a decision anew, unless a later sweep has found the account already."""
+    same = Ghost.objects.filter(system=ghost.system, external_id=ghost.external_id).exclude(pk=ghost.pk)
+    if same.exclude(state=GhostState.GONE).exists():
+        return
+    ghost.state, ghost.reason = GhostState.OPEN, f"{actor.label} ordered that it is put back."
+    ghost.settled_by, ghost.settled_at = "", None
+    ghost.save(update_fields=["state", "reason", "settled_by", "settled_at"])
 
 
 def _run(plan: Plan, ghost: Ghost, now: datetime) -> None:
