@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from partwell import clock
 from partwell.access import claims, wake
 from partwell.access.alerts import review_many
+from partwell.access.announcing import announce_enabled_accounts
 from partwell.access.ghosts.findings import settle_proven
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
@@ -158,6 +159,7 @@ def close_plans(plans: Sequence[Plan], now: datetime) -> None:
     # Approved while the standing rule was at work: what it left waits for `apply`, its own runs are over.
     Plan.objects.filter(pk__in=[p.pk for p in over], state=PlanState.APPROVED).update(ended_at=now)
     seal_all([plan for plan in over if plan.kind == PlanKind.CUT])
+    announce_enabled_accounts(over, now=now)
     for plan in over:
         if plan.cut_id is not None:
             _poke(plan)
