@@ -104,6 +104,9 @@ def test_an_account_of_nobody_is_cut_by_two_people_and_put_back_and_another_is_k
 
     otto = open_context().new_page()
     sign_in_surely(otto, "otto@firm.example", secrets["Otto"])
+    otto.goto("/access/")
+    expect(otto.get_by_role("link", name="cron in Mail")).to_be_visible()
+    axe(otto, "nobodys-waits-on-access")
     otto.goto("/ghosts/")
     row = otto.get_by_role("row", name="cron Mail")
     expect(row.get_by_text("Its cut waits for a second person")).to_be_visible()

@@ -43,7 +43,8 @@ class Findings:
         self.row = row
         self.actor: Actor = engine_actor("ghost sweep")
         self.left_out = 0
-        self._kept = Ghost.objects.filter(system=row.system, kind__in=WEAK, state__in=LIVE).count()
+        waiting = Ghost.objects.filter(system=row.system, kind__in=WEAK, state__in=LIVE)
+        self._kept = waiting.exclude(state=GhostState.KEPT).count()
 
     def keep(self, index: Index, page: Sequence[Account], *, now: datetime) -> None:
         """Keep what differs among these accounts, in a transaction; where none does, it costs none."""

@@ -206,6 +206,13 @@ def ghost_dict(ghost: Ghost) -> dict[str, Any]:
     }
 
 
+def waiting_for_approval(actor: Actor) -> QuerySet[Plan]:
+    """The proposals to cut accounts of nobody that a second person can approve, the oldest first."""
+    check_office(actor, "ghosts.view")
+    proposed = Plan.objects.filter(kind=PlanKind.GHOST, state=PlanState.PROPOSED, ghost__departure=None)
+    return proposed.exclude(checksum="").select_related("ghost__system").order_by("made_at", "pk")
+
+
 def ghost_view(ghost: Ghost) -> dict[str, Any]:
     """One ghost, with how the cut of an account of nobody stands; `plan` is None where nobody proposed it."""
     return {**ghost_dict(ghost), "plan": _plan_view(ghost)}
