@@ -10,7 +10,7 @@ import time_machine
 
 from partwell import clock
 from partwell.access import runs
-from partwell.access.ghosts import cutting, keeping, operations, sweeping
+from partwell.access.ghosts import cutting, keeping, operations, queries, sweeping
 from partwell.access.models import AccountRecord, Change, Ghost, Plan, SystemRun, SystemSweep
 from partwell.departures.models import Departure
 from partwell.evidence.models import Event
@@ -208,7 +208,8 @@ def test_a_system_that_is_down_when_it_is_to_be_cut_is_tried_again(old: World) -
     approve(old, propose(old))
     old.store.set_mode("mail", "down")
     run(1)
-    assert SystemRun.objects.get().state == "waiting" and state() == "cutting"
+    waiting = SystemRun.objects.get()
+    assert waiting.state == "waiting" and "does not answer" in waiting.reason and state() == "cutting"
     assert AccountRecord.objects.get().state == "unreachable"
     with pytest.raises(Conflict) as refused:
         propose(old)
@@ -267,6 +268,17 @@ def test_a_proposal_can_be_taken_back(old: World) -> None:
     with pytest.raises(Conflict):
         cutting.call_off_cut(ghost=ghost(), actor=old.approver, now=clock.now())
     assert state() == "open"
+
+
+def test_a_proposal_is_over_when_its_account_is_seen_no_more(old: World) -> None:
+    plan = propose(old)
+    assert list(queries.waiting_for_approval(old.approver)) == [plan]
+    old.store.delete("mail", "cron", at=clock.now())
+    sweep()
+    assert state() == "gone" and not queries.waiting_for_approval(old.approver).exists()
+    with pytest.raises(Conflict) as refused:
+        approve(old, plan)
+    assert refused.value.code == "ghost_settled"
 
 
 def test_no_more_are_cut_in_a_day_than_the_connection_allows(old: World) -> None:
