@@ -15,6 +15,8 @@ from partwell import clock
 from partwell.access.models import Alert
 from partwell.access.operations import restore_plan
 from partwell.access.operations.enforcement import enforce_access_end
+from partwell.connector_kit.contract import ConnectorError, ErrorKind, Receipt, Snapshot, Verb
+from partwell.connectors.fake.connector import FakeConnector
 from partwell.departures.states import Confidentiality
 from partwell.people.actors import console_actor
 from partwell.people.models import PersonAlias
@@ -211,6 +213,27 @@ def test_a_restore_tells_that_the_account_is_enabled_once_all_of_it_was_read_bac
     assert kinds(receiver)[2:] == [f"{RISC}account-enabled"]
     assert receiver.claims[-1]["sub_id"] == {"format": "email", "email": ADA}
     assert receiver.claims[-1]["events"] == {f"{RISC}account-enabled": {}}
+
+
+def test_a_restore_of_which_something_failed_tells_nothing(
+    world: World, receiver: EventReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_system("mail")
+    world.add_system("vpn")
+    gateway = register(receiver, signals=["account-enabled"])
+    cut(world)
+    whole = FakeConnector.restore
+
+    async def refusing(self: FakeConnector, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+        if self.system == "vpn" and verb is Verb.SUSPEND:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, "It cannot be undone here.")
+        return await whole(self, external_id, verb, snapshot)
+
+    monkeypatch.setattr(FakeConnector, "restore", refusing)
+    restore(world)
+    assert world.states("vpn")["restore:suspend"] == "failed"
+    assert world.states("mail")["restore:suspend"] == "verified"
+    assert deliver(gateway) == 0 and not SecurityEvent.objects.exists()
 
 
 def test_of_a_client_only_the_contact_is_called_enabled_whose_account_it_was(
