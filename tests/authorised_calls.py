@@ -61,7 +61,7 @@ from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
-from tests import authorised_transfers
+from tests import authorised_ghosts, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
@@ -75,6 +75,7 @@ REACHED = {
     "access.link": {"nothing_ambiguous"},
     "evidence.export": {"nothing_signed", "wrong_audience"},
     "roles.revoke": {"last_admin"},
+    **authorised_ghosts.REACHED,
     **authorised_transfers.REACHED,
 }
 
@@ -457,5 +458,6 @@ CALLS: dict[str, Call] = {
         departure=_departure(s), email="x@outside.example", actor=a, now=NOW
     ),
     "guests.revoke": lambda a, s, k: guests.revoke(link=_link(s), actor=a, now=NOW),
+    **authorised_ghosts.CALLS,
     **authorised_transfers.CALLS,
 }

@@ -140,6 +140,8 @@ def check_claims(claims: dict[str, Any], *, issuer: str) -> None:
             "hijacking",
             "bulk-account",
         )
+    elif kind == f"{RISC}account-enabled":
+        good = payload == {}
     else:
         good = kind == f"{SSF}verification" and set(payload) == {"state"} and subject["format"] == "opaque"
     if not good:

@@ -59,7 +59,9 @@ def insert_values(model: type[models.Model], names: Sequence[str], values: Itera
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
-    known = {field.name: field for field in model._meta.concrete_fields}
+    fields = model._meta.concrete_fields
+    # By its column's name a foreign key is written without its object being read.
+    known = {field.attname: field for field in fields} | {field.name: field for field in fields}
     return [known[name] for name in names]
 
 

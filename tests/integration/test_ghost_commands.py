@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from partwell import clock
 from partwell.access.ghosts import sweeping
 from partwell.cli import ghosts
+from partwell.people.models import Person
 from tests.access_world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_pauses")]
@@ -88,3 +90,26 @@ def test_a_list_is_looked_at_first_and_then_compared(left: World, tmp_path: Path
     assert [each["kind"] for each in run("list")["items"]] == ["nobodys"]
     assert run("upload", "doors", str(tmp_path / "none.csv"), expect=1)["error"]["code"] == "file_unreadable"
     assert run("upload", "mail", str(file), expect=1)["error"]["code"] == "lists_itself"
+
+
+def test_an_account_of_nobody_is_decided_about(left: World) -> None:
+    left.add_account("mail", "cron", login="cron", emails=[])
+    run("sweep")
+    (ghost,) = run("list", "--kind", "nobodys")["items"]
+    key, ben = str(ghost["id"]), Person.objects.create(email="ben@firm.example", name="Ben")
+    day = str(clock.today_in("UTC", now=clock.now()) + timedelta(days=60))
+    kept = run("keep", key, "--owner", ben.email, "--reason", "It runs the nightly jobs.", "--review", day)
+    assert (kept["state"], kept["person"], kept["review_date"]) == ("kept", "Ben", day)
+    words = CliRunner().invoke(ghosts.app, ["show", key]).stdout
+    assert f"Answers for it: Ben until {day}." in words
+    wrong = run("keep", key, "--owner", "x", "--reason", "It runs jobs.", "--review", day, expect=1)
+    assert wrong["error"]["field"] == "owner"
+    assert run("whose", key, ben.email)["kept_as"] == "theirs"
+    refused = run("cut", key, expect=1)
+    assert refused["error"]["code"] == "nobodys_account"
+    plan = run("propose-cut", key, "--reason", "Nobody knows what it was for.")["plan"]
+    assert (plan["state"], len(plan["changes"])) == ("proposed", 3)
+    words = CliRunner().invoke(ghosts.app, ["show", key]).stdout
+    assert f"Another person approves it on the web, at /ghosts/{key}/." in words
+    assert run("call-off", key)["plan"] is None
+    assert run("restore", key, expect=1)["error"]["code"] == "nothing_to_restore"

@@ -190,6 +190,14 @@ def test_more_of_nobody_than_anybody_looks_at_are_counted(
         assert len(ghosts()) == 3
 
 
+def test_ghosts_of_somebody_and_of_nobody_are_seen_again_together(left: World) -> None:
+    left.store.edit("mail", "mail-0", is_active=True)
+    left.store.add_account("mail", "cy", login="cy", emails=[])
+    sweep()
+    sweep()
+    assert ghosts() == {"mail-0": "came_back", "cy": "nobodys"}
+
+
 # -- what people do ---------------------------------------------------------------------------------------
 
 

@@ -15,12 +15,15 @@ from partwell import clock
 from partwell.access.models import Alert
 from partwell.access.operations import restore_plan
 from partwell.access.operations.enforcement import enforce_access_end
+from partwell.connector_kit.contract import ConnectorError, ErrorKind, Receipt, Snapshot, Verb
+from partwell.connectors.fake.connector import FakeConnector
 from partwell.departures.states import Confidentiality
 from partwell.people.actors import console_actor
 from partwell.people.models import PersonAlias
 from partwell.refusals import Conflict
 from partwell.signals import pushing, receivers
 from partwell.signals.models import Receiver, SecurityEvent
+from partwell.signals.overtaking import OVERTAKEN
 from partwell.signals.queries import signal_dict
 from tests.access_world import ADA, World, make_client_departure, make_world
 from tests.event_receiver import CAEP, RISC, SSF, EventReceiver, Reply
@@ -187,13 +190,88 @@ def test_it_is_told_only_what_it_wants_and_nothing_when_it_is_off(
     assert kinds(receiver) == [f"{RISC}account-disabled"]
 
 
-def test_a_restore_tells_nothing(world: World, receiver: EventReceiver) -> None:
+def restore(world: World) -> None:
+    restore_plan(departure=world.departure, actor=world.console, now=clock.now())
+    world.run()
+
+
+def test_a_restore_tells_that_the_account_is_enabled_once_all_of_it_was_read_back(
+    world: World, receiver: EventReceiver
+) -> None:
     world.add_system("mail")
+    world.add_system("vpn")
     gateway = register(receiver)
     cut(world)
     deliver(gateway)
-    restore_plan(departure=world.departure, actor=world.console, now=clock.now())
+    world.store.set_mode("vpn", "down")
+    restore(world)
+    assert deliver(gateway) == 0
+    world.store.set_mode("vpn", "ok")
     world.run()
+    assert deliver(gateway) == 1
+    assert receiver.refusals == []
+    assert kinds(receiver)[2:] == [f"{RISC}account-enabled"]
+    assert receiver.claims[-1]["sub_id"] == {"format": "email", "email": ADA}
+    assert receiver.claims[-1]["events"] == {f"{RISC}account-enabled": {}}
+
+
+def test_a_restore_of_which_something_failed_tells_nothing(
+    world: World, receiver: EventReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_system("mail")
+    world.add_system("vpn")
+    gateway = register(receiver, signals=["account-enabled"])
+    cut(world)
+    whole = FakeConnector.restore
+
+    async def refusing(self: FakeConnector, external_id: str, verb: Verb, snapshot: Snapshot) -> Receipt:
+        if self.system == "vpn" and verb is Verb.SUSPEND:
+            raise ConnectorError(ErrorKind.UNSUPPORTED, "It cannot be undone here.")
+        return await whole(self, external_id, verb, snapshot)
+
+    monkeypatch.setattr(FakeConnector, "restore", refusing)
+    restore(world)
+    assert world.states("vpn")["restore:suspend"] == "failed"
+    assert world.states("mail")["restore:suspend"] == "verified"
+    assert deliver(gateway) == 0 and not SecurityEvent.objects.exists()
+
+
+def test_of_a_client_only_the_contact_is_called_enabled_whose_account_it_was(
+    tmp_path: Path, receiver: EventReceiver
+) -> None:
+    world = make_world(tmp_path, make_client_departure("nora@north.example", "olaf@north.example"))
+    world.add_system("portal", accounts=0)
+    world.add_account("portal", "p-1", login="Nora@north.example", emails=["nora@north.example"])
+    gateway = register(receiver, signals=["account-enabled"])
+    cut(world)
+    restore(world)
+    deliver(gateway)
+    assert [claims["sub_id"]["email"] for claims in receiver.claims] == ["nora@north.example"]
+
+
+def test_what_is_told_last_arrives_last(world: World, receiver: EventReceiver) -> None:
+    world.add_system("mail")
+    gateway = register(receiver, signals=["account-disabled", "account-enabled"])
+    cut(world)
+    receiver.says(Reply(503))
+    assert deliver(gateway) == 0
+    restore(world)
+    with time_machine.travel(clock.now() + timedelta(days=1)):
+        deliver(gateway)
+    assert kinds(receiver) == [f"{RISC}account-enabled"]
+    overtaken = SecurityEvent.objects.get(signal="account-disabled")
+    assert (overtaken.state, overtaken.answer) == ("failed", OVERTAKEN)
+    assert not Alert.objects.filter(kind="signal_failed", resolved_at=None).exists()
+    with pytest.raises(Conflict) as refused:
+        receivers.send_signal_again(event=overtaken, actor=console_actor(), now=clock.now())
+    assert refused.value.code == "signal_overtaken"
+
+
+def test_a_receiver_that_wants_no_word_of_restores_gets_none(world: World, receiver: EventReceiver) -> None:
+    world.add_system("mail")
+    gateway = register(receiver, signals=["session-revoked", "account-disabled"])
+    cut(world)
+    restore(world)
     deliver(gateway)
     assert len(receiver.claims) == 2
 

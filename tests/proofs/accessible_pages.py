@@ -8,6 +8,7 @@ from partwell.journeys.template.model import EvidenceKind, StepKind
 from tests.proofs import accessible_deeds as deeds
 from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
+from tests.proofs.accessible_ghosts import GHOSTS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_transfers import TRANSFERS
 from tests.proofs.accessible_visits import a_step, visit
@@ -17,7 +18,6 @@ EXECUTIVE, MANAGER = "Helen Marsh", "Joon-ho Baek"
 LEAVER, BYSTANDER = "Marit Lindqvist", "Aoife Adeyemi"
 
 NOTICE = {"Who leaves": "mei.tanaka@harbourvale.example", "Last working day": in_days(50)}
-ACCOUNTS = b"login,active\nbadge-17,yes\nbadge-18,no\n"
 REGISTER = b"email,name,department\nnoa.lind@harbourvale.example,Noa Lind,Studio\n"
 
 AT_THE_DOOR = (
@@ -394,26 +394,6 @@ ACCOUNT = (
     ),
     visit(IT, "web:client_shut_out", "client", do=deeds.confirm_code),
     visit(IT, "web:cut", start=("web:person_shut_out", "manager"), do=deeds.order_a_cut),
-    visit(IT, "web:ghosts"),
-    visit(IT, "web:ghosts", query="?state=gone", state="none", is_extra=True),
-    visit(IT, "web:ghost_cut", "ghost"),
-    visit(IT, "web:ghost_dismiss", "ghost"),
-    visit(IT, "web:ghost_assign", "ghost"),
-    visit(IT, "web:ghosts_upload"),
-    visit(
-        IT,
-        "web:ghosts_upload",
-        state="a list",
-        do=upload("CSV file", "badges.csv", ACCOUNTS, "Show what it holds"),
-    ),
-    visit(
-        IT,
-        "web:ghosts_upload",
-        state="problems",
-        is_extra=True,
-        do=upload("CSV file", "badges.csv", ACCOUNTS + b",yes\n", "Show what it holds"),
-        status=422,
-    ),
     CHANGED_BY_CONNECTOR,
     visit(IT, "mfa_deactivate_totp"),
     visit(HR, "account_logout"),
@@ -446,6 +426,7 @@ VISITS = (
     *ACCESS,
     *CREDENTIALS,
     *TRANSFERS,
+    *GHOSTS,
     *EVIDENCE,
     *ACCOUNT,
     *TROUBLE,

@@ -24,20 +24,22 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell import clock
-from partwell.access.ghosts import sweeping
+from partwell.access.ghosts import cutting, keeping, sweeping
 from partwell.access.models import Credential, CredentialRotation, Ghost, Holder, Transfer
 from partwell.access.operations.mapping import take_map
+from partwell.access.runs import run_system
 from partwell.access.transfers.operations import name_successor, open_transfer
 from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
 from partwell.demo.signin import PASSWORD, WITH_SECOND_FACTOR, seed_of
+from partwell.demo.systems import store
 from partwell.demo.telling import Tale
 from partwell.departures.models import Departure
 from partwell.engine import schema
 from partwell.journeys.guests import invite_guest
 from partwell.journeys.models import Step
-from partwell.people.actors import console_actor
+from partwell.people.actors import actor_for_user, console_actor
 from partwell.people.invitations import invitation_token
 from partwell.people.models import Client, Person, User
 from partwell.people.operations import grant_role
@@ -47,6 +49,7 @@ from partwell.signals.receivers import add_receiver
 from tests.browser import beside_the_browser
 
 NOBODY, GUEST, HELPER = "nobody", "guest", "helper"
+NOBODYS = ("undecided", "kept", "proposed", "cut")
 NEWCOMER = "noor.haddad@harbourvale.example"
 
 
@@ -89,7 +92,7 @@ def leave_nothing() -> None:
 
 def _add_what_the_demo_lacks() -> None:
     """Somebody who never signed in, and with her a second pair of hands in finance: a step for either; and a
-    sweep for ghost accounts, which finds the one that came back."""
+    sweep for ghost accounts, which finds the one that came back, and some of nobody."""
     now = clock.now()
     grant_role(email=NEWCOMER, role=Role.FINANCE, actor=console_actor(), now=now)
     tale = Tale(now=now, today=clock.today_in("Europe/Berlin", now=now))
@@ -102,10 +105,40 @@ def _add_what_the_demo_lacks() -> None:
         reason="pricing",
     )
     tale.catch_up(now - timedelta(hours=20))
+    for name in NOBODYS:
+        store().add_account("vpn", name, login=name, emails=[], sessions=1, groups={"1": "remote-access"})
     sweep = sweeping.start_sweep(actor=console_actor(), now=now, here=True)
     for row in sweep.systems.filter(state="waiting"):
         sweeping.sweep_system(str(row.pk))
+    _decide_about_nobodys(now)
     _register_a_receiver(now)
+
+
+def _decide_about_nobodys(now: datetime) -> None:
+    """Of the accounts of nobody, one is kept, one is proposed to be cut, and one is cut."""
+    found = {ghost.external_id: ghost for ghost in Ghost.objects.filter(external_id__in=NOBODYS)}
+    keeping.keep_service_account(
+        ghost=found["kept"],
+        owner=Person.objects.get(email=address_of("Joon-ho Baek")),
+        reason="It backs the shop up at night.",
+        review_date=now.date() + timedelta(days=90),
+        actor=console_actor(),
+        now=now,
+    )
+    for name in ("proposed", "cut"):
+        plan = cutting.propose_cut(
+            ghost=found[name],
+            reason="Nobody knows what it was for.",
+            actor=console_actor(),
+            now=now,
+            here=True,
+        )
+        cutting.look_at_ghost(str(plan.pk))
+        plan.refresh_from_db()
+    second = actor_for_user(User.objects.get(email=address_of("Priya Raman")), is_fresh=True)
+    cutting.approve_cut(plan=plan, checksum=plan.checksum, actor=second, now=now)
+    for run in plan.runs.all():
+        run_system(str(plan.pk), str(run.system_id))
 
 
 def _register_a_receiver(now: datetime) -> None:
@@ -189,6 +222,10 @@ class Stage:
             "rotation by connector": str(rotation_of(SHARED[1].name).pk),
             "holder": str(Holder.objects.filter(credential__name=SHARED[0].name).first().pk),
             **self._handed_over(),
+            **{
+                f"nobody {ghost.login}": str(ghost.pk)
+                for ghost in Ghost.objects.filter(external_id__in=NOBODYS)
+            },
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),

@@ -34,7 +34,13 @@ PAGES = {"systems.view"}
 WITHOUT_ACTOR = {"journeys.advance", "access.end_own_sign_in", "access.miss_review"}
 WITHOUT_ACTOR |= {"journeys.follow_access_end"}
 # Whoever does these is another person than who asked; a token and the console are none.
-SECOND_PERSON = {"access.approve", "access.approve_cut", "access.review_cut", "journeys.approve_override"}
+SECOND_PERSON = {
+    "access.approve",
+    "access.approve_cut",
+    "access.review_cut",
+    "ghosts.approve_cut",
+    "journeys.approve_override",
+}
 
 OF_NO_DEPARTURE = ("office", "credential")
 ALLOWED, NOT_FOUND, NOT_ALLOWED, STALE, CLOSED = "allowed", "not found", "not allowed", "not fresh", "closed"

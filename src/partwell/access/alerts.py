@@ -134,10 +134,12 @@ def review_accounts(
 def review_many(
     accounts: Iterable[AccountRecord], *, by: Mapping[UUID, str], now: datetime, worse: Collection[int] = ()
 ) -> None:
-    """`review_accounts` for accounts in many departures; `by` says who acted in each."""
+    """`review_accounts` for accounts in many departures; `by` says who acted in each. Of an account of nobody
+    the list of ghosts tells."""
     of: dict[UUID, list[AccountRecord]] = defaultdict(list)
     for account in accounts:
-        of[account.departure_id].append(account)
+        if account.departure_id is not None:
+            of[account.departure_id].append(account)
     told = Alert.objects.filter(departure_id__in=of, kind__in=ABOUT_ACCOUNTS, resolved_at__isnull=True)
     concerned = set(told.values_list("departure_id", flat=True))
     concerned |= {pk for pk, rows in of.items() if any(row.state == AccessState.FAILED for row in rows)}

@@ -1,7 +1,8 @@
-"""Signals for receivers outside: that a person's sessions end, and that their account was disabled.
+"""Signals for receivers outside: that a person's sessions end, their account was disabled, or enabled again.
 
 They are composed here and queued in the transaction of what they tell about. `session-revoked` goes out when
-cutting begins, because it is of use only early; `account-disabled` when a blocked sign-in was read back.
+cutting begins, because it is of use only early; `account-disabled` when a blocked sign-in was read back;
+`account-enabled` when a restore is over and all of it was.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from partwell.access.states import AccessState, AlertKind, Authority, PlanKind
 from partwell.connector_kit.contract import Identity, Verb
 from partwell.departures.models import Departure
 from partwell.departures.states import SubjectKind
-from partwell.evidence.operations import departure_scope
 from partwell.people.actors import engine_actor
 from partwell.signals.models import SecurityEvent
+from partwell.signals.overtaking import OVERTAKEN, give_up_overtaken
 from partwell.signals.security_events import Announcement, Subject, announce, wanted
 from partwell.signals.states import Signal, SignalState
 
@@ -27,6 +28,7 @@ BLOCKING = (Verb.BLOCK_SIGN_IN, Verb.SUSPEND)
 TOLD = {
     Signal.SESSION_REVOKED: "that the sessions of {name} ended",
     Signal.ACCOUNT_DISABLED: "that the account of {name} is disabled",
+    Signal.ACCOUNT_ENABLED: "that the account of {name} is enabled again",
 }
 
 
@@ -46,9 +48,9 @@ def announce_ended_sessions(
         (
             Announcement(
                 signal=Signal.SESSION_REVOKED,
-                subjects=_subjects(identities[plan.departure_id]),
+                subjects=_subjects(identities[plan.its_departure_id]),
                 about=f"plan {plan.pk} at {now.isoformat()}",
-                scope=departure_scope(plan.departure_id),
+                scope=plan.scope,
             )
             for plan in ending
         ),
@@ -61,9 +63,13 @@ def announce_disabled_accounts(verified: Iterable[Change], *, now: datetime) -> 
     """Tell whose account is disabled, of changes that were read back just now, in the caller's transaction.
 
     Once for each plan, however many systems block the sign-in. Of a client's contacts only those are named
-    whose account it was.
+    whose account it was, and of an account of nobody nothing is told: there is nobody to name.
     """
-    blocked = [c for c in verified if c.verb in BLOCKING and c.authority != Authority.RESTORE]
+    blocked = [
+        c
+        for c in verified
+        if c.verb in BLOCKING and c.authority != Authority.RESTORE and c.account.departure_id is not None
+    ]
     if not blocked or not (receivers := wanted(Signal.ACCOUNT_DISABLED)):
         return
     departures = list(
@@ -73,26 +79,66 @@ def announce_disabled_accounts(verified: Iterable[Change], *, now: datetime) -> 
     )
     by_key = {departure.pk: departure for departure in departures}
     identities = identities_of_all(departures)
-    announce(
-        (
-            Announcement(
-                signal=Signal.ACCOUNT_DISABLED,
-                subjects=subjects,
-                about=f"plan {change.plan_id}",
-                scope=departure_scope(change.account.departure_id),
+    told = [
+        Announcement(
+            signal=Signal.ACCOUNT_DISABLED,
+            subjects=subjects,
+            about=f"plan {change.plan_id}",
+            scope=change.account.scope,
+        )
+        for change in blocked
+        if (
+            subjects := _whose(
+                change.account,
+                by_key[change.account.its_departure_id],
+                identities[change.account.its_departure_id],
             )
-            for change in blocked
-            if (
-                subjects := _whose(
-                    change.account,
-                    by_key[change.account.departure_id],
-                    identities[change.account.departure_id],
-                )
-            )
-        ),
-        receivers=receivers,
-        now=now,
+        )
+    ]
+    give_up_overtaken(told, receivers=receivers, now=now)
+    announce(told, receivers=receivers, now=now)
+
+
+def announce_enabled_accounts(plans: Sequence[Plan], *, now: datetime) -> None:
+    """Tell whose account is enabled again, of restores that are over, in the caller's transaction.
+
+    Only of whom everything that kept them out was put back and read back: a receiver lets them in by that.
+    """
+    over = {plan.pk: plan for plan in plans if plan.kind == PlanKind.RESTORE and plan.departure_id}
+    if not over or not (receivers := wanted(Signal.ACCOUNT_ENABLED)):
+        return
+    departures = Departure.objects.select_related("person", "client").in_bulk(
+        [plan.its_departure_id for plan in over.values()]
     )
+    identities = identities_of_all(list(departures.values()))
+    back: dict[int, list[Subject]] = {pk: [] for pk in over}
+    still_out: dict[int, set[Subject]] = {pk: set() for pk in over}
+    changes = Change.objects.filter(plan__in=over, verb__in=BLOCKING, is_current=True)
+    for change in changes.select_related("account").order_by("pk"):
+        pk = over[change.plan_id].its_departure_id
+        whose = _whose(change.account, departures[pk], identities[pk])
+        if change.state == AccessState.VERIFIED:
+            back[change.plan_id] += whose
+        else:
+            still_out[change.plan_id].update(whose)
+    told = [
+        Announcement(
+            signal=Signal.ACCOUNT_ENABLED, subjects=subjects, about=f"plan {pk}", scope=over[pk].scope
+        )
+        for pk in over
+        if (subjects := tuple(s for s in dict.fromkeys(back[pk]) if s not in still_out[pk]))
+    ]
+    for plan in over.values():
+        for receiver in receivers:
+            # That it was not told they are out matters no longer.
+            resolve_alerts(
+                departures[plan.its_departure_id],
+                kind=AlertKind.SIGNAL_FAILED,
+                key=f"{receiver.name}:{Signal.ACCOUNT_DISABLED}",
+                now=now,
+            )
+    give_up_overtaken(told, receivers=receivers, now=now)
+    announce(told, receivers=receivers, now=now)
 
 
 def note_settled_signal(event: SecurityEvent, now: datetime) -> None:
@@ -117,7 +163,7 @@ def note_settled_signal(event: SecurityEvent, now: datetime) -> None:
         )
         return
     same = SecurityEvent.objects.filter(scope=event.scope, receiver=event.receiver, signal=event.signal)
-    if not same.filter(state=SignalState.FAILED).exists():
+    if not same.filter(state=SignalState.FAILED).exclude(answer=OVERTAKEN).exists():
         resolve_alerts(departure, kind=AlertKind.SIGNAL_FAILED, key=about, now=now)
 
 

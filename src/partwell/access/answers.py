@@ -91,7 +91,7 @@ def _open(opening: Sequence[tuple[SystemRun, Answer]], now: datetime) -> None:
                 # Somebody approved before this system had answered: what came to light is not approved.
                 run.plan.state, run.plan.approved_at, run.plan.approved_by = PlanState.APPLYING, None, ""
                 run.plan.save(update_fields=["state", "approved_at", "approved_by"])
-            poke(run.plan.departure_id)
+            poke(run.plan.its_departure_id)
 
 
 def _alarm(answers: Sequence[tuple[SystemRun, Answer]], opened: set[int], now: datetime) -> None:
@@ -101,7 +101,7 @@ def _alarm(answers: Sequence[tuple[SystemRun, Answer]], opened: set[int], now: d
     system, actor = answers[0][0].system, engine_actor("standing rule")
     unclear, silent, heard = {}, {}, []
     for run, answer in answers:
-        departure = run.plan.departure
+        departure = run.plan.its_departure
         if answer.found is Found.AMBIGUOUS and run.pk in opened:
             unclear[departure] = (
                 f"{system.title}: {answer.reason} Nothing is cut there until somebody has said so."

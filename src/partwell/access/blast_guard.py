@@ -9,17 +9,19 @@ is told. See docs/decisions/0015-blast-guard.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from partwell.access.alerts import raise_many
 from partwell.access.models import AccountRecord, Alert, Plan, System, SystemSweep
-from partwell.access.states import AlertKind, Authority, Link, SweepState
+from partwell.access.states import AlertKind, Authority, Link, PlanKind, SweepState
 from partwell.connector_kit.contract import Account
 from partwell.people.actors import engine_actor
+from partwell.refusals import Conflict
 
 # By one person's word, so many accounts of a system are never too large a share of it.
 FEW = 5
+A_DAY = timedelta(days=1)
 _SUREST_FIRST = ("employee number", "e-mail", "user name")
 
 
@@ -46,7 +48,7 @@ class BlastGuard:
     def __init__(self, system: System, plans: Sequence[Plan], authority: Authority | None) -> None:
         self.system, self.authority = system, authority
         self._left = _share_left(system, plans) if authority is Authority.CUT else None
-        self._departures = {plan.departure_id for plan in plans}
+        self._departures = {plan.its_departure_id for plan in plans}
         self._told: dict[UUID, tuple[Plan, str]] = {}
 
     def held(
@@ -76,7 +78,7 @@ class BlastGuard:
         waiting = surest_first(touched, ours)[most:]
         self._spend(len(touched) - len(waiting))
         goes_on = f"{len(touched) - len(waiting)} are cut, {len(waiting)} wait" if most else "All wait"
-        self._told[plan.departure_id] = plan, f"{why} {goes_on} for a second person: are they theirs?"
+        self._told[plan.its_departure_id] = plan, f"{why} {goes_on} for a second person: are they theirs?"
         return {account.external_id: f"Waits for a second person. {why}" for account in waiting}
 
     def _spend(self, count: int) -> None:
@@ -91,8 +93,29 @@ class BlastGuard:
             departure_id__in=self._departures, kind=AlertKind.MANY_ACCOUNTS, key=key, resolved_at=None
         )
         open_alerts.exclude(departure_id__in=self._told).update(resolved_at=now)
-        texts = {plan.departure: text for plan, text in self._told.values()}
+        texts = {plan.its_departure: text for plan, text in self._told.values()}
         raise_many(texts, kind=AlertKind.MANY_ACCOUNTS, key=key, actor=engine_actor("blast guard"), now=now)
+
+
+def check_of_nobody(system: System, *, now: datetime) -> None:
+    """Raise `Conflict` where a day has seen as many accounts of nobody cut in this system as its connection
+    lets the standing rule cut. A register that lacks people makes many look like nobody's."""
+    since = now - A_DAY
+    done = Plan.objects.filter(kind=PlanKind.GHOST, ghost__system=system, approved_at__gt=since).count()
+    read = _last_read(system)
+    share = None if read is None else max(FEW, read.accounts * system.most_percent // 100)
+    most = system.most_accounts if share is None else min(system.most_accounts, share)
+    if done >= most:
+        raise Conflict(
+            "too_many_of_nobody",
+            f"In {system.title}, {done} accounts of nobody were approved for cutting in a day, as many as "
+            "its connection allows. See first whether the register lacks people; go on tomorrow, or have the "
+            "limit of the connection raised.",
+        )
+
+
+def _last_read(system: System) -> SystemSweep | None:
+    return SystemSweep.objects.filter(system=system, state=SweepState.READ).order_by("-sweep").first()
 
 
 def _share_left(system: System, plans: Sequence[Plan]) -> int | None:
@@ -101,7 +124,7 @@ def _share_left(system: System, plans: Sequence[Plan]) -> int | None:
     cut = plans[0].cut if plans else None
     if cut is None or cut.approved_at is not None:
         return None
-    read = SystemSweep.objects.filter(system=system, state=SweepState.READ).order_by("-sweep").first()
+    read = _last_read(system)
     if read is None:
         return None
     before = AccountRecord.objects.filter(

@@ -44,7 +44,7 @@ def find_drift(run: SystemRun, answer: Answer) -> Drift | None:
     if any(change.requested_at is not None for change in changes):
         return None
     expected = {change.account.external_id for change in changes}
-    on_record = AccountRecord.objects.filter(departure_id=run.plan.departure_id, system=run.system)
+    on_record = AccountRecord.objects.filter(departure=run.plan.its_departure_id, system=run.system)
     unclear = set(on_record.filter(state="ambiguous").values_list("external_id", flat=True))
     unclear |= set(on_record.filter(link=Link.NOT_OURS).values_list("external_id", flat=True))
     if unknown := new_accounts(answer, expected | unclear):
@@ -69,7 +69,7 @@ def make_delta(run: SystemRun, answer: Answer, *, drift: Drift, now: datetime) -
     After access end the standing rule lets the new proposal block and suspend at once.
     """
     with transaction.atomic():
-        departure = run.plan.departure
+        departure = run.plan.its_departure
         lock(departure)
         actor = engine_actor(f"approved plan {run.plan.version}")
         is_past_end = departure.is_open and now >= departure.access_end_at

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from partwell import clock
 from partwell.access import claims, wake
 from partwell.access.alerts import review_many
+from partwell.access.announcing import announce_enabled_accounts
 from partwell.access.ghosts.findings import settle_proven
 from partwell.access.models import AccountRecord, Change, Plan, SystemRun
 from partwell.access.operations.plans import lock_all
@@ -101,22 +102,28 @@ def settle(
         close_plans([run.plan for run in runs if run.state == RunState.ENDED], now)
         _come_back([run for run in runs if run.state == RunState.WAITING])
         cutting = {run.plan_id: run.plan for run in runs if run.plan.kind != PlanKind.RESTORE}
+        of = {plan.departure_id: plan for plan in cutting.values()}
         accounts = AccountRecord.objects.filter(
             changes__plan__in=cutting, system=runs[0].system if runs else None
         )
         by = by or {}
-        if any(plan.cut_id is not None for plan in cutting.values()):
+        if any(plan.cut_id is not None or plan.ghost_id is not None for plan in cutting.values()):
             settle_proven(accounts.distinct(), now=now)
         review_many(
             accounts.select_related("system").distinct(),
-            by={plan.departure_id: by.get(plan.departure_id, plan.made_by) for plan in cutting.values()},
+            by={pk: by.get(pk, plan.made_by) for pk, plan in of.items() if pk is not None},
             now=now,
             worse=worse,
         )
         for run in runs:
             # Of a group, each journey looks at itself once, when its plan is over.
             if run.plan.cut_id is None:
-                poke(run.plan.departure_id)
+                _poke(run.plan)
+
+
+def _poke(plan: Plan) -> None:
+    if plan.departure_id is not None:
+        poke(plan.departure_id)
 
 
 def _come_back(runs: Sequence[SystemRun]) -> None:
@@ -127,7 +134,7 @@ def _come_back(runs: Sequence[SystemRun]) -> None:
         if name not in soonest or (run.next_at or clock.now()) < (soonest[name].next_at or clock.now()):
             soonest[name] = run
         if run.plan.cut_id is None:
-            poke(run.plan.departure_id)
+            _poke(run.plan)
     for run in soonest.values():
         if run.next_at is not None:
             wake.resume_at(run, run.next_at)
@@ -152,6 +159,7 @@ def close_plans(plans: Sequence[Plan], now: datetime) -> None:
     # Approved while the standing rule was at work: what it left waits for `apply`, its own runs are over.
     Plan.objects.filter(pk__in=[p.pk for p in over], state=PlanState.APPROVED).update(ended_at=now)
     seal_all([plan for plan in over if plan.kind == PlanKind.CUT])
+    announce_enabled_accounts(over, now=now)
     for plan in over:
         if plan.cut_id is not None:
-            poke(plan.departure_id)
+            _poke(plan)

@@ -18,7 +18,7 @@ from partwell.access.transfers import opening
 from partwell.connector_kit.plan import checksum
 from partwell.departures.models import Departure
 from partwell.engine.operations import cancel_timer, set_timer
-from partwell.evidence.operations import build, departure_scope, record_many
+from partwell.evidence.operations import build, record_many
 from partwell.people.actors import Actor
 from partwell.people.models import User
 
@@ -61,7 +61,7 @@ def record_fired(cut: Cut, plans: Sequence[Plan], actor: Actor, now: datetime) -
     record_many(
         build(
             "access.cut_fired",
-            scope=departure_scope(plan.departure_id),
+            scope=plan.scope,
             actor=actor.label,
             at=now,
             fields={"cut": str(cut.pk), "plan": plan.version, "reason": cut.reason},
@@ -129,7 +129,7 @@ def _newest_plans(departures: Sequence[UUID]) -> dict[UUID, Plan]:
     )
     versions = dict(highest)
     plans = Plan.objects.filter(departure_id__in=departures)
-    return {plan.departure_id: plan for plan in plans if plan.version == versions[plan.departure_id]}
+    return {plan.its_departure_id: plan for plan in plans if plan.version == versions[plan.its_departure_id]}
 
 
 def _supersede(departures: Sequence[UUID], now: datetime) -> None:

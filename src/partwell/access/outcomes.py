@@ -19,7 +19,7 @@ from partwell.access.states import SETTLED, AccessState, Authority, check_move
 from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict
 from partwell.evidence.models import Event
-from partwell.evidence.operations import build, departure_scope, record_many
+from partwell.evidence.operations import build, record_many
 from partwell.rows import write_rows
 
 
@@ -94,7 +94,7 @@ def _event(move: Move, before: str, now: datetime) -> Event:
     change, after = move.change, move.after
     return build(
         f"access.{after}",
-        scope=departure_scope(change.account.departure_id),
+        scope=change.account.scope,
         actor=move.actor,
         at=now,
         fields={

@@ -22,6 +22,7 @@ from partwell.access.blast_guard import BlastGuard
 from partwell.access.connections import Target, target_of
 from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.extras import Extras
+from partwell.access.ghosts.said import said_to_be_of_leavers
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.states import AccessState, Authority, Link, weakest
 from partwell.access.transfers.opening import is_handed_over, open_for_accounts
@@ -71,8 +72,10 @@ def known_accounts_of(departures: Collection[UUID], **where: Any) -> dict[tuple[
         lambda: {"ours": set(), "not": set(), "matched": set()}
     )
     records = AccountRecord.objects.filter(departure_id__in=departures, **where).exclude(external_id="")
+    for departure_id, system_id, external_id in said_to_be_of_leavers(departures, **where):
+        rows[departure_id, system_id]["ours"].add(external_id)
     for record in records.only("departure_id", "system_id", "external_id", "link", "state"):
-        row = rows[record.departure_id, record.system_id]
+        row = rows[record.its_departure_id, record.system_id]
         if record.link == Link.OURS:
             row["ours"].add(record.external_id)
         elif record.link == Link.NOT_OURS:
@@ -181,10 +184,10 @@ class _Writing:
         asked_for: Collection[Verb],
     ) -> None:
         self.system, self.target, self.now, self.rule, self.asked_for = system, target, now, rule, asked_for
-        departures = [plan.departure_id for plan in plans]
+        departures = [plan.its_departure_id for plan in plans]
         self.records: dict[UUID, dict[str, AccountRecord]] = defaultdict(dict)
         for record in AccountRecord.objects.filter(departure_id__in=departures, system=system):
-            self.records[record.departure_id][record.external_id] = record
+            self.records[record.its_departure_id][record.external_id] = record
         current = Change.objects.filter(
             account__departure_id__in=departures, account__system=system, is_current=True
         )
@@ -198,11 +201,11 @@ class _Writing:
         self.dropped: list[AccountRecord] = []
         self.changes: list[Change] = []
         self.to_hand_over: list[AccountRecord] = []
-        self.by = {plan.departure_id: plan.made_by for plan in plans}
+        self.by = {plan.its_departure_id: plan.made_by for plan in plans}
 
     def take(self, plan: Plan, answer: Answer) -> None:
         """What the system said of one departure."""
-        records = self.records[plan.departure_id]
+        records = self.records[plan.its_departure_id]
         is_fresh = answer.found is not Found.UNREACHABLE
         matched = list(answer.matched)
         if not is_fresh:
@@ -215,7 +218,7 @@ class _Writing:
                 and record.state != AccessState.AMBIGUOUS
             ]
         held = self.guard.held(plan, matched, records)
-        hands_over = is_fresh and bool(self.target.transfers) and is_handed_over(plan.departure)
+        hands_over = is_fresh and bool(self.target.transfers) and is_handed_over(plan.its_departure)
         for account in matched:
             record = self._keep(plan, account, self.now if is_fresh else None)
             if hands_over and not account.is_protected:
@@ -246,7 +249,7 @@ class _Writing:
         write_rows([record for record in self.read if record.pk is not None], READ_FIELDS)
         AccountRecord.objects.bulk_create(new)
         write_rows(self.gone, ["state", "reason", "is_active", "last_read_at", "revoked_at"])
-        for departure in {record.departure_id for record in self.gone}:
+        for departure in {record.its_departure_id for record in self.gone}:
             gone = [record for record in self.gone if record.departure_id == departure]
             forget_accounts(departure, gone, now=self.now)
         forget_deleted(self.gone, now=self.now)
@@ -259,7 +262,7 @@ class _Writing:
         return self.changes
 
     def _keep(self, plan: Plan, account: Account, read_at: datetime | None) -> AccountRecord:
-        records = self.records[plan.departure_id]
+        records = self.records[plan.its_departure_id]
         record = records.get(account.external_id)
         if record is None:
             record = AccountRecord(
@@ -310,7 +313,7 @@ class _Writing:
 
     def _placeholder(self, plan: Plan, answer: Answer) -> None:
         """The row that stands for a system itself, which only a person can look into or which is silent."""
-        record = self.records[plan.departure_id].get("")
+        record = self.records[plan.its_departure_id].get("")
         if answer.found not in (Found.MANUAL, Found.UNREACHABLE):
             if record is not None:
                 self.dropped.append(record)

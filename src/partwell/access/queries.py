@@ -116,10 +116,15 @@ def latest_answers(departure: Departure) -> dict[str, dict[str, str]]:
 
 def effects_to_restore(departure: Departure) -> list[Change]:
     """What Partwell changed in the departure's accounts and keeps the state from before of."""
+    return effects_on(AccountRecord.objects.filter(departure=departure))
+
+
+def effects_on(accounts: QuerySet[AccountRecord]) -> list[Change]:
+    """The same of these accounts, whosever they are."""
     return [
         change
         for change in Change.objects.filter(
-            account__departure=departure,
+            account__in=accounts,
             account__snapshot__isnull=False,
             receipt__isnull=False,
             is_current=True,

@@ -27,6 +27,7 @@ from partwell.access.connections import Session, Target, identities_of_all, targ
 from partwell.access.discovery import Answer, Found, Known, ask_with
 from partwell.access.endings import settle, wait_for_system
 from partwell.access.execution import carry_out, carry_out_first, stop_what_is_elsewhere
+from partwell.access.ghosts.afresh import still_as_approved
 from partwell.access.models import Alert, Plan, SystemRun
 from partwell.access.operations.enforcement import enforce_access_end, escalate
 from partwell.access.proposals import known_accounts_of
@@ -38,6 +39,8 @@ SIDE_BY_SIDE = 8
 # How many departures of a group are looked after at once in one system.
 GROUP = 50
 SILENT = "It answered nobody of this cut."
+# What these are about is on record, account by account: nobody's accounts are looked for.
+NOT_SEARCHED = (PlanKind.RESTORE, PlanKind.GHOST)
 BY_HAND = "Nobody but a person can look into this system."
 
 
@@ -106,6 +109,10 @@ def _look_again_after(held_by_others: set[SystemRun]) -> None:
 
 
 def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
+    if "discover" not in target.capabilities and any(run.plan.ghost_id for run in runs):
+        # It could be asked when this was approved: its connection is gone since.
+        wait_for_system([run for run in runs if run.plan.ghost_id], BY_HAND, token=token, now=clock.now())
+        runs = [run for run in runs if not run.plan.ghost_id]
     if "discover" not in target.capabilities:
         # A person's task, wholly: there is nothing to ask, and the plan may still have to say so.
         answer = Answer(target.system_id, Found.MANUAL, reason=BY_HAND)
@@ -132,7 +139,11 @@ def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
             settle(
                 going,
                 token,
-                by={run.plan.departure_id: work.actors[run.plan_id] for run in going},
+                by={
+                    run.plan.departure_id: work.actors[run.plan_id]
+                    for run in going
+                    if run.plan.departure_id is not None
+                },
                 worse=work.failed,
             )
 
@@ -142,7 +153,7 @@ def _leave_unheard(runs: Sequence[SystemRun], token: str) -> None:
     answer = Answer(runs[0].system_id if runs else 0, Found.UNREACHABLE, reason=SILENT)
     for start in range(0, len(runs), GROUP):
         group = runs[start : start + GROUP]
-        take_answers([(run, answer) for run in group if run.plan.kind != PlanKind.RESTORE], token)
+        take_answers([(run, answer) for run in group if run.plan.kind not in NOT_SEARCHED], token)
         wait_for_system(group, SILENT, token=token, now=clock.now())
 
 
@@ -150,7 +161,8 @@ def _begin(runs: list[SystemRun], session: Session, token: str) -> tuple[Carryin
     """Ask the system of each departure, and put off those of whom it says nothing; the others go on. Also
     whether it said anything of anybody."""
     going = [run for run in runs if run.plan.kind == PlanKind.RESTORE]
-    answers = _ask(session, [run for run in runs if run.plan.kind != PlanKind.RESTORE])
+    going += still_as_approved([run for run in runs if run.plan.kind == PlanKind.GHOST], session, token)
+    answers = _ask(session, [run for run in runs if run.plan.kind not in NOT_SEARCHED])
     silent = [(run, answer) for run, answer in answers if answer.found is Found.UNREACHABLE]
     going += take_answers(answers, token)
     for reason in {answer.reason for _, answer in silent}:
@@ -166,13 +178,13 @@ def _begin(runs: list[SystemRun], session: Session, token: str) -> tuple[Carryin
 
 def _ask(session: Session, runs: Sequence[SystemRun]) -> list[tuple[SystemRun, Answer]]:
     """What the system has of each departure, asked side by side."""
-    departures = [run.plan.departure for run in runs]
+    departures = [run.plan.its_departure for run in runs]
     identities = identities_of_all(departures)
     target = session.target
     known = known_accounts_of([d.pk for d in departures], system_id=target.system_id)
 
     def question(run: SystemRun) -> Callable[[Any], Any]:
-        pk = run.plan.departure_id
+        pk = run.plan.its_departure_id
         found = known.get((pk, target.system_id), Known())
         return lambda connector: ask_with(connector, target, identities[pk], found)
 

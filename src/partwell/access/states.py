@@ -118,13 +118,14 @@ class PlanState(StrEnum):
 
 class PlanKind(StrEnum):
     """`FULL` asks every system, `DELTA` follows drift or a choice, `STANDING` is the rule at access end,
-    `CUT` the kill switch, `RESTORE` puts back what the snapshots hold."""
+    `CUT` the kill switch, `RESTORE` puts back what the snapshots hold, `GHOST` cuts one account of nobody."""
 
     FULL = "full"
     DELTA = "delta"
     STANDING = "standing"
     CUT = "cut"
     RESTORE = "restore"
+    GHOST = "ghost"
 
 
 class Authority(StrEnum):
@@ -220,7 +221,15 @@ class GhostState(StrEnum):
     OPEN = "open"
     CUTTING = "cutting"  # somebody ordered it cut, and it is not proven yet
     DISMISSED = "dismissed"  # a person says that it is no ghost
+    KEPT = "kept"  # a person says whose it is, or who answers for it
     GONE = "gone"
+
+
+class KeptAs(StrEnum):
+    """What a person said of an account that nobody was known by."""
+
+    THEIRS = "theirs"  # it belongs to this person, and is cut when they leave
+    SERVICE = "service"  # nobody's on purpose; this person answers for it, and looks at it again
 
 
 class SlaClass(StrEnum):

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from partwell import clock
+from partwell.access.ghosts.cutting import call_off_cut, look_at_ghost, propose_cut, restore_ghost
 from partwell.access.ghosts.files import AccountFile, read_account_file, upload_accounts
+from partwell.access.ghosts.keeping import keep_service_account, say_whose
 from partwell.access.ghosts.operations import assign_ghost, cut_ghost, dismiss_ghost
-from partwell.access.ghosts.queries import coverage, get_ghost, ghost_dict, sweep_view, visible_ghosts
+from partwell.access.ghosts.queries import (
+    coverage,
+    get_ghost,
+    ghost_dict,
+    ghost_view,
+    sweep_view,
+    visible_ghosts,
+)
 from partwell.access.ghosts.sweeping import start_sweep, sweep_system
 from partwell.access.models import Ghost
 from partwell.access.queries import get_system
 from partwell.access.states import SweepState
 from partwell.cli.acting import As, acting
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.people.imports.reading import LARGEST_BYTES
-from partwell.people.queries import find_user
+from partwell.people.queries import find_person, find_user
 from partwell.refusals import Invalid
 
 app = typer.Typer(help="Ghost accounts: everybody's accounts against who has left.", no_args_is_help=True)
@@ -61,7 +72,7 @@ def _sweep_text(view: dict[str, Any]) -> str:
 def list_(
     kind: Annotated[str, typer.Option(help="came_back, still_used, never_known, suggested or nobodys.")] = "",
     system: Annotated[str, typer.Option(help="Only in this system.")] = "",
-    state: Annotated[str, typer.Option(help="open, dismissed, gone or live.")] = "open",
+    state: Annotated[str, typer.Option(help="open, kept, dismissed, gone or live.")] = "open",
     as_email: As = None,
     as_json: AsJson = False,
 ) -> None:
@@ -88,7 +99,82 @@ def coverage_(as_email: As = None, as_json: AsJson = False) -> None:
 @speaks
 def show(ghost_id: GhostId, as_email: As = None, as_json: AsJson = False) -> None:
     """Show one ghost account, whatever became of it."""
-    _show(get_ghost(acting(as_email), ghost_id), as_json)
+    _show_one(acting(as_email), ghost_id, as_json)
+
+
+@app.command()
+@speaks
+def whose(
+    ghost_id: GhostId,
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="Their address or employee number.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that an account of nobody is somebody's who is here. It is cut with theirs when they leave."""
+    actor = acting(as_email)
+    ghost = get_ghost(actor, ghost_id)
+    say_whose(ghost=ghost, person=find_person(person), actor=actor, now=clock.now())
+    _show_one(actor, ghost_id, as_json)
+
+
+@app.command()
+@speaks
+def keep(
+    ghost_id: GhostId,
+    owner: Annotated[str, typer.Option(help="Address or employee number of who answers for it.")],
+    reason: Annotated[str, typer.Option(help="What it is for; it becomes evidence.")],
+    review: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="When somebody looks at it again.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that an account of nobody is a service account. It is off the list until its day."""
+    actor = acting(as_email)
+    keep_service_account(
+        ghost=get_ghost(actor, ghost_id),
+        owner=find_person(owner, field="owner"),
+        reason=reason,
+        review_date=review.date(),
+        actor=actor,
+        now=clock.now(),
+    )
+    _show_one(actor, ghost_id, as_json)
+
+
+@app.command("propose-cut")
+@speaks
+def propose(
+    ghost_id: GhostId,
+    reason: Annotated[str, typer.Option(help="Why nobody needs it; whoever approves it reads this.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose that an account of nobody is cut, and ask its system here what it is.
+
+    Somebody else approves it on the web.
+    """
+    actor = acting(as_email)
+    ghost = get_ghost(actor, ghost_id)
+    plan = propose_cut(ghost=ghost, reason=reason, actor=actor, now=clock.now(), here=True)
+    look_at_ghost(str(plan.pk))
+    _show_one(actor, ghost_id, as_json)
+
+
+@app.command("call-off")
+@speaks
+def call_off(ghost_id: GhostId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Take back, before anybody has approved it, that an account of nobody is cut."""
+    actor = acting(as_email)
+    call_off_cut(ghost=get_ghost(actor, ghost_id), actor=actor, now=clock.now())
+    _show_one(actor, ghost_id, as_json)
+
+
+@app.command()
+@speaks
+def restore(ghost_id: GhostId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Put an account of nobody back from its snapshot. A worker does it, and reads each effect back."""
+    actor = acting(as_email)
+    restore_ghost(ghost=get_ghost(actor, ghost_id), actor=actor, now=clock.now())
+    _show_one(actor, ghost_id, as_json)
 
 
 @app.command()
@@ -179,6 +265,25 @@ def _show(ghost: Ghost, as_json: bool) -> None:
         as_json=as_json,
         text=lambda: f"{found['says']} {found['state'].capitalize()}. {found['reason']}",
     )
+
+
+def _show_one(actor: Actor, ghost_id: int, as_json: bool) -> None:
+    view = ghost_view(get_ghost(actor, ghost_id))
+    answer(view, as_json=as_json, text=lambda: _view_text(view))
+
+
+def _view_text(view: dict[str, Any]) -> str:
+    lines = [f"{view['says']} {view['state'].capitalize()}. {view['reason']}".strip()]
+    if view["person"]:
+        until = f" until {view['review_date']}" if view["review_date"] else ""
+        lines.append(f"{'Answers for it' if until else 'Whose'}: {view['person']}{until}.")
+    if plan := view["plan"]:
+        what = "Putting it back" if plan["restores"] else "Its cut"
+        lines.append(f"{what}: {plan['state']}. {plan['note']}".strip())
+        lines += [f"  {row['verb'].replace('_', ' ')}: {row['state']}" for row in plan["changes"]]
+        if plan["state"] == "proposed":
+            lines.append(f"Another person approves it on the web, at /ghosts/{view['id']}/.")
+    return "\n".join(lines)
 
 
 def _ghost_table(items: list[dict[str, Any]]) -> str:

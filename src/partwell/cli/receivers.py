@@ -35,7 +35,8 @@ Authorization = Annotated[
 ]
 CaFile = Annotated[str | None, typer.Option(help="Certificates of a private authority, as a path.")]
 Signals = Annotated[
-    list[str] | None, typer.Option("--signal", help="session-revoked or account-disabled; again for both.")
+    list[str] | None,
+    typer.Option("--signal", help="session-revoked, account-disabled, account-enabled; once for each."),
 ]
 Format = Annotated[
     str | None, typer.Option("--subject-format", help="How people are named: email, account or iss_sub.")

@@ -142,7 +142,7 @@ def _told(found: SystemChange, *, is_kept: bool) -> str:
         lines.append(f"- {each.field}: {words}")
     if found.needs_approval:
         lines.append("Approved plans that are not carried out there need a fresh plan and a new approval.")
-        lines += [f"- {plan.departure.subject_name}, plan {plan.version}" for plan in found.plans]
+        lines += [f"- {plan.its_departure.subject_name}, plan {plan.version}" for plan in found.plans]
     if found.needs_test:
         lines.append(f"Test it: partwell systems test {found.system.name}")
     return "\n".join(lines)

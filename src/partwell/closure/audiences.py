@@ -178,6 +178,8 @@ ELSEWHERE: frozenset[str] = frozenset(
             "ghosts.sweep_started",
         ),
         *(f"system.ghost_{what}" for what in ("found", "dismissed", "assigned", "gone")),
+        *(f"system.ghost_{what}" for what in ("said_whose", "kept", "again", "looked_at", "restored")),
+        *(f"system.ghost_cut_{what}" for what in ("proposed", "approved", "called_off", "drifted")),
         *("receiver.added", "receiver.changed", "receiver.tested", "signing_key.made"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         *("credential.added", "credential.changed", "credential.retired"),

@@ -105,10 +105,10 @@ def people_by_address(email: str) -> QuerySet[Person]:
     return Person.objects.annotate(own_address=Lower("email")).filter(own_address=email.strip().lower())
 
 
-def find_person(text: str) -> Person:
+def find_person(text: str, *, field: str = "person") -> Person:
     """The one person with this e-mail address, alias or employee number.
 
-    Raises `Invalid` when there is none, `Conflict` when it could mean two people.
+    Raises `Invalid` for the named field when there is none, `Conflict` when it could mean two people.
     """
     text = text.strip()
     found = {person.pk: person for person in people_by_address(text)}
@@ -121,14 +121,14 @@ def find_person(text: str) -> Person:
             "unknown_person",
             f"Nobody in the register has the e-mail address, alias or employee number “{text}”. "
             "Check it, or import them first.",
-            field="person",
+            field=field,
         )
     if len(found) > 1:
         raise Conflict(
             "ambiguous_person",
             f"“{text}” could mean {' or '.join(sorted(p.email for p in found.values()))}. "
             "Use the e-mail address of the one you mean.",
-            field="person",
+            field=field,
         )
     return next(iter(found.values()))
 

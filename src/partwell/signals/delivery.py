@@ -90,7 +90,7 @@ def drop_waiting(receiver: Receiver, *, now: datetime) -> int:
     """Give up what waits for a receiver that is switched off; returns how many."""
     waiting = list(receiver.security_events.filter(state=SignalState.QUEUED))
     for event in waiting:
-        _fail(event, "The receiver was switched off before it was told.", now=now)
+        give_up(event, "The receiver was switched off before it was told.", now=now)
     return len(waiting)
 
 
@@ -140,7 +140,7 @@ def _settle(event: SecurityEvent, trouble: Trouble | None, *, now: datetime, set
             fields=_said(found),
         )
     elif trouble.is_permanent or found.signal == Signal.VERIFICATION or now >= found.give_up_at:
-        _fail(found, trouble.words, now=now)
+        give_up(found, trouble.words, now=now)
     else:
         found.answer, found.lease, found.next_attempt_at = trouble.words[:500], "", _next(found, trouble, now)
         found.save(update_fields=["answer", "lease", "next_attempt_at"])
@@ -160,12 +160,13 @@ def _put_off_the_rest(tried: SecurityEvent, trouble: Trouble, *, now: datetime, 
     where its time is over."""
     due = _due(tried.receiver, now)
     for event in due.filter(give_up_at__lte=now).select_related("receiver"):
-        _fail(event, trouble.words, now=now)
+        give_up(event, trouble.words, now=now)
         settled(event, now)
     due.update(next_attempt_at=_next(tried, trouble, now))
 
 
-def _fail(event: SecurityEvent, words: str, *, now: datetime) -> None:
+def give_up(event: SecurityEvent, words: str, *, now: datetime) -> None:
+    """The receiver is not told this any more, for the reason in `words`; in the caller's transaction."""
     event.state, event.settled_at, event.answer = SignalState.FAILED, now, words[:500]
     event.save(update_fields=["state", "settled_at", "answer"])
     record(

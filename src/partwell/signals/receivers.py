@@ -26,10 +26,10 @@ from partwell.signals.security_events import (
     queue_verification,
     scope_of,
 )
-from partwell.signals.states import Signal, SignalState, SubjectFormat
+from partwell.signals.states import OPPOSITE, Signal, SignalState, SubjectFormat
 
 # What a receiver may ask to be told; it is tried with the verification event in any case.
-OFFERED = (Signal.SESSION_REVOKED, Signal.ACCOUNT_DISABLED)
+OFFERED = (Signal.SESSION_REVOKED, Signal.ACCOUNT_DISABLED, Signal.ACCOUNT_ENABLED)
 FIELDS = (
     "title",
     "endpoint",
@@ -118,7 +118,8 @@ def test_receiver(*, receiver: Receiver, actor: Actor, now: datetime) -> Securit
 def send_signal_again(*, event: SecurityEvent, actor: Actor, now: datetime) -> SecurityEvent:
     """Queue a signal that failed once more, as the same token, with its time counted anew.
 
-    Raises `Conflict` for one that has not failed, and where its receiver is switched off.
+    Raises `Conflict` for one that has not failed or that the opposite has overtaken, and where its receiver
+    is switched off.
     """
     check_office(actor, "receivers.send_again")
     event = SecurityEvent.objects.select_for_update(of=("self",)).select_related("receiver").get(pk=event.pk)
@@ -126,6 +127,12 @@ def send_signal_again(*, event: SecurityEvent, actor: Actor, now: datetime) -> S
         raise Conflict("signal_not_failed", f"This signal is {event.state}; only a failed one is sent again.")
     if not event.receiver.is_enabled:
         raise Conflict("receiver_off", f"{event.receiver.title} is switched off. Switch it on first.")
+    later = event.receiver.security_events.filter(scope=event.scope, created_at__gt=event.created_at)
+    if later.filter(signal=OPPOSITE.get(Signal(event.signal), "")).exists():
+        raise Conflict(
+            "signal_overtaken",
+            f"{event.receiver.title} was told the opposite since then, so this would say what is not so.",
+        )
     event.state, event.settled_at, event.attempts, event.lease = SignalState.QUEUED, None, 0, ""
     event.next_attempt_at, event.give_up_at = now, now + GIVE_UP_AFTER
     event.save()

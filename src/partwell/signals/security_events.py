@@ -1,6 +1,7 @@
 """Queueing signals for receivers, in the transaction of what they tell about.
 
-A signal says that sessions ended or that an account was disabled, and about which identifier; nothing else.
+A signal says that sessions ended, or that an account was disabled or enabled, and about which identifier;
+nothing else.
 The words are the same whoever acted and for whatever reason, so that nobody can read out of them whether
 somebody was shut out, gave notice, or why.
 """
@@ -20,7 +21,7 @@ from django.conf import settings
 from partwell.engine.operations import enqueue
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.sealing import seal
-from partwell.signals.states import Signal, SubjectFormat
+from partwell.signals.states import OPPOSITE, Signal, SubjectFormat
 
 DELIVER = "signals.deliver"
 # After this a signal is given up, and people are told.
@@ -28,6 +29,7 @@ GIVE_UP_AFTER = timedelta(days=3)
 EVENT_TYPES = {
     Signal.SESSION_REVOKED: "https://schemas.openid.net/secevent/caep/event-type/session-revoked",
     Signal.ACCOUNT_DISABLED: "https://schemas.openid.net/secevent/risc/event-type/account-disabled",
+    Signal.ACCOUNT_ENABLED: "https://schemas.openid.net/secevent/risc/event-type/account-enabled",
     Signal.VERIFICATION: "https://schemas.openid.net/secevent/ssf/event-type/verification",
 }
 ROWS_AT_ONCE = 200
@@ -109,7 +111,7 @@ def _rows(announcement: Announcement, receiver: Receiver, now: datetime) -> Iter
     # One transaction of ours, however many identifiers and tokens it takes (RFC 8417, section 2.2).
     txn = sha256(f"{settings.SECRET_KEY} {announcement.about}".encode()).hexdigest()[:32]
     for subject in announcement.subjects:
-        known: list[dict[str, str] | None] = [*_identifiers(subject, receiver)]
+        known: list[dict[str, str] | None] = [*identifiers(subject, receiver)]
         for sub_id in known or [None]:
             claims = _claims(receiver, now, txn=txn)
             claims["events"] = {EVENT_TYPES[announcement.signal]: _payload(announcement.signal, now)}
@@ -120,7 +122,7 @@ def _rows(announcement: Announcement, receiver: Receiver, now: datetime) -> Iter
             yield _row(receiver, announcement.signal, claims, key=key, scope=announcement.scope, now=now)
 
 
-def _identifiers(subject: Subject, receiver: Receiver) -> Iterator[dict[str, str]]:
+def identifiers(subject: Subject, receiver: Receiver) -> Iterator[dict[str, str]]:
     """What RFC 9493 calls the person, in the format that the receiver understands."""
     if receiver.subject_format == SubjectFormat.ISS_SUB:
         if subject.username:
@@ -144,8 +146,9 @@ def _claims(receiver: Receiver, now: datetime, *, txn: str) -> dict[str, Any]:
 
 
 def _payload(signal: Signal, now: datetime) -> dict[str, Any]:
-    if signal is Signal.ACCOUNT_DISABLED:
-        # The reasons that RISC knows are hijacking and bulk accounts; people who leave are neither.
+    if signal in OPPOSITE:
+        # The reasons that RISC knows for disabling are hijacking and bulk accounts; people who leave are
+        # neither. For enabling it has none.
         return {}
     return {
         "event_timestamp": int(now.timestamp()),

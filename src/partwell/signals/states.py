@@ -29,7 +29,15 @@ class Signal(StrEnum):
 
     SESSION_REVOKED = "session-revoked"
     ACCOUNT_DISABLED = "account-disabled"
+    ACCOUNT_ENABLED = "account-enabled"
     VERIFICATION = "verification"
+
+
+# Which of them say the contrary: whatever is told last has to arrive last.
+OPPOSITE = {
+    Signal.ACCOUNT_DISABLED: Signal.ACCOUNT_ENABLED,
+    Signal.ACCOUNT_ENABLED: Signal.ACCOUNT_DISABLED,
+}
 
 
 class SubjectFormat(StrEnum):

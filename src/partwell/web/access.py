@@ -15,6 +15,7 @@ from partwell import clock
 from partwell.access import operations, queries, questions
 from partwell.access.attention import needing_attention
 from partwell.access.credentials.rotation_queries import rotations_of
+from partwell.access.ghosts.queries import waiting_for_approval
 from partwell.access.summaries import alert_row
 from partwell.access.transfers.queries import transfers_of
 from partwell.departures.models import Departure
@@ -68,6 +69,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "rows": rows,
             "quiet": quiet,
             "cuts": cuts_to_show(actor),
+            "proposed": waiting_for_approval(actor)[:12] if may_follow(actor, "ghosts.view") else [],
             "alerts": [alert_row(alert) for alert in queries.open_alerts(actor)[:12]],
             "now": clock.now(),
             "may_shut_out": may_follow(actor, "access.shut_out"),

@@ -26,7 +26,7 @@ from partwell.access.ghosts.matching import GhostKind
 from partwell.access.ghosts.sweeping import start_sweep
 from partwell.access.models import Ghost, System
 from partwell.access.queries import get_system
-from partwell.access.states import GhostState, SweepState
+from partwell.access.states import GhostState, KeptAs, SweepState
 from partwell.people.authorisation import check_office
 from partwell.people.imports.reading import LARGEST_BYTES
 from partwell.people.models import RoleGrant, User
@@ -37,6 +37,7 @@ from partwell.web.importing import MOST_SHOWN, FileForm
 from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of, signed_in
 from partwell.web.translate import put_refusal
+from partwell.web.wording import day_in_words
 
 # More than this nobody works through on a page; the filters and the command line show the rest.
 MOST_ROWS = 100
@@ -51,7 +52,8 @@ KINDS = {
     ),
     GhostKind.NOBODYS: ("none", "Of nobody", "Nobody who is here or has left is known by it."),
 }
-STATES = {"open": "Open", "dismissed": "Not a ghost", "gone": "Gone"}
+STATES = {"open": "Open", "kept": "Kept", "dismissed": "Not a ghost", "gone": "Gone"}
+KEPT = {KeptAs.THEIRS: "It is {person}’s", KeptAs.SERVICE: "Service account, {person} answers for it"}
 READ = {
     SweepState.READ: ("verified", "Read to the end"),
     SweepState.BROKEN_OFF: ("unreachable", "Broke off"),
@@ -115,7 +117,7 @@ def ghosts(request: HttpRequest) -> HttpResponse:
     sweep = queries.latest_sweep()
     total = found.count()
     context = {
-        "rows": [_row(ghost) for ghost in found[:MOST_ROWS]],
+        "rows": [row_of(ghost) for ghost in found[:MOST_ROWS]],
         "total": total,
         "left": max(0, total - MOST_ROWS),
         "state": state,
@@ -154,7 +156,8 @@ def cut(request: HttpRequest, ghost_id: int) -> HttpResponse:
     ghost = queries.get_ghost(actor_of(request), ghost_id)
     if ghost.departure is None:
         raise Conflict(
-            "nobodys_account", "Nobody who has left is known by this account, so it cannot be cut here."
+            "nobodys_account",
+            "Nobody who has left is known by this account. Propose on its own page that it is cut.",
         )
     form = CutForm(request.POST or None)
     return _act(request, ghost, form, "ghosts/cut.html", operations.cut_ghost, "Ordered. It is read back.")
@@ -283,18 +286,22 @@ def _act(
 def _form(request: HttpRequest, ghost: Ghost, form: forms.Form, template: str, status: int) -> HttpResponse:
     context = {
         "form": form,
-        "row": _row(ghost),
+        "row": row_of(ghost),
         "crumbs": [{"title": "Ghost accounts", "url": reverse("web:ghosts")}, {"title": str(ghost)}],
     }
     return render(request, template, context, status=status)
 
 
-def _row(ghost: Ghost) -> dict[str, Any]:
+def row_of(ghost: Ghost) -> dict[str, Any]:
+    """What the list and the pages of one ghost show of it."""
     mark, title, says = KINDS[GhostKind(ghost.kind)]
     if ghost.state == GhostState.CUTTING:
         mark, title = "running", f"{title}, being cut"
     elif ghost.state == GhostState.GONE:
         mark, title = "verified", f"{title}, gone"
+    elif ghost.state == GhostState.KEPT:
+        mark, title = "attested", KEPT[KeptAs(ghost.kept_as)].format(person=ghost.person_name)
+        says = "" if ghost.review_date is None else f"Looked at again on {day_in_words(ghost.review_date)}."
     elif ghost.state == GhostState.DISMISSED:
         mark, title = "none", f"{title}? No ghost"
     return {
@@ -304,6 +311,8 @@ def _row(ghost: Ghost) -> dict[str, Any]:
         "by": ghost.by.removeprefix("#") if ghost.by and ghost.by != "on record" else "",
         "by_what": "employee number" if ghost.by.startswith("#") else "",
         "may_cut": ghost.departure_id is not None and ghost.state != GhostState.GONE,
+        "is_nobodys": ghost.departure_id is None,
+        "is_proposed": getattr(ghost, "is_proposed", False),
         "is_open": ghost.state == GhostState.OPEN,
         "is_live": ghost.state in (GhostState.OPEN, GhostState.CUTTING),
     }

@@ -27,10 +27,12 @@ from partwell.web.translate import put_refusal
 SIGNALS = {
     Signal.SESSION_REVOKED: "that sessions ended",
     Signal.ACCOUNT_DISABLED: "that an account is disabled",
+    Signal.ACCOUNT_ENABLED: "that an account is enabled again",
 }
 WORDS = {
     Signal.SESSION_REVOKED: "Sessions ended",
     Signal.ACCOUNT_DISABLED: "Account disabled",
+    Signal.ACCOUNT_ENABLED: "Account enabled",
     Signal.VERIFICATION: "Test",
 }
 SUBJECTS = {
@@ -65,6 +67,11 @@ class ReceiverForm(forms.Form):
     )
     account_disabled = forms.BooleanField(
         label="Tell it that an account is disabled, once that was read back", required=False, initial=True
+    )
+    account_enabled = forms.BooleanField(
+        label="Tell it that an account is enabled again, once a restore was read back",
+        required=False,
+        initial=True,
     )
     subject_format = forms.ChoiceField(
         label="How it knows people", choices=[(f.value, words) for f, words in SUBJECTS.items()]

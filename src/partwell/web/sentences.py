@@ -56,6 +56,44 @@ _GHOSTS: dict[str, tuple[str, Sentence]] = {
 }
 
 
+_NOBODYS: dict[str, tuple[str, Sentence]] = {
+    "said_whose": ("accepted", lambda who, f: f"{who} says that {_account(f)} is {f['person']}’s"),
+    "kept": (
+        "accepted",
+        lambda who, f: (
+            f"{who} says that {_account(f)} is a service account: {f['note']} {f['owner']} answers for it "
+            f"until {f['review']}"
+        ),
+    ),
+    "again": ("failed", lambda who, f: f"{_account(f)} is on the list again. {f['note']}"),
+    "cut_proposed": (
+        "accepted",
+        lambda who, f: f"{who} proposed that {_account(f)} is cut, plan {f['plan']}: {f['reason']}",
+    ),
+    "looked_at": ("accepted", lambda who, f: _looked_at(f)),
+    "cut_approved": (
+        "verified",
+        lambda who, f: f"{who} approved as a second person that {_account(f)} is cut, plan {f['plan']}",
+    ),
+    "cut_called_off": (
+        "accepted",
+        lambda who, f: f"{who} took back that {_account(f)} is cut, plan {f['plan']}",
+    ),
+    "cut_drifted": (
+        "failed",
+        lambda who, f: f"{_account(f)} is not as plan {f['plan']} saw it, and was not cut: {f['what']}",
+    ),
+    "restored": ("accepted", lambda who, f: f"{who} had {_account(f)} put back"),
+}
+
+
+def _looked_at(f: dict[str, Any]) -> str:
+    if not f["checksum"]:
+        return f"{_account(f)} cannot be cut by plan {f['plan']}: {f['reason']}"
+    doing = ", ".join(_VERBS.get(verb, str(verb)) for verb in f["verbs"])
+    return f"{_account(f)} was looked at for plan {f['plan']}, which says: {doing}"
+
+
 def _reverified(who: str, f: dict[str, Any]) -> str:
     said = f"Day {f['day']} after access end: {_count(f['proven'], 'effect')} read back and still so"
     said += f", {f['came_back']} came back" if f["came_back"] else ""
@@ -203,6 +241,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "access.cut_stopped": ("failed", lambda who, f: f"{who} stopped the cut while it ran"),
     "access.cut_reviewed": ("verified", lambda who, f: f"{who} reviewed the cut: {f['note']}"),
     **{f"{where}.ghost_{what}": said for where in ("access", "system") for what, said in _GHOSTS.items()},
+    **{f"system.ghost_{what}": said for what, said in _NOBODYS.items()},
     "access.reverified": ("verified", _reverified),
     "ghosts.sweep_started": (
         "accepted",

@@ -10,7 +10,7 @@ from django.conf import settings
 from partwell import clock
 from partwell.access import days_after, questions, reverification, runs, wake
 from partwell.access.announcing import note_settled_signal
-from partwell.access.ghosts import sweeping
+from partwell.access.ghosts import cutting, sweeping
 from partwell.access.operations import cuts
 from partwell.access.transfers import ending as transfers_ending
 from partwell.access.transfers import running as transfers
@@ -44,6 +44,8 @@ def register_all() -> None:
     registry.timer(cuts.STAGE, cuts.look_at_stage)
     registry.workflow(questions.ANSWER, questions.answer)
     registry.workflow(sweeping.SWEEP_SYSTEM, sweeping.sweep_system)
+    registry.workflow(cutting.LOOK, cutting.look_at_ghost)
+    registry.reconciler("access.proposed_cuts", cutting.reconcile)
     registry.timer(days_after.DUE, reverification.wake)
     registry.workflow(reverification.READ_AGAIN, reverification.read_again)
     registry.reconciler("access.reverifications", reverification.reconcile)

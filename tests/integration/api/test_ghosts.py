@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from partwell.access.ghosts import sweeping
-from partwell.access.models import Sweep
-from partwell.people.models import User
+from partwell import clock
+from partwell.access import runs
+from partwell.access.ghosts import cutting, sweeping
+from partwell.access.models import Plan, Sweep, SystemRun
+from partwell.people.models import Person, User
 from tests.access_world import World, make_world
 from tests.integration.api.conftest import Api, token_for
 
@@ -89,3 +92,59 @@ def test_who_has_no_part_in_it_reads_nothing(it: Api) -> None:
         assert nobody.get(path).status_code == 403
     assert nobody.post("/ghosts/sweep").status_code == 403
     assert not Sweep.objects.exists()
+
+
+def nobody(left: World, it: Api) -> str:
+    left.add_account("mail", "cron", login="cron", emails=[])
+    sweep(it)
+    (ghost,) = items(it, "?kind=nobodys")
+    return f"/ghosts/{ghost['id']}"
+
+
+def test_an_account_of_nobody_is_kept_with_who_answers_for_it(left: World, it: Api) -> None:
+    where = nobody(left, it)
+    review = str(clock.today_in("UTC", now=clock.now()) + timedelta(days=60))
+    asked = {"owner": "nobody@firm.example", "reason": "It runs the nightly jobs.", "review": review}
+    refused = it.post(f"{where}/keep", asked)
+    assert (refused.status_code, refused.json()["field"]) == (422, "owner")
+    Person.objects.create(email="ben@firm.example", name="Ben")
+    kept = it.post(f"{where}/keep", {**asked, "owner": "ben@firm.example"}).json()
+    assert (kept["state"], kept["kept_as"], kept["person"], kept["review_date"]) == (
+        "kept", "service", "Ben", review,
+    )  # fmt: skip
+    assert items(it, "?kind=nobodys") == [] and len(items(it, "?state=kept")) == 1
+    said = it.post(f"{where}/whose", {"person": "ben@firm.example"}).json()
+    assert (said["kept_as"], said["review_date"]) == ("theirs", None)
+    assert it.post(f"{where}/whose", {"person": "no@firm.example"}).status_code == 422
+
+
+def test_a_token_proposes_and_puts_back_and_a_person_approves(left: World, it: Api) -> None:
+    where = nobody(left, it)
+    assert it.post(f"{where}/cut", {}).status_code == 409
+    proposed = it.post(f"{where}/propose-cut", {"reason": "Nobody knows what it was for."})
+    assert (proposed.status_code, proposed.json()["plan"]["state"]) == (202, "asking")
+    assert it.post(f"{where}/call-off").json()["plan"] is None
+    it.post(f"{where}/propose-cut", {"reason": "Nobody knows what it was for."})
+    plan = Plan.objects.get(ghost__isnull=False, state="proposed")
+    cutting.look_at_ghost(str(plan.pk))
+    plan.refresh_from_db()
+    seen = it.get(where).json()["plan"]
+    assert (seen["state"], seen["checksum"], seen["entitlements"]) == ("proposed", plan.checksum, ["Staff"])
+    assert it.post(f"{where}/approve").status_code == 404
+    assert it.post(f"{where}/restore").status_code == 409
+    cutting.approve_cut(plan=plan, checksum=plan.checksum, actor=left.approver, now=clock.now())
+    assert it.get(where).json()["plan"]["state"] == "running"
+    work()
+    cut = it.get(where).json()
+    assert (cut["state"], cut["plan"]["state"], cut["plan"]["can_be_restored"]) == ("gone", "read back", True)
+    assert {row["verb"] for row in cut["plan"]["changes"]} == {"block_sign_in", "revoke_sessions", "suspend"}
+    back = it.post(f"{where}/restore")
+    assert (back.status_code, back.json()["plan"]["restores"]) == (202, True)
+    work()
+    assert left.store.account("mail", "cron")["is_active"] is True  # type: ignore[index]
+
+
+def work() -> None:
+    """Play the worker."""
+    for run in SystemRun.objects.filter(plan__ghost__isnull=False, state__in=("running", "waiting")):
+        runs.run_system(str(run.plan_id), str(run.system_id))

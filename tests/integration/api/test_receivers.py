@@ -55,7 +55,7 @@ def test_a_receiver_is_registered_changed_and_tested(admin: Api, receiver: Event
     assert made.status_code == 201, made.json()
     again = admin.post("/receivers", body(receiver), **{"Idempotency-Key": "once"})
     assert again.json() == made.json() and Receiver.objects.count() == 1
-    assert made.json()["signals"] == ["session-revoked", "account-disabled"]
+    assert made.json()["signals"] == ["session-revoked", "account-disabled", "account-enabled"]
     assert admin.get("/receivers").json()["items"] == [made.json()]
     said = admin.post("/receivers/gateway/test").json()
     assert (said["signal"], said["state"], said["answer"]) == ("verification", "accepted", "")

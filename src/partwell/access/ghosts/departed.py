@@ -65,6 +65,7 @@ def _departures(
             index.add_departed(who, names=(email,))
         if person_id:
             people[person_id] = who
+            index.add_leaver(person_id, who)
         if client_id:
             clients[client_id] = who
     return people, clients, departed

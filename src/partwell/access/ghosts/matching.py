@@ -98,6 +98,7 @@ class Index:
 
     def __init__(self) -> None:
         self._departed: dict[str, Departed] = {}
+        self._people: dict[int, Departed] = {}
         self._known: dict[int, dict[str, KnownAccount]] = {}
         # Of those who are here only whether a fact is theirs is asked, so 64 bits of it are kept: in some ten
         # million passes over a million accounts, one account of nobody passes for theirs.
@@ -130,6 +131,14 @@ class Index:
             there.append(key)
         elif there is not key:
             self._blocks[block] = [there, key]
+
+    def add_leaver(self, person_id: int, who: Departed) -> None:
+        """An entry of the register whose access has ended."""
+        self._people[person_id] = who
+
+    def leaver(self, person_id: int) -> Departed | None:
+        """As what this entry of the register has left, or None for somebody who is here."""
+        return self._people.get(person_id)
 
     def add_known(self, system_id: int, external_id: str, account: KnownAccount, *, login: str = "") -> None:
         """An account that a departure knows of. Its login stands for the leaver in that system alone."""
@@ -231,15 +240,23 @@ def judge(index: Index, account: Account, *, system_id: int) -> Difference | Non
         return None
     keys = keys_of(account)
     if (match := index.departed(system_id, keys, account.login)) is not None:
-        who, by = match
-        used = account.last_used_at is not None and account.last_used_at > who.access_end_at
-        return Difference(account, GhostKind.STILL_USED if used else GhostKind.NEVER_KNOWN, who, by)
+        return _unknown(account, *match)
     if account.nature is Nature.SERVICE or account.is_protected:
         return None  # made to be nobody's
     # Where a system does not say whether an account is active, a guess would say too much.
     if account.is_active and (guess := index.near(keys)) is not None:
         return Difference(account, GhostKind.SUGGESTED, guess[0], guess[1])
     return Difference(account, GhostKind.NOBODYS)
+
+
+def as_said(account: Account, who: Departed) -> Difference:
+    """What is the matter with an account that a person said is theirs, once they have left."""
+    return _unknown(account, who, "said to be theirs")
+
+
+def _unknown(account: Account, who: Departed, by: str) -> Difference:
+    used = account.last_used_at is not None and account.last_used_at > who.access_end_at
+    return Difference(account, GhostKind.STILL_USED if used else GhostKind.NEVER_KNOWN, who, by)
 
 
 def _of_known(account: Account, known: KnownAccount) -> GhostKind | None:

@@ -10,7 +10,7 @@ from partwell.access import wake
 from partwell.access.alerts import resolve_alerts
 from partwell.access.claims import LIVE
 from partwell.access.firing import REVIEW, REVIEW_WITHIN, new_plan, record_fired
-from partwell.access.ghosts.findings import SAYS, ghost_event
+from partwell.access.ghosts.findings import SAYS, drop_proposals, ghost_event
 from partwell.access.ghosts.matching import GhostKind
 from partwell.access.models import AccountRecord, Cut, Ghost, Plan, SystemRun
 from partwell.access.operations.plans import lock
@@ -45,7 +45,7 @@ def cut_ghost(*, ghost: Ghost, reason: str, actor: Actor, now: datetime) -> Ghos
     departure = _departure(ghost)
     authorise(actor, "access.cut_ghost", departure)
     lock(departure)
-    ghost = _live(ghost, GhostState.OPEN, GhostState.CUTTING, GhostState.DISMISSED)
+    ghost = live_ghost(ghost, GhostState.OPEN, GhostState.CUTTING, GhostState.DISMISSED)
     if SystemRun.objects.filter(plan__departure=departure, system=ghost.system, state__in=LIVE).exists():
         raise Conflict(
             "cut_in_progress", f"Access in {ghost.system.title} is being cut at this moment. Wait for it."
@@ -67,18 +67,30 @@ def _departure(ghost: Ghost) -> Departure:
     if ghost.departure is None:
         raise Conflict(
             "nobodys_account",
-            "Nobody who has left is known by this account, so there is no departure to cut it in. Look into "
-            "the system; whose it is, you can add to the register as an alias.",
+            "Nobody who has left is known by this account, so one person's word does not cut it. Propose "
+            "that it is cut, and another person looks at it, too.",
         )
     return ghost.departure
 
 
-def _live(ghost: Ghost, *states: GhostState) -> Ghost:
+def live_ghost(ghost: Ghost, *states: GhostState) -> Ghost:
+    """The ghost as it is now, held until the transaction ends. Raises `Conflict` in any other state."""
     ghost = (
         Ghost.objects.select_for_update(of=("self",)).select_related("system", "departure").get(pk=ghost.pk)
     )
     if ghost.state not in states:
         raise Conflict("ghost_settled", f"This account is {ghost.state} by now; read the list afresh.")
+    return ghost
+
+
+def live_ghost_of_nobody(ghost: Ghost, *states: GhostState) -> Ghost:
+    """As `live_ghost`; raises `Conflict` as well once somebody who has left is known by the account."""
+    ghost = live_ghost(ghost, *states)
+    if ghost.departure is not None:
+        raise Conflict(
+            "somebodys_account",
+            "Somebody who has left is known by this account, or nearly so: decide about it as theirs.",
+        )
     return ghost
 
 
@@ -161,6 +173,7 @@ def _dismiss_theirs(*, ghost: Ghost, reason: str, actor: Actor, now: datetime) -
 def _dismiss_nobodys(*, ghost: Ghost, reason: str, actor: Actor, now: datetime) -> Ghost:
     check_office(actor, "ghosts.dismiss")
     ghost = _dismiss(ghost, reason, actor, now)
+    drop_proposals([ghost])
     record_many([ghost_event("system.ghost_dismissed", ghost, actor, now, note=ghost.reason)])
     return ghost
 
@@ -170,7 +183,7 @@ def _dismiss(ghost: Ghost, reason: str, actor: Actor, now: datetime) -> Ghost:
         raise Invalid(
             "reason_missing", "Say in a sentence how you know; it becomes evidence.", field="reason"
         )
-    ghost = _live(ghost, GhostState.OPEN)
+    ghost = live_ghost(ghost, GhostState.OPEN)
     ghost.state, ghost.reason = GhostState.DISMISSED, reason.strip()
     ghost.settled_at, ghost.settled_by = now, actor.label
     ghost.save(update_fields=["state", "reason", "settled_at", "settled_by"])
@@ -204,7 +217,7 @@ def _assign_nobodys(*, ghost: Ghost, owner: User | None, actor: Actor, now: date
 
 
 def _assign(ghost: Ghost, owner: User | None) -> Ghost:
-    ghost = _live(ghost, GhostState.OPEN, GhostState.CUTTING)
+    ghost = live_ghost(ghost, GhostState.OPEN, GhostState.CUTTING)
     if owner is not None and not _may_have(owner, ghost):
         raise Invalid(
             "may_not_see",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from partwell.access.ghosts.findings import LIVE, SAYS
 from partwell.access.ghosts.matching import GhostKind
-from partwell.access.models import Ghost, Sweep, System, SystemSweep
-from partwell.access.states import SweepState
+from partwell.access.models import (
+    AccountRecord,
+    Change,
+    Ghost,
+    Plan,
+    Sweep,
+    System,
+    SystemRun,
+    SystemSweep,
+)
+from partwell.access.queries import effects_on
+from partwell.access.states import AccessState, GhostState, PlanKind, PlanState, RunState, SweepState
 from partwell.departures.policies import visibility
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, reading
@@ -19,13 +30,20 @@ from partwell.refusals import Invalid, NotFound
 
 # What somebody may use against us first, then what nobody asked for, then guesses.
 URGENCY = {kind: number for number, kind in enumerate(GhostKind)}
-SHOWN = {"live": LIVE, "open": ("open", "cutting"), "dismissed": ("dismissed",), "gone": ("gone",)}
+SHOWN = {
+    "live": LIVE,
+    "open": ("open", "cutting"),
+    "kept": ("kept",),
+    "dismissed": ("dismissed",),
+    "gone": ("gone",),
+}
 
 
 @reading("ghosts.view")
 def visible_ghosts(actor: Actor, *, kind: str = "", system: str = "", state: str = "open") -> QuerySet[Ghost]:
     """The ghosts that this actor may see, the worst first: those of departures that exist for them, and
-    those of nobody. `state` is `open` (being cut included), `dismissed`, `gone`, or `live` for the first two.
+    those of nobody. `state` is `open` (being cut included), `kept`, `dismissed`, `gone`, or `live` for all
+    but the last. `is_proposed` says of each whether its cut waits for a second person.
 
     Raises `NotAllowed`, and `Invalid` for a kind or state that there is not.
     """
@@ -38,7 +56,9 @@ def visible_ghosts(actor: Actor, *, kind: str = "", system: str = "", state: str
         Q(departure=None)
         | (Q(departure__isnull=False) & visibility(actor, prefix="departure__", to="access.view")),
         state__in=SHOWN[state],
-    ).select_related("system", "departure", "owner")
+    ).select_related("system", "departure", "owner", "person")
+    proposed = Plan.objects.filter(ghost=OuterRef("pk"), state=PlanState.PROPOSED)
+    found = found.annotate(is_proposed=Exists(proposed))
     if kind:
         found = found.filter(kind=kind)
     if system:
@@ -176,11 +196,89 @@ def ghost_dict(ghost: Ghost) -> dict[str, Any]:
         "state": ghost.state,
         "first_seen_at": ghost.first_seen_at.isoformat(),
         "last_seen_at": ghost.last_seen_at.isoformat(),
+        "kept_as": ghost.kept_as if ghost.state == GhostState.KEPT else "",
+        "person": ghost.person_name if ghost.state == GhostState.KEPT else "",
+        "review_date": None if ghost.review_date is None else ghost.review_date.isoformat(),
         "cut_id": None if ghost.cut_id is None else str(ghost.cut_id),
         "reason": ghost.reason,
         "settled_at": _iso(ghost.settled_at),
         "settled_by": ghost.settled_by,
     }
+
+
+def waiting_for_approval(actor: Actor) -> QuerySet[Plan]:
+    """The proposals to cut accounts of nobody that a second person can approve, the oldest first."""
+    check_office(actor, "ghosts.view")
+    proposed = Plan.objects.filter(kind=PlanKind.GHOST, state=PlanState.PROPOSED, ghost__departure=None)
+    return proposed.exclude(checksum="").select_related("ghost__system").order_by("made_at", "pk")
+
+
+def ghost_view(ghost: Ghost) -> dict[str, Any]:
+    """One ghost, with how the cut of an account of nobody stands; `plan` is None where nobody proposed it."""
+    return {**ghost_dict(ghost), "plan": _plan_view(ghost)}
+
+
+def _plan_view(ghost: Ghost) -> dict[str, Any] | None:
+    plan = ghost.plans.exclude(state=PlanState.SUPERSEDED).order_by("-version").first()
+    if plan is None:
+        return None
+    changes = list(plan.changes.select_related("account"))
+    answer = plan.answers.get(ghost.system.name, {})
+    run = plan.runs.first()
+    changes.sort(key=lambda change: change.position)
+    return {
+        "id": plan.pk,
+        "version": plan.version,
+        "restores": plan.kind == PlanKind.RESTORE,
+        "state": _stands(plan, changes, run),
+        "reason": plan.reason,
+        "checksum": plan.checksum,
+        "found": answer.get("found", ""),
+        "note": answer.get("reason", "") or ("" if run is None else run.reason),
+        "proposed_by": plan.made_by,
+        "proposed_at": plan.made_at.isoformat(),
+        "approved_by": plan.approved_by,
+        "approved_at": _iso(plan.approved_at),
+        "ended_at": _iso(plan.ended_at),
+        "entitlements": [held["name"] for held in changes[0].account.entitlements] if changes else [],
+        "open_sessions": changes[0].account.open_sessions if changes else None,
+        "changes": [
+            {
+                "verb": change.verb,
+                "reversibility": change.reversibility,
+                "state": change.state,
+                "reason": change.reason,
+                "read": (change.proof or {}).get("read", ""),
+                "verified_at": _iso(change.verified_at),
+            }
+            for change in changes
+        ],
+        "can_be_restored": run is not None and not _is_live(run) and bool(effects_on(records_of(ghost))),
+    }
+
+
+def records_of(ghost: Ghost) -> QuerySet[AccountRecord]:
+    """The account as one of nobody, once it was proposed that it is cut."""
+    return AccountRecord.objects.filter(
+        departure=None, system_id=ghost.system_id, external_id=ghost.external_id
+    )
+
+
+def _stands(plan: Plan, changes: Sequence[Change], run: SystemRun | None) -> str:
+    """`asking`, `not seen`, `proposed`, `running`, `waiting`, `read back`, `in part` or `changed`."""
+    if plan.state == PlanState.PROPOSED:
+        return "proposed" if plan.checksum else "not seen" if plan.answers else "asking"
+    if plan.state == PlanState.DRIFTED:
+        return "changed"
+    if run is not None and _is_live(run):
+        return "waiting" if run.state == RunState.WAITING else "running"
+    # Ended sessions do not come back: what cannot be put back says so beside it.
+    settled = {AccessState.VERIFIED} | ({AccessState.IMPOSSIBLE} if plan.kind == PlanKind.RESTORE else set())
+    return "read back" if {each.state for each in changes} <= settled else "in part"
+
+
+def _is_live(run: SystemRun) -> bool:
+    return run.state in (RunState.RUNNING, RunState.WAITING)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 
 from partwell.access.models.systems import System
 from partwell.access.states import SETTLED, AccessState, Link
-from partwell.departures.models import choices
+from partwell.departures.models import Departure, choices
+from partwell.evidence.operations import departure_scope
 
 
 class AccountRecord(models.Model):
-    """One account of the leaver in one system, as last read.
+    """One account of the leaver in one system, as last read; without a departure, one of nobody that is cut.
 
     An empty `external_id` stands for a system that could not be asked, or that only a person can.
     `snapshot` is the state before our first write; it stays until the account has been restored.
@@ -21,7 +23,11 @@ class AccountRecord(models.Model):
     """
 
     departure = models.ForeignKey(
-        "departures.Departure", on_delete=models.CASCADE, related_name="access_accounts"
+        "departures.Departure",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="access_accounts",
     )
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="accounts")
     external_id = models.CharField(max_length=400, blank=True)
@@ -43,12 +49,37 @@ class AccountRecord(models.Model):
     class Meta:
         ordering = ["system__name", "login", "pk"]
         constraints = [
-            models.UniqueConstraint("departure", "system", "external_id", name="account_once_per_departure")
+            models.UniqueConstraint("departure", "system", "external_id", name="account_once_per_departure"),
+            models.UniqueConstraint(
+                "system",
+                "external_id",
+                condition=models.Q(departure__isnull=True),
+                name="account_once_of_nobody",
+            ),
         ]
         indexes = [models.Index(fields=["state"], name="account_by_state")]
 
     def __str__(self) -> str:
         return f"{self.login or self.external_id or '(unknown)'} in {self.system}"
+
+    @property
+    def its_departure(self) -> Departure:
+        """Whose it is by its record. Raises `LookupError` for an account of nobody."""
+        if self.departure is None:
+            raise LookupError(f"{self} is of no departure")
+        return self.departure
+
+    @property
+    def its_departure_id(self) -> UUID:
+        """As `its_departure`, without reading it."""
+        if self.departure_id is None:
+            raise LookupError(f"{self} is of no departure")
+        return self.departure_id
+
+    @property
+    def scope(self) -> str:
+        """Whose record tells of it: its departure's, or its system's where it is nobody's."""
+        return departure_scope(self.departure_id) if self.departure_id else f"system:{self.system.name}"
 
     @property
     def is_settled(self) -> bool:

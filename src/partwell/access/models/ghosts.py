@@ -8,7 +8,7 @@ from django.db import models
 from partwell.access.ghosts.matching import GhostKind
 from partwell.access.models.cuts import Cut
 from partwell.access.models.systems import System
-from partwell.access.states import GhostState, SweepState
+from partwell.access.states import GhostState, KeptAs, SweepState
 from partwell.departures.models import choices
 
 
@@ -57,7 +57,9 @@ class Ghost(models.Model):
     word about it holds; once it is seen no more the row is over, and coming back makes another.
 
     `by` is the fact that matched somebody who has left, or is almost the same. Without an owner it waits in
-    the queue of IT/Security.
+    the queue of IT/Security. `kept_as` with `person` is what somebody said of an account of nobody: whose it
+    is, or who answers for it until `review_date`. A cut of one that is nobody's is in its `plans`, any other
+    is a `cut` of the kill switch.
     """
 
     system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="ghosts")
@@ -78,6 +80,12 @@ class Ghost(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     seen_in = models.ForeignKey(SystemSweep, null=True, on_delete=models.SET_NULL, related_name="ghosts")
+    kept_as = models.CharField(max_length=10, choices=choices(KeptAs), blank=True)
+    person = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.SET_NULL, related_name="accounts_kept"
+    )
+    person_name = models.CharField(max_length=200, blank=True)
+    review_date = models.DateField(null=True, blank=True)
     cut = models.ForeignKey(Cut, null=True, blank=True, on_delete=models.PROTECT, related_name="ghosts")
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_by = models.CharField(max_length=300, blank=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import models
 
 from partwell.access.models.accounts import AccountRecord
@@ -16,18 +18,23 @@ from partwell.access.states import (
     QuestionState,
     RunState,
 )
-from partwell.departures.models import choices
+from partwell.departures.models import Departure, choices
+from partwell.evidence.operations import departure_scope
 
 
 class Plan(models.Model):
-    """One version of what is to be done for a departure. What people approve is its checksum.
+    """One version of what is to be done for a departure, or to one account of nobody, which is its `ghost`.
+    What people approve is its checksum.
 
     `answers` says per system name what asking it gave: `found`, `none`, `ambiguous`, `manual`,
     `unreachable` (never to be read as `none`), with the reason.
     """
 
     departure = models.ForeignKey(
-        "departures.Departure", on_delete=models.CASCADE, related_name="access_plans"
+        "departures.Departure", null=True, blank=True, on_delete=models.CASCADE, related_name="access_plans"
+    )
+    ghost = models.ForeignKey(
+        "access.Ghost", null=True, blank=True, on_delete=models.PROTECT, related_name="plans"
     )
     version = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=choices(PlanKind), default=PlanKind.FULL)
@@ -47,10 +54,37 @@ class Plan(models.Model):
 
     class Meta:
         ordering = ["departure", "-version"]
-        constraints = [models.UniqueConstraint("departure", "version", name="plan_version_once")]
+        constraints = [
+            models.UniqueConstraint("departure", "version", name="plan_version_once"),
+            models.UniqueConstraint("ghost", "version", name="plan_version_once_per_ghost"),
+            models.CheckConstraint(
+                condition=models.Q(departure__isnull=True) ^ models.Q(ghost__isnull=True), name="plan_of_one"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"access plan {self.version} of {self.departure}"
+        return f"access plan {self.version} of {self.departure or self.ghost}"
+
+    @property
+    def its_departure(self) -> Departure:
+        """The departure that it is of. Raises `LookupError` for a plan that is of an account of nobody."""
+        if self.departure is None:
+            raise LookupError(f"{self} is of no departure")
+        return self.departure
+
+    @property
+    def its_departure_id(self) -> UUID:
+        """As `its_departure`, without reading it."""
+        if self.departure_id is None:
+            raise LookupError(f"{self} is of no departure")
+        return self.departure_id
+
+    @property
+    def scope(self) -> str:
+        """Whose record tells of it: its departure's, or its system's where the account is nobody's."""
+        if self.ghost is not None:
+            return f"system:{self.ghost.system.name}"
+        return departure_scope(self.its_departure_id)
 
 
 class Change(models.Model):

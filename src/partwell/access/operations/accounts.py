@@ -119,7 +119,7 @@ def _say(
     *,
     field: str,
 ) -> AccountRecord:
-    departure = account.departure
+    departure = account.its_departure
     authorise(actor, name, departure)
     if not text.strip():
         raise Invalid("note_missing", "Say in a sentence how you know; it becomes evidence.", field=field)

@@ -39,7 +39,7 @@ def dry_run_plan(
     `Conflict` where the plan has nothing left to send, puts back what was cut, or is about a connection that
     was changed.
     """
-    departure = plan.departure
+    departure = plan.its_departure
     authorise(actor, "access.dry_run", departure)
     checksum, asked = plan.checksum, _asked(plan)
     check_connections(plan)
@@ -82,7 +82,7 @@ def _asked(plan: Plan) -> dict[int, list[Asked]]:
 
 @operation("access.dry_run")
 def _keep(*, plan: Plan, checksum: str, rows: list[dict[str, Any]], actor: Actor, now: datetime) -> DryRun:
-    departure = plan.departure
+    departure = plan.its_departure
     lock(departure)
     authorise(actor, "access.dry_run", departure)
     kept, _ = DryRun.objects.update_or_create(

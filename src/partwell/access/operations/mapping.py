@@ -8,6 +8,7 @@ from django.db import transaction
 
 from partwell.access.connections import identities_of_contacts, identities_of_person, run_together, target_of
 from partwell.access.discovery import Found, Known
+from partwell.access.ghosts.said import said_to_be_of
 from partwell.access.maps import look
 from partwell.access.models import AccessMap, AccountRecord, System
 from partwell.access.states import Link
@@ -72,11 +73,14 @@ def _keep_map(
 
 
 def _known(person: Person | None, client: Client | None) -> dict[int, Known]:
-    """What people said before of accounts in each system, in any departure of theirs."""
+    """What people said before of accounts in each system, in any departure of theirs or beside them."""
     said = AccountRecord.objects.filter(link__in=(Link.OURS, Link.NOT_OURS)).exclude(external_id="")
     said = said.filter(departure__person=person) if person else said.filter(departure__client=client)
+    rows = list(said.values_list("system_id", "external_id", "link"))
+    if person:
+        rows += [(*each, Link.OURS) for each in said_to_be_of(person)]
     found: dict[int, dict[str, set[str]]] = {}
-    for system_id, external_id, link in said.values_list("system_id", "external_id", "link"):
+    for system_id, external_id, link in rows:
         found.setdefault(system_id, {Link.OURS: set(), Link.NOT_OURS: set()})[link].add(external_id)
     return {
         system_id: Known(frozenset(sets[Link.OURS]), frozenset(sets[Link.NOT_OURS]))

@@ -127,11 +127,11 @@ def lock(departure: Departure) -> None:
     Departure.objects.select_for_update().get(pk=departure.pk)
 
 
-def lock_all(departures: Collection[UUID]) -> None:
-    """`lock` for many, in an order that all who do this keep."""
+def lock_all(departures: Iterable[UUID | None]) -> None:
+    """`lock` for many, in an order that all who do this keep; nothing for plans that are of no departure."""
     list(
         Departure.objects.select_for_update()
-        .filter(pk__in=departures)
+        .filter(pk__in=[pk for pk in departures if pk is not None])
         .order_by("pk")
         .values_list("pk", flat=True)
     )
@@ -169,7 +169,7 @@ def record_plan(plan: Plan, actor: Actor, now: datetime) -> None:
     """The evidence of a proposal."""
     record(
         "access.planned",
-        scope=departure_scope(plan.departure_id),
+        scope=plan.scope,
         actor=actor.label,
         at=now,
         fields={
@@ -190,7 +190,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
     when the plan is not the one that was looked at, has been approved or replaced meanwhile, or a connection
     that it is about was changed.
     """
-    departure = plan.departure
+    departure = plan.its_departure
     authorise(actor, "access.approve", departure)
     if not actor.can_be_second_person:
         raise NotAllowed(
@@ -248,8 +248,8 @@ def apply_plan(*, plan: Plan, actor: Actor, now: datetime) -> Plan:
     Asked again while it runs, nothing more happens; asked again afterwards, what failed is tried once more.
     Raises `Conflict` when the plan is not approved.
     """
-    authorise(actor, "access.apply", plan.departure)
-    lock(plan.departure)
+    authorise(actor, "access.apply", plan.its_departure)
+    lock(plan.its_departure)
     plan.refresh_from_db()
     if plan.state == PlanState.APPLYING:
         return plan
@@ -289,15 +289,15 @@ def start_runs(plan: Plan, *, actor: Actor, now: datetime, systems: Iterable[Sys
     if not plan.runs.filter(state=RunState.RUNNING).exists():
         plan.state, plan.ended_at = PlanState.APPLIED, now
         plan.save(update_fields=["state", "ended_at"])
-    announce_ended_sessions([plan], [plan.departure], now=now)
+    announce_ended_sessions([plan], [plan.its_departure], now=now)
     record(
         "access.apply_started",
-        scope=departure_scope(plan.departure_id),
+        scope=plan.scope,
         actor=actor.label,
         at=now,
         fields={"plan": plan.version, "plan_kind": plan.kind, "checksum": plan.checksum},
     )
-    poke(plan.departure_id)
+    poke(plan.its_departure_id)
 
 
 @operation("access.restore")
@@ -314,8 +314,15 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
         raise Conflict("nothing_to_restore", "Nothing that Partwell changed here can be put back.")
     plan = new_plan(departure, kind=PlanKind.RESTORE, actor=actor, now=now)
     plan.approved_at, plan.approved_by = now, actor.label
-    Change.objects.filter(account__in={c.account_id for c in done}).update(is_current=False)
     forget_accounts(departure.pk, {c.account for c in done}, now=now)
+    plan_to_put_back(plan, done)
+    start_runs(plan, actor=actor, now=now)
+    return plan
+
+
+def plan_to_put_back(plan: Plan, done: Collection[Change]) -> None:
+    """Put into this plan, in the caller's transaction, that these effects are undone, the last one first."""
+    Change.objects.filter(account__in={c.account_id for c in done}).update(is_current=False)
     AccountRecord.objects.filter(pk__in={c.account_id for c in done}).update(revoked_at=None)
     Change.objects.bulk_create(_restoring(plan, change) for change in done)
     bind(plan)
@@ -325,8 +332,6 @@ def restore_plan(*, departure: Departure, actor: Actor, now: datetime) -> Plan:
     }
     seal(plan)
     plan.save()
-    start_runs(plan, actor=actor, now=now)
-    return plan
 
 
 def _restoring(plan: Plan, cut: Change) -> Change:

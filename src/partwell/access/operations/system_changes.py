@@ -83,7 +83,7 @@ class SystemChange:
             "needs_approval": [
                 {
                     "departure": str(plan.departure_id),
-                    "subject": plan.departure.subject_name,
+                    "subject": plan.its_departure.subject_name,
                     "plan": plan.version,
                 }
                 for plan in self.plans

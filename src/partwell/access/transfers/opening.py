@@ -40,7 +40,7 @@ def open_for_accounts(
     there = set(Transfer.objects.filter(account__in=accounts).values_list("account_id", "kind"))
     rows = [
         Transfer(
-            departure_id=account.departure_id,
+            departure_id=account.its_departure_id,
             account=account,
             system=account.system,
             system_title=account.system.title,

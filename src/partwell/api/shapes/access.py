@@ -325,13 +325,57 @@ class GhostShape(Schema):
     subject: str
     access_end_at: str | None
     owner: str = Field(description="Empty: the queue of IT/Security.")
-    state: str = Field(description="open, cutting, dismissed or gone.")
+    state: str = Field(description="open, cutting, kept, dismissed or gone.")
     first_seen_at: str
     last_seen_at: str
+    kept_as: str = Field(description="theirs or service, where somebody said so; else empty.")
+    person: str = Field(description="Whose it is, or who answers for it.")
+    review_date: str | None = Field(description="When a service account is looked at again.")
     cut_id: str | None
     reason: str
     settled_at: str | None
     settled_by: str
+
+
+class GhostChange(Schema):
+    """One thing that is done to an account of nobody."""
+
+    verb: str
+    reversibility: str
+    state: str
+    reason: str
+    read: str = Field(description="What a fresh reading showed.")
+    verified_at: str | None
+
+
+class GhostPlan(Schema):
+    """How the cut of an account of nobody stands, or putting it back."""
+
+    id: int
+    version: int
+    restores: bool
+    state: str = Field(
+        description="asking, not seen, proposed, running, waiting, read back, in part, or changed."
+    )
+    reason: str
+    checksum: str = Field(description="Of what was seen, and what would be done; empty until it was seen.")
+    found: str
+    note: str
+    proposed_by: str
+    proposed_at: str
+    approved_by: str
+    approved_at: str | None
+    ended_at: str | None
+    entitlements: list[str]
+    open_sessions: int | None
+    changes: list[GhostChange]
+    can_be_restored: bool
+
+
+class GhostViewShape(GhostShape):
+    """One ghost account, with its cut where it is nobody's and somebody proposed that."""
+
+    plan: GhostPlan | None
 
 
 class CoverageShape(Schema):
