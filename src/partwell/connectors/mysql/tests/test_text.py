@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from partwell.connector_kit.contract import ConnectorError, ErrorKind
 from partwell.connectors.mysql import rotation
+from partwell.connectors.mysql.entitlements import take_away
 from partwell.connectors.mysql.flavours import FLAVOURS, HostAccount, Login, MySql, detect, native_verifier
 from partwell.connectors.mysql.grants import Grant, Kind, granting, read_grants, revoking
 from partwell.connectors.mysql.statements import Sql, account, name, sql
@@ -229,6 +230,33 @@ def test_a_password_of_mysql_is_changed_only_once_it_may_be():
     assert "authentication_ldap_sasl" in flavour.why_not_rotated(
         Login("shared", (HostAccount("%", False, "authentication_ldap_sasl"),))
     )
+
+
+@pytest.mark.parametrize(
+    ("flavour", "roles"), [("mysql", ["REVOKE `analyst`@`%` FROM `ana`@`%`"]), ("mariadb", [])]
+)
+def test_a_dry_run_shows_roles_only_where_they_do_not_go_with_the_rights(flavour, roles):
+    class Dry(Scripted):
+        def run(self, statement: Sql, *, shown: str = "") -> bool:
+            self.sent.append(statement)
+            return False
+
+    class Seen:
+        session = Dry()
+
+        def grants(self, login, host):
+            return [Grant(Kind.RIGHTS, "SELECT", "*.*"), Grant(Kind.ROLE, "`analyst`@`%`")]
+
+        def entitlements(self, login):
+            return ()
+
+        def definers(self, login):
+            return []
+
+    seen = Seen()
+    seen.flavour = FLAVOURS[flavour]
+    take_away(seen, Login("ana", (HostAccount("%", False, "mysql_native_password"),)))
+    assert seen.session.sent == ["REVOKE ALL PRIVILEGES, GRANT OPTION FROM `ana`@`%`", *roles]
 
 
 def test_a_rotation_that_fails_at_its_end_says_what_works():
