@@ -411,6 +411,7 @@ def test_an_account_of_somebody_who_left_without_it_is_theirs(old: World) -> Non
     departure = make_departure("cy@firm.example", access_end_at=clock.now() - timedelta(days=1))
     Departure.objects.filter(pk=departure.pk).update(person=person)
     sweep()
+    sweep()
     assert ghost().kind == "never_known" and ghost().state == "open"
     assert ghost().departure_id == departure.pk and ghost().by == "said to be theirs"
     assert Ghost.objects.filter(state="gone").count() == 1

@@ -29,7 +29,7 @@ from partwell.api.bodies import csv_of
 from partwell.api.idempotency import idempotent
 from partwell.api.registers import CSV_BODY
 from partwell.api.shapes import Body, Cursor, Limit, Line, Listing, Reason
-from partwell.api.shapes.access import AccountFileShape, CoverageShape, GhostShape, GhostViewShape, SweepShape
+from partwell.api.shapes.ghosts import AccountFileShape, CoverageShape, GhostShape, GhostViewShape, SweepShape
 from partwell.people.authorisation import check_office
 from partwell.people.queries import find_person, find_user
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from partwell import clock
 from partwell.access import claims
 from partwell.access.alerts import raise_alert, resolve_alerts
-from partwell.access.ghosts.matching import Difference, GhostKind, Index, as_said, differences
+from partwell.access.ghosts.matching import BY_WORD, Difference, GhostKind, Index, as_said, differences
 from partwell.access.models import AccountRecord, Ghost, Plan, SystemRun, SystemSweep
 from partwell.access.states import AccessState, AlertKind, GhostState, KeptAs, PlanKind, PlanState
 from partwell.connector_kit.contract import Account
@@ -65,9 +65,9 @@ class Findings:
         }
         new, seen = [], []
         for each in found:
-            ghost = live.get(each.account.external_id)
-            if ghost is not None and ghost.state == GhostState.KEPT:
-                each = self._as_kept(ghost, each, index, now)
+            ghost = said = live.get(each.account.external_id)
+            if ghost is not None and _is_said(ghost):
+                each = self._as_said(ghost, each, index, now)
             if ghost is not None and _is_settled_otherwise(ghost, each):
                 ghost.state, ghost.settled_at = GhostState.GONE, now
                 ghost.save(update_fields=["state", "settled_at"])
@@ -83,6 +83,13 @@ class Findings:
             else:
                 ghost = Ghost(system=self.row.system, external_id=each.account.external_id, first_seen_at=now)
                 _describe(ghost, each, self.row, now)
+                if said is not None and each.by == BY_WORD:
+                    # The next sweep has to know by whose word it is theirs.
+                    ghost.kept_as, ghost.person, ghost.person_name = (
+                        said.kept_as,
+                        said.person,
+                        said.person_name,
+                    )
                 # A system that lists an account twice is told of it once.
                 live[ghost.external_id] = ghost
                 self._kept += each.kind in WEAK
@@ -91,7 +98,7 @@ class Findings:
         write_rows(seen, _DESCRIBED)
         self._tell(new, now)
 
-    def _as_kept(self, ghost: Ghost, found: Difference, index: Index, now: datetime) -> Difference:
+    def _as_said(self, ghost: Ghost, found: Difference, index: Index, now: datetime) -> Difference:
         """What is found, given what a person said of the account; where that holds no longer, the account is
         on the list again, in the caller's transaction."""
         if found.kind not in WEAK:
@@ -102,6 +109,8 @@ class Findings:
             return found
         if ghost.kept_as == KeptAs.THEIRS and (who := index.leaver(ghost.person_id or 0)) is not None:
             return as_said(found.account, who)
+        if ghost.state != GhostState.KEPT:
+            return found
         ghost.state, ghost.reason, ghost.settled_by, ghost.settled_at = GhostState.OPEN, why, "", None
         ghost.save(update_fields=["state", "reason", "settled_by", "settled_at"])
         record_many([ghost_event("system.ghost_again", ghost, self.actor, now, note=why)])
@@ -234,6 +243,13 @@ def _why_again(ghost: Ghost, index: Index, today: date) -> str:
     if ghost.review_date is not None and ghost.review_date <= today:
         return f"Kept until {ghost.review_date:%Y-%m-%d}; {ghost.person_name} answers for it: {ghost.reason}"
     return ""
+
+
+def _is_said(ghost: Ghost) -> bool:
+    """Whether a person's word says whose it is, or who answers for it; or that it was theirs who has left."""
+    return ghost.state == GhostState.KEPT or (
+        ghost.kept_as == KeptAs.THEIRS and ghost.departure_id is not None and ghost.by == BY_WORD
+    )
 
 
 def _is_settled_otherwise(ghost: Ghost, found: Difference) -> bool:

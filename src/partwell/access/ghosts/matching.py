@@ -32,6 +32,10 @@ PREFIX = 2
 SHORTEST_GUESS = 4
 
 
+# What an account is known by that only a person's word ties to somebody.
+BY_WORD = "said to be theirs"
+
+
 class GhostKind(StrEnum):
     """What is the matter with an account."""
 
@@ -251,7 +255,7 @@ def judge(index: Index, account: Account, *, system_id: int) -> Difference | Non
 
 def as_said(account: Account, who: Departed) -> Difference:
     """What is the matter with an account that a person said is theirs, once they have left."""
-    return _unknown(account, who, "said to be theirs")
+    return _unknown(account, who, BY_WORD)
 
 
 def _unknown(account: Account, who: Departed, by: str) -> Difference:
