@@ -113,7 +113,8 @@ def mariadb() -> Iterator[MariaDbServer]:
             for path in (folder, key):
                 os.chown(path, user.pw_uid, user.pw_gid)
         key.chmod(0o600)
-        common = ["--no-defaults", *as_user, f"--datadir={folder / 'data'}"]
+        # A server that starts deletes the temporary tables of all that share the folder for them.
+        common = ["--no-defaults", *as_user, f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         install = [str(find_program("mariadb-install-db")), *common, "--skip-test-db"]
         install += ["--auth-root-authentication-method=normal"]
         done = subprocess.run(install, capture_output=True, text=True, timeout=120, check=False)

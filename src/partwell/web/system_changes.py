@@ -247,7 +247,7 @@ def _shown(value: Any, schema: dict[str, Any], is_secret: bool) -> Any:
     if is_secret and not (isinstance(value, str) and registry.REFERENCE.match(value)):
         return ""
     if isinstance(value, list):
-        return "\n".join(_as_line(each) for each in value)
+        return "\n".join(_as_line(each, schema) for each in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else value
@@ -279,10 +279,14 @@ def _on_each_line(schema: dict[str, Any]) -> str:
     return f"One on each line, as {{{names}}}."
 
 
-def _as_line(value: Any) -> str:
+def _as_line(value: Any, schema: dict[str, Any]) -> str:
     if not isinstance(value, Mapping):
         return str(value)
-    return yaml.safe_dump(dict(value), default_flow_style=True, sort_keys=False, width=10_000).strip()
+    # In the schema's order: PostgreSQL keeps none.
+    order = [*schema.get("items", {}).get("properties", {})]
+    names = sorted(value, key=lambda name: (order.index(name) if name in order else len(order), name))
+    ordered = {name: value[name] for name in names}
+    return yaml.safe_dump(ordered, default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 
 def _from_line(line: str) -> Any:
