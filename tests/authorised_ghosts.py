@@ -14,15 +14,13 @@ from tests.factories import NOW, make_person
 REASON = "Nobody knows what it was for."
 
 REACHED = {
-    # A system by hand cannot suspend.
-    "ghosts.propose_cut": {"cannot_suspend"},
     "ghosts.restore": {"nothing_to_restore"},
 }
 
 
 def ghost() -> Ghost:
     """An account of nobody."""
-    system = System.objects.create(name="by-hand", title="By hand", connector="manual", created_at=NOW)
+    system = System.objects.create(name="practice", title="Practice", connector="fake", created_at=NOW)
     return Ghost.objects.create(
         system=system, external_id="g", login="g", kind="nobodys", first_seen_at=NOW, last_seen_at=NOW
     )

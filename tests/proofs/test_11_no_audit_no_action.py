@@ -66,7 +66,7 @@ ATTEMPTS: dict[str, Callable[[Departure], None]] = {
 # over, and no successor. The tests of access, dry runs, rotations and hand-overs try them.
 NEEDS_MORE_THAN_A_STAGE = {"access.link", "access.restore", "evidence.export", "credentials.rotate"}
 NEEDS_MORE_THAN_A_STAGE |= {"access.dry_run", "transfers.hand_over", "transfers.take_back"}
-NEEDS_MORE_THAN_A_STAGE |= {"transfers.accept", "transfers.report_missing"}
+NEEDS_MORE_THAN_A_STAGE |= {"transfers.accept", "transfers.report_missing", "ghosts.restore"}
 
 
 @contextmanager
