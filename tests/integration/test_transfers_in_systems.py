@@ -75,7 +75,7 @@ def test_a_mailbox_is_given_after_sign_in_is_blocked_and_before_the_account_is_s
     )
 
 
-def test_a_suspension_waits_for_a_job_that_takes_its_time(office: World) -> None:
+def begin_a_job_that_takes_its_time(office: World) -> None:
     name(office, "mailbox")
     office.store.set_mode("mail", "accepts_later", reads=5)
     office.end_access()
@@ -85,6 +85,10 @@ def test_a_suspension_waits_for_a_job_that_takes_its_time(office: World) -> None
         if state(office) != "waiting":
             break
     assert state(office) in ("queued", "running")
+
+
+def test_a_suspension_waits_for_a_job_that_takes_its_time(office: World) -> None:
+    begin_a_job_that_takes_its_time(office)
     assert held(office).state == "planned" and "Waits until this is handed over" in held(office).reason
     assert not {"suspend"} & set(order(office))
     office.run(rounds=20)
@@ -94,15 +98,7 @@ def test_a_suspension_waits_for_a_job_that_takes_its_time(office: World) -> None
 
 
 def test_a_job_of_another_connection_is_unknown_and_people_are_told(office: World) -> None:
-    name(office, "mailbox")
-    office.store.set_mode("mail", "accepts_later", reads=5)
-    office.end_access()
-    office.enforce()
-    for _ in range(20):
-        office.run(rounds=1)
-        if state(office) != "waiting":
-            break
-    assert state(office) in ("queued", "running")
+    begin_a_job_that_takes_its_time(office)
     change_system(
         system=office.systems["mail"], changes={"title": "Post"}, actor=office.requester, now=clock.now()
     )

@@ -24,7 +24,7 @@ from partwell.access.ghosts.findings import drop_proposals, ghost_event
 from partwell.access.ghosts.operations import live_ghost, live_ghost_of_nobody
 from partwell.access.ghosts.queries import records_of
 from partwell.access.models import AccountRecord, Change, Ghost, Plan, SystemRun
-from partwell.access.operations.plans import plan_to_put_back
+from partwell.access.operations.plans import check_approver, plan_to_put_back
 from partwell.access.proposals import refresh_states, seal
 from partwell.access.queries import effects_on
 from partwell.access.states import Authority, GhostState, PlanKind, PlanState
@@ -34,7 +34,7 @@ from partwell.engine.operations import enqueue
 from partwell.evidence.operations import record_many
 from partwell.people.actors import Actor, engine_actor
 from partwell.people.authorisation import check_office, operation
-from partwell.refusals import Conflict, Invalid, NotAllowed
+from partwell.refusals import Conflict, Invalid
 
 LOOK = "access.look_at_ghost"
 LASTING = "This connection cannot end open sessions: what is open lasts until it runs out."
@@ -180,13 +180,7 @@ def approve_cut(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> Pl
     many were approved within a day.
     """
     check_office(actor, "ghosts.approve_cut")
-    if not actor.can_be_second_person:
-        raise NotAllowed(
-            "second_person_needed",
-            "An approval needs a person who is signed in on the web; a token or the console is not one.",
-        )
-    if actor.user_id == plan.requested_by_id:
-        raise NotAllowed("same_person", "You proposed this yourself. Another person has to approve it.")
+    check_approver(plan, actor, same="You proposed this yourself. Another person has to approve it.")
     hold_connections(plan)
     ghost = live_ghost_of_nobody(_ghost_of(plan), *UNDECIDED)
     _check_nothing_runs(ghost)

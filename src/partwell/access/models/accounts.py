@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db import models
 
 from partwell.access.models.systems import System
+from partwell.access.models.whose import OfADeparture
 from partwell.access.states import SETTLED, AccessState, Link
-from partwell.departures.models import Departure, choices
+from partwell.departures.models import choices
 from partwell.evidence.operations import departure_scope
 
 
-class AccountRecord(models.Model):
+class AccountRecord(OfADeparture, models.Model):
     """One account of the leaver in one system, as last read; without a departure, one of nobody that is cut.
 
     An empty `external_id` stands for a system that could not be asked, or that only a person can.
@@ -61,20 +61,6 @@ class AccountRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.login or self.external_id or '(unknown)'} in {self.system}"
-
-    @property
-    def its_departure(self) -> Departure:
-        """Whose it is by its record. Raises `LookupError` for an account of nobody."""
-        if self.departure is None:
-            raise LookupError(f"{self} is of no departure")
-        return self.departure
-
-    @property
-    def its_departure_id(self) -> UUID:
-        """As `its_departure`, without reading it."""
-        if self.departure_id is None:
-            raise LookupError(f"{self} is of no departure")
-        return self.departure_id
 
     @property
     def scope(self) -> str:

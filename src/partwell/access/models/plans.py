@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import models
 
 from partwell.access.models.accounts import AccountRecord
 from partwell.access.models.cuts import Cut
 from partwell.access.models.systems import System
+from partwell.access.models.whose import OfADeparture
 from partwell.access.states import (
     AccessState,
     Authority,
@@ -18,11 +17,11 @@ from partwell.access.states import (
     QuestionState,
     RunState,
 )
-from partwell.departures.models import Departure, choices
+from partwell.departures.models import choices
 from partwell.evidence.operations import departure_scope
 
 
-class Plan(models.Model):
+class Plan(OfADeparture, models.Model):
     """One version of what is to be done for a departure, or to one account of nobody, which is its `ghost`.
     What people approve is its checksum.
 
@@ -64,20 +63,6 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"access plan {self.version} of {self.departure or self.ghost}"
-
-    @property
-    def its_departure(self) -> Departure:
-        """The departure that it is of. Raises `LookupError` for a plan that is of an account of nobody."""
-        if self.departure is None:
-            raise LookupError(f"{self} is of no departure")
-        return self.departure
-
-    @property
-    def its_departure_id(self) -> UUID:
-        """As `its_departure`, without reading it."""
-        if self.departure_id is None:
-            raise LookupError(f"{self} is of no departure")
-        return self.departure_id
 
     @property
     def scope(self) -> str:

@@ -182,6 +182,17 @@ def record_plan(plan: Plan, actor: Actor, now: datetime) -> None:
     )
 
 
+def check_approver(plan: Plan, actor: Actor, *, same: str) -> None:
+    """Raise `NotAllowed` for who cannot be a second person, and, in the words `same`, who asked for it."""
+    if not actor.can_be_second_person:
+        raise NotAllowed(
+            "second_person_needed",
+            "An approval needs a person who is signed in on the web; a token or the console is not one.",
+        )
+    if actor.user_id == plan.requested_by_id:
+        raise NotAllowed("same_person", same)
+
+
 @operation("access.approve")
 def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> Plan:
     """Approve exactly what `checksum` seals, as a second person.
@@ -192,13 +203,7 @@ def approve_plan(*, plan: Plan, checksum: str, actor: Actor, now: datetime) -> P
     """
     departure = plan.its_departure
     authorise(actor, "access.approve", departure)
-    if not actor.can_be_second_person:
-        raise NotAllowed(
-            "second_person_needed",
-            "An approval needs a person who is signed in on the web; a token or the console is not one.",
-        )
-    if actor.user_id == plan.requested_by_id:
-        raise NotAllowed("same_person", "You asked for this plan yourself. Another person has to approve it.")
+    check_approver(plan, actor, same="You asked for this plan yourself. Another person has to approve it.")
     hold_connections(plan)
     lock(departure)
     plan.refresh_from_db()

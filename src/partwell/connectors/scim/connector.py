@@ -140,7 +140,7 @@ class ScimConnector:
             return Receipt(Outcome.ALREADY_DONE, "It was inactive before.")
         await self._refuse_protected(user)
         operation = {"op": "replace", "path": "active", "value": False}
-        answer = await self._patch_or_gone("Users", external_id, operation)
+        answer = await self._service.patch_or_gone("Users", external_id, operation)
         if answer is None:
             return Receipt(Outcome.ALREADY_DONE, "The user was deleted meanwhile.")
         return self._receipt(external_id, Verb.SUSPEND, [answer], "Asked to set active to false", operation)
@@ -252,16 +252,6 @@ class ScimConnector:
         if user is None:
             raise ConnectorError(ErrorKind.NOT_FOUND, "There is no such user any more.")
         return user
-
-    async def _patch_or_gone(
-        self, kind: str, resource_id: str, operation: Mapping[str, Any]
-    ) -> Answer | None:
-        try:
-            return await self._service.patch(kind, resource_id, operation)
-        except ConnectorError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
 
     def _receipt(
         self, external_id: str, verb: Verb, answers: list[Answer], what: str, request: Mapping[str, Any]

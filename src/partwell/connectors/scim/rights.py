@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from partwell.connector_kit.contract import ConnectorError, Entitlement, ErrorKind
+from partwell.connector_kit.contract import Entitlement, ErrorKind
 from partwell.connector_kit.failures import together, try_each
 from partwell.connector_kit.transport import Answer
 from partwell.connectors.scim.resources import members, name, rows
@@ -54,9 +54,10 @@ class Rights:
         """Leave these groups, then remove roles and entitlements that are still there. One that refuses does
         not stop the others. The answers, and what was asked. Raises with all that failed."""
         leaving = {"op": "remove", "path": f"members[{text_filter('value', user_id)}]"}
+        patch = self._service.patch_or_gone
         asked: dict[str, Any] = {**leaving, "groups": [name(group) for group in groups]} if groups else {}
         done, failures = await try_each(
-            [(name(group), partial(self._patch, "Groups", str(group["id"]), leaving)) for group in groups]
+            [(name(group), partial(patch, "Groups", str(group["id"]), leaving)) for group in groups]
         )
         number = len(groups)
         if not any(error.kind is ErrorKind.THROTTLED for _, error in failures):
@@ -66,7 +67,7 @@ class Rights:
             asked |= {attribute: [_mark(row) for row in each] for attribute, each in held.items()}
             more, refused = await try_each(
                 [
-                    (attribute, partial(self._patch, "Users", user_id, {"op": "remove", "path": attribute}))
+                    (attribute, partial(patch, "Users", user_id, {"op": "remove", "path": attribute}))
                     for attribute in held
                 ]
             )
@@ -74,15 +75,6 @@ class Rights:
         if failures:
             raise together(f"{len(done)} of {number} requests are done.", failures)
         return [answer for _, answer in done if answer], asked
-
-    async def _patch(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer | None:
-        """The answer, or None when what was to be changed is gone."""
-        try:
-            return await self._service.patch(kind, resource_id, operation)
-        except ConnectorError as error:
-            if error.kind is ErrorKind.NOT_FOUND:
-                return None
-            raise
 
     async def give(self, user: Mapping[str, Any], state: Mapping[str, Any]) -> int:
         """Give back what the snapshot has and the user has not; how much that was. Groups deleted since are

@@ -132,6 +132,15 @@ class ScimService:
         _, answer = await self.call("PATCH", f"/{kind}/{quoted_id(resource_id)}", body=body)
         return answer
 
+    async def patch_or_gone(self, kind: str, resource_id: str, operation: Mapping[str, Any]) -> Answer | None:
+        """As `patch`, or None when what was to be changed is gone."""
+        try:
+            return await self.patch(kind, resource_id, operation)
+        except ConnectorError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return None
+            raise
+
     async def call(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
     ) -> tuple[dict[str, Any], Answer]:
