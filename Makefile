@@ -7,6 +7,10 @@ READY := $(VENV)/.ready
 # Scripts without an ending are named one by one: ruff looks for *.py only.
 PYTHON := src tests benchmarks scripts scripts/docs scripts/licences scripts/servers scripts/vendor
 
+# Every start of Python, of which there are hundreds in the tests, reads what an earlier one compiled, also where
+# the machine says that nothing compiled is to be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check fix bench unit clean
 
 help: ## This list

@@ -20,7 +20,7 @@ import pytest
 from tests.accessibility import DESKTOP, LOOKS, problems_of_page, put_on
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
 
 Result = TypeVar("Result")
 SCREENS = Path("test-results/screens")
@@ -67,6 +67,15 @@ def watched_context(browser: Browser, address: str, trouble: Trouble) -> Browser
     context.on("console", lambda entry: trouble.seen.append(entry.text) if entry.type == "error" else None)
     context.on("weberror", lambda error: trouble.seen.append(str(error.error)))
     return context
+
+
+def follow(link: Locator) -> None:
+    """Press what leads to another page, and wait until that page is there.
+
+    A press alone may return before the browser has left the old page, and what is asked then is lost.
+    """
+    with link.page.expect_navigation():
+        link.click()
 
 
 def beside_the_browser(work: Callable[[], Result]) -> Result:

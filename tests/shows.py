@@ -97,7 +97,9 @@ class Accounts:
     chat_id: str = ""
 
     def make(self) -> Accounts:
-        """Create the accounts, each in a group."""
+        """Create the accounts, each in a group, in place of those that an earlier story left there."""
+        for server in (self.slapd, self.samba, self.scim):
+            server.forget(self.email)
         dn = self.slapd.add_person(self.login, self.email, password=self.password)
         self.slapd.add_group(f"staff-{self.login}", [dn, slapd.SERVICE_DN])
         domain = self.samba.add_person(self.login, self.email, password=self.password)

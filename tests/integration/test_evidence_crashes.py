@@ -19,7 +19,7 @@ from partwell.evidence.sequencer import sequence_pending
 from partwell.evidence.verification import verify_database
 from tests.evidence_record import NOW, record_one
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.waits]
 ROUNDS, DEADLINE = 4, 30.0
 SEQUENCER = """
 import django

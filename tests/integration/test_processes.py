@@ -12,6 +12,7 @@ import pytest
 
 from tests.struck_installation import PARTWELL, START, Installation, until
 
+pytestmark = pytest.mark.waits
 MEGABYTE = 1_048_576
 
 

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.console import Console
 from tests.event_receiver import AUDIENCE, CAEP, SSF, EventReceiver, Reply, open_receiver
 from tests.servers.running import answers, free_port, wait_until
 from tests.shows import LUCIA, found_firm
+
+pytestmark = pytest.mark.waits
 
 
 def test_a_worker_is_killed_while_it_sends_and_another_sends_the_same_token_id(

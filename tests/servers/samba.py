@@ -133,6 +133,15 @@ class SambaServer:
         with self._admin_over_tls() as admin:
             admin.modify(dn, changes)
 
+    def forget(self, mail: str) -> None:
+        """Remove everybody with this address, and the groups made for them."""
+        with self._admin_over_tls() as admin:
+            admin.search(USERS_DN, f"(mail={mail})", attributes=["sAMAccountName"])
+            for person in admin.entries:
+                admin.search(USERS_DN, f"(sAMAccountName=staff-{person.sAMAccountName})")
+                for entry in (*admin.entries, person):
+                    admin.delete(entry.entry_dn)
+
     def _admin_over_tls(self) -> ldap3.Connection:
         server = ldap3.Server(self.host, use_ssl=True, get_info=ldap3.NONE, connect_timeout=5)
         return ldap3.Connection(

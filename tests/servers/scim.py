@@ -61,6 +61,16 @@ class ScimServer:
         }
         return str(self._call("POST", "/Groups", group)["id"])
 
+    def forget(self, mail: str) -> None:
+        """Remove everybody with this address, and the groups made for them."""
+        for person in self._call("GET", f'/Users?filter=emails.value eq "{mail}"').get("Resources", []):
+            made = self._call("GET", f'/Groups?filter=displayName eq "staff-{person["userName"]}"')
+            for path in (
+                *(f"/Groups/{group['id']}" for group in made.get("Resources", [])),
+                f"/Users/{person['id']}",
+            ):
+                self._call("DELETE", path)
+
     def person(self, external_id: str) -> dict[str, Any]:
         """The person, read now."""
         return self._call("GET", f"/Users/{external_id}")
@@ -77,7 +87,7 @@ class ScimServer:
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/scim+json"}
         answer = httpx.request(method, self.url + path, json=body, headers=headers, timeout=10, verify=PLAIN)
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
 

@@ -122,6 +122,15 @@ class SlapdServer:
         """Change an entry as the directory's administrator."""
         self._write(lambda admin: admin.modify(dn, changes))
 
+    def forget(self, mail: str) -> None:
+        """Remove everybody with this address, and the groups made for them."""
+        with self.connect(ADMIN_DN, ADMIN_PASSWORD) as admin:
+            admin.search(f"ou=people,{SUFFIX}", f"(mail={mail})", attributes=["uid"])
+            for person in admin.entries:
+                admin.search(f"ou=groups,{SUFFIX}", f"(cn=staff-{person.uid})")
+                for entry in (*admin.entries, person):
+                    admin.delete(entry.entry_dn)
+
     def _write(self, write) -> None:
         with self.connect(ADMIN_DN, ADMIN_PASSWORD) as admin:
             write(admin)

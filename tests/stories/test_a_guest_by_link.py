@@ -14,7 +14,7 @@ from partwell import clock
 from partwell.journeys.operations.steps import complete_step
 from partwell.people.actors import console_actor
 from tests.accessibility import PHONE
-from tests.browser import Trouble
+from tests.browser import Trouble, follow
 from tests.factories import step_of
 from tests.guest_world import CANARIES, PRIVATE, World
 from tests.signing_in import PASSWORD
@@ -60,7 +60,7 @@ def test_hr_invites_and_the_leaver_does_their_part(
     expect(guest.get_by_text("30", exact=True)).to_be_visible()
     axe(guest, "guest-page")
 
-    guest.get_by_role("link", name="Confirm your dates").click()
+    follow(guest.get_by_role("link", name="Confirm your dates"))
     axe(guest, "guest-step")
     guest.get_by_role("button", name="Confirm that it is done").click()
     expect(guest.get_by_text("Thank you. “Confirm your dates” is done.")).to_be_visible()

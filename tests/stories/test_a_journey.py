@@ -20,7 +20,7 @@ from partwell.people.actors import console_actor
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
 from partwell.people.roles import Role
-from tests.browser import Trouble
+from tests.browser import Trouble, follow
 from tests.factories import as_actor, make_holder, make_person, publish, start_journey, step_of
 from tests.signing_in import PASSWORD
 
@@ -57,7 +57,7 @@ def test_starting_shows_the_whole_plan_before_anything_begins(
 ) -> None:
     trouble.expected += ["422"]
     page = sign_in(amara.email)
-    page.get_by_role("link", name="New departure").first.click()
+    follow(page.get_by_role("link", name="New departure").first)
     axe(page, "start")
 
     page.get_by_label("Who leaves").fill("nobody@harbour.example")

@@ -17,7 +17,7 @@ from partwell.access.models import Plan, System, SystemRun, SystemSweep
 from partwell.access.runs import run_system
 from partwell.connectors.fake.store import FakeStore
 from partwell.people.models import Installation, Person, RoleGrant, User
-from tests.browser import Trouble, beside_the_browser
+from tests.browser import Trouble, beside_the_browser, follow
 from tests.signing_in import sign_in_surely
 
 
@@ -71,7 +71,7 @@ def test_an_account_of_nobody_is_cut_by_two_people_and_put_back_and_another_is_k
     work()
 
     ines.goto("/ghosts/")
-    ines.get_by_role("link", name="Decide… backup in Mail").click()
+    follow(ines.get_by_role("link", name="Decide… backup in Mail"))
     axe(ines, "nobodys-undecided")
     ines.get_by_role("link", name="A service account…").click()
     ines.get_by_label("Who answers for it?").fill("nobody@firm.example")
@@ -129,7 +129,7 @@ def test_an_account_of_nobody_is_cut_by_two_people_and_put_back_and_another_is_k
 
     otto.get_by_role("link", name="Gone").click()
     otto.get_by_role("link", name="Look at it… cron in Mail").click()
-    otto.get_by_role("link", name="Put it back…").click()
+    follow(otto.get_by_role("link", name="Put it back…"))
     axe(otto, "nobodys-restore")
     otto.get_by_role("button", name="Put back 2 effects").click()
     work()

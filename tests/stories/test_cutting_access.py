@@ -19,7 +19,7 @@ from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
 from tests import access_world
 from tests.access_world import ADA, World
-from tests.browser import Trouble, beside_the_browser
+from tests.browser import Trouble, beside_the_browser, follow
 from tests.factories import make_person, publish, start_journey
 from tests.signing_in import code_now
 
@@ -218,7 +218,7 @@ def test_what_failed_after_access_end_stands_on_the_first_page_until_it_is_solve
     expect(cards).to_contain_text("suspending failed for ada in Directory")
     expect(cards).to_contain_text("Way out: Look into the system")
     axe(page, "today-not-cut")
-    cards.get_by_role("link", name="Open access").click()
+    follow(cards.get_by_role("link", name="Open access"))
     axe(page, "access-not-cut")
     page.get_by_role("link", name="Attest… ada in Directory").click()
     page.get_by_label("How do you know?").fill("I deleted the account by hand at 17:02.")

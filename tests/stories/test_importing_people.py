@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from partwell.people.models import Client, Person, User
 from partwell.people.roles import Role
-from tests.browser import Trouble
+from tests.browser import Trouble, follow
 from tests.factories import make_client, make_holder, make_person, publish, start_journey
 from tests.signing_in import PASSWORD
 
@@ -41,9 +41,9 @@ def test_a_file_shows_every_change_and_then_applies(
     amara: User, sign_in: Callable[..., Page], axe: Callable[[Page, str], None], tmp_path: Path
 ) -> None:
     page = sign_in(amara.email)
-    page.get_by_role("link", name="People", exact=True).click()
+    follow(page.get_by_role("link", name="People", exact=True))
     axe(page, "people")
-    page.get_by_role("link", name="Import…").click()
+    follow(page.get_by_role("link", name="Import…"))
     axe(page, "people-import")
 
     choose(page, tmp_path, GOOD)
@@ -98,7 +98,7 @@ def test_a_client_is_shown_with_contacts_contracts_and_departures_one_may_see(
     client = make_client(manager=make_person("Mara Lund"), client_ref="BW-1", tier="gold")
     client.contracts.create(title="Support", notice_days=90)
     page = sign_in(amara.email)
-    page.get_by_role("link", name="Clients", exact=True).click()
+    follow(page.get_by_role("link", name="Clients", exact=True))
     axe(page, "clients")
     page.get_by_role("link", name="Brightwater Dental").click()
     expect(page.get_by_text("orla@brightwater.example")).to_be_visible()
@@ -119,7 +119,7 @@ def test_a_template_is_read_with_its_phases_and_steps(
     publish()
     start_journey(make_person())
     page = sign_in(amara.email)
-    page.get_by_role("link", name="Templates", exact=True).click()
+    follow(page.get_by_role("link", name="Templates", exact=True))
     axe(page, "templates")
     page.get_by_role("link", name="A small journey").click()
     expect(page.get_by_text("6 steps in 10 phases")).to_be_visible()

@@ -18,7 +18,7 @@ from partwell.journeys.operations.starting import start
 from partwell.journeys.template_operations import sync_library
 from partwell.people.actors import console_actor
 from partwell.people.models import Installation, Person, RoleGrant, User
-from tests.browser import Trouble, beside_the_browser
+from tests.browser import Trouble, beside_the_browser, follow
 from tests.stories.test_kill_switch import sign_in_surely
 
 INES, OLGA, BO = "ines@firm.example", "olga@firm.example", "bo@firm.example"
@@ -110,7 +110,7 @@ def test_what_a_leaver_knows_is_put_on_record_and_changed_when_they_leave(
     leaves()
     olga = open_context().new_page()
     sign_in_surely(olga, OLGA, second_factors[OLGA])
-    olga.get_by_role("link", name="My steps").first.click()
+    follow(olga.get_by_role("link", name="My steps").first)
     axe(olga, "my-steps-with-secrets")
     olga.get_by_role("link", name="Shop, editors’ login").click()
     expect(olga.get_by_text("because somebody who knows it will not need it any more")).to_be_visible()

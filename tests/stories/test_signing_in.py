@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from partwell.people import setup_code
 from partwell.people.models import RoleGrant, User
-from tests.browser import Trouble
+from tests.browser import Trouble, follow
 from tests.signing_in import PASSWORD, code_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,11 +133,11 @@ def test_a_second_factor_is_set_up_and_asked_for(
     make_user(AMARA, "Amara Osei")
     page = sign_in(AMARA)
     axe(page, "today-empty")
-    page.get_by_role("link", name="Amara Osei").click()
+    follow(page.get_by_role("link", name="Amara Osei"))
     axe(page, "account")
-    page.get_by_role("link", name="Set it up").click()
+    follow(page.get_by_role("link", name="Set it up"))
     axe(page, "second-factor-none")
-    page.get_by_role("link", name="Set it up").click()
+    follow(page.get_by_role("link", name="Set it up"))
     axe(page, "confirm-password")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()

@@ -24,7 +24,7 @@ from partwell.journeys.operations.starting import start
 from partwell.journeys.template_operations import sync_library
 from partwell.people.actors import actor_for_user, console_actor
 from partwell.people.models import Installation, Person, RoleGrant, User
-from tests.browser import Trouble, beside_the_browser
+from tests.browser import Trouble, beside_the_browser, follow
 from tests.stories.test_kill_switch import sign_in_surely
 
 INES, HANNA, SAM, BO = "ines@firm.example", "hanna@firm.example", "sam@firm.example", "bo@firm.example"
@@ -166,7 +166,7 @@ def test_a_leavers_mailbox_and_tickets_go_to_a_successor_who_says_what_is_missin
         sam.get_by_role("button", name="I have it").click()
         expect(sam.get_by_text("Accepted by the successor")).to_be_visible()
     sam.get_by_role("link", name="What comes to you").first.click()
-    sam.get_by_role("link", name="Tickets of the webshop").click()
+    follow(sam.get_by_role("link", name="Tickets of the webshop"))
     axe(sam, "transfer-to-accept")
     sam.locator("summary").filter(has_text="Something is missing").click()
     sam.get_by_label("What is missing?").fill("The tickets that are on hold.")
@@ -184,7 +184,7 @@ def test_a_leavers_mailbox_and_tickets_go_to_a_successor_who_says_what_is_missin
     ines.goto("/")
     expect(ines.get_by_text("The tickets that are on hold.").first).to_be_visible()
     ines.goto(page_of_departure)
-    ines.get_by_role("link", name="Tickets of the webshop").click()
+    follow(ines.get_by_role("link", name="Tickets of the webshop"))
     axe(ines, "transfer-missing")
     ines.get_by_label("What did you do, and where does the successor find it?").fill(
         "Those on hold are assigned now, too."
