@@ -233,7 +233,7 @@ def test_without_evidence_nothing_is_cut(world: World, monkeypatch: pytest.Monke
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("the record is read-only")
 
-    monkeypatch.setattr(evidence.Event.objects, "bulk_create", refuse)
+    monkeypatch.setattr(evidence, "insert_values", refuse)
     with pytest.raises(RuntimeError, match="read-only"):
         world.run()
     assert world.effects("mail") == []

@@ -412,7 +412,7 @@ def test_an_export_that_cannot_be_recorded_hands_nothing_out(
     def refuse(*_: object, **__: object) -> None:
         raise OSError("read-only")
 
-    monkeypatch.setattr("partwell.evidence.operations.Event.objects.bulk_create", refuse)
+    monkeypatch.setattr("partwell.evidence.operations.insert_values", refuse)
     with pytest.raises(OSError, match="read-only"), transaction.atomic():
         export(departure, tmp_path)
     assert not list(tmp_path.glob("*.zip"))

@@ -136,7 +136,9 @@ def _limiter(system_id: int, connector: str) -> Limiter:
 async def limited(call: Awaitable[T], seconds: float) -> T:
     """Await a call to a target; whatever goes wrong comes out as `ConnectorError`."""
     try:
-        return await asyncio.wait_for(call, seconds)
+        # Not `wait_for`, which makes a task of every call.
+        async with asyncio.timeout(seconds):
+            return await call
     except ConnectorError:
         raise
     except TimeoutError:

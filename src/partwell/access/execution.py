@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from django.db.models import Q
+
 from partwell import clock
 from partwell.access import readings
+from partwell.access.account_states import refresh_states
 from partwell.access.alerts import WAY_OUT
 from partwell.access.asking import (
     MAX_ATTEMPTS,
@@ -25,7 +28,6 @@ from partwell.access.asking import (
 from partwell.access.bindings import is_elsewhere
 from partwell.access.models import AccountRecord, Change, SystemRun
 from partwell.access.outcomes import Move, keep_snapshots
-from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Authority, PlanKind, weakest
 from partwell.access.transfers.before_suspension import forget_waiting, hold_for_transfers
 from partwell.access.transfers.receipts import leave_what_waits_for_receipts
@@ -67,11 +69,8 @@ def stop_what_is_elsewhere(work: Carrying) -> None:
 
 def carry_out_first(work: Carrying) -> None:
     """Do the first change of each account that is due, such as blocking the sign-in, and nothing after it."""
-    first: dict[int, Change] = {}
-    for change in due(work, TO_DO):
-        first.setdefault(change.account_id, change)
     try:
-        for batch in _batches(work, list(first.values())):
+        for batch in _batches(work, due(work, TO_DO, only_first=True)):
             _do(work, batch)
     except SystemGone:
         return
@@ -100,31 +99,38 @@ def _do_and_read_back(work: Carrying) -> None:
         readings.read_back(work, batch)
 
 
-def due(work: Carrying, states: tuple[AccessState, ...], *, at_any_time: bool = False) -> list[Change]:
-    """This system's changes that may be carried out now, or at any time, in the order of their verbs."""
+def due(
+    work: Carrying,
+    states: tuple[AccessState, ...],
+    *,
+    at_any_time: bool = False,
+    only_first: bool = False,
+) -> list[Change]:
+    """This system's changes that may be carried out now, or at any time, in the order of their verbs; of each
+    account all, or only the first."""
     if not work.runs:
         return []
     now = clock.now()
     system = next(iter(work.runs.values())).system
-    changes = (
-        Change.objects.filter(
-            plan__in=list(work.runs), account__system=system, is_current=True, state__in=states
-        )
-        .exclude(authority=Authority.NONE)
-        .select_related("account")
-        .order_by("position", "account_id", "pk")
-    )
-    found: list[Change] = []
-    accounts: dict[int, AccountRecord] = {}
-    for change in changes:
-        # One object for each account, so that what one change learns of it the next one knows.
-        change.account = accounts.setdefault(change.account_id, change.account)
+    changes = Change.objects.filter(
+        plan__in=list(work.runs), account__system=system, is_current=True, state__in=states
+    ).exclude(authority=Authority.NONE)
+    # A failed change is tried again only after `apply` was asked for again, which resets the count.
+    changes = changes.exclude(state=AccessState.FAILED, attempts__gt=0)
+    if not at_any_time:
+        changes = changes.filter(Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now))
+    changes = changes.order_by("position", "account_id", "pk")
+    if only_first:
+        # Keys before rows: of four changes to an account three are not looked at now.
+        keys = changes.values_list("account_id", "pk")
+        first = dict(reversed(list(keys)))
+        changes = changes.filter(pk__in=list(first.values()))
+    found = list(changes)
+    # One object for each account, so that what one change learns of it the next one knows.
+    accounts = AccountRecord.objects.in_bulk({change.account_id for change in found})
+    for change in found:
+        change.account = accounts[change.account_id]
         change.account.system, change.plan = system, work.runs[change.plan_id].plan
-        if (at_any_time or change.next_attempt_at is None or change.next_attempt_at <= now) and (
-            # A failed change is tried again only after `apply` was asked for again, which resets the count.
-            change.state != AccessState.FAILED or change.attempts == 0
-        ):
-            found.append(change)
     return found
 
 

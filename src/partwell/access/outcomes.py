@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import transaction
 
+from partwell.access.account_states import refresh_states
 from partwell.access.announcing import announce_disabled_accounts
 from partwell.access.models import AccountRecord, Change
-from partwell.access.proposals import refresh_states
 from partwell.access.states import SETTLED, AccessState, Authority, check_move
 from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit.contract import Proof, Receipt, Snapshot, Verb, Verdict

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from django.db.models.fields.json import KT
 from django.forms.models import model_to_dict
 
+from partwell.access.account_states import refresh_states
 from partwell.access.alerts import forget_accounts
 from partwell.access.bindings import expectation
 from partwell.access.blast_guard import BlastGuard
@@ -24,19 +24,23 @@ from partwell.access.discovery import Answer, Found, Known, account_from
 from partwell.access.extras import Extras
 from partwell.access.ghosts.said import said_to_be_of_leavers
 from partwell.access.models import AccountRecord, Change, Plan, System
-from partwell.access.states import AccessState, Authority, Link, weakest
+from partwell.access.states import AccessState, Authority, Link
 from partwell.access.transfers.opening import is_handed_over, open_for_accounts
 from partwell.access.transfers.receipts import forget_deleted
 from partwell.connector_kit import plan as rules
-from partwell.connector_kit.contract import Account, Outcome, Verb, Verdict
+from partwell.connector_kit.contract import Account, Verb
 from partwell.departures.models import Departure
-from partwell.rows import write_rows
+from partwell.rows import insert_values, write_rows
 
 BY_HAND = "Look into this system by hand: remove what is there, and attest it with a note."
 CARRIED = (AccessState.ATTESTED, AccessState.IMPOSSIBLE)
 READ_FIELDS = (
     "login", "display_name", "matched_by", "is_active", "is_protected", "open_sessions", "entitlements",
     "last_read_at", "reason", "state",
+)  # fmt: skip
+NEW_FIELDS = (
+    "plan_id", "account_id", "verb", "position", "reversibility", "expects", "authority", "state", "reason",
+    "is_current", "attempts", "proof",
 )  # fmt: skip
 
 
@@ -146,9 +150,9 @@ def store_answer(
     now: datetime,
     rule: WithoutApproval | None = None,
     asked_for: Collection[Verb] = (),
-) -> list[Change]:
+) -> None:
     """`store_answers` for one plan."""
-    return store_answers([(plan, answer)], system, now=now, rule=rule, asked_for=asked_for)
+    store_answers([(plan, answer)], system, now=now, rule=rule, asked_for=asked_for)
 
 
 def store_answers(
@@ -158,17 +162,17 @@ def store_answers(
     now: datetime,
     rule: WithoutApproval | None = None,
     asked_for: Collection[Verb] = (),
-) -> list[Change]:
+) -> None:
     """Write what one system said into plans, one of each departure: accounts as read, and changes in place
     of earlier ones. The plans' own rows are for the caller to seal and save.
 
-    With a `rule`, what it covers may run at once. Returns the new changes.
+    With a `rule`, what it covers may run at once.
     """
     writing = _Writing(system, target_of(system), [plan for plan, _ in answers], now, rule, asked_for)
     for plan, answer in answers:
         plan.answers[system.name] = answer.as_dict()
         writing.take(plan, answer)
-    return writing.finish()
+    writing.finish()
 
 
 class _Writing:
@@ -241,8 +245,8 @@ class _Writing:
             record.revoked_at = record.revoked_at or self.now
             self.gone.append(record)
 
-    def finish(self) -> list[Change]:
-        """Write it all; returns the new changes."""
+    def finish(self) -> None:
+        """Write it all."""
         if self.dropped:
             AccountRecord.objects.filter(pk__in=[record.pk for record in self.dropped]).delete()
         new = [record for record in self.read if record.pk is None]
@@ -255,11 +259,12 @@ class _Writing:
         forget_deleted(self.gone, now=self.now)
         for change in self.changes:
             change.account = change.account  # which has its key only now
-        Change.objects.bulk_create(self.changes)
+        insert_values(
+            Change, NEW_FIELDS, ([getattr(change, name) for name in NEW_FIELDS] for change in self.changes)
+        )
         open_for_accounts(self.to_hand_over, self.target, by=self.by, now=self.now)
         refresh_states(change.account for change in self.changes if change.account.external_id)
         self.guard.tell(self.now)
-        return self.changes
 
     def _keep(self, plan: Plan, account: Account, read_at: datetime | None) -> AccountRecord:
         records = self.records[plan.its_departure_id]
@@ -333,68 +338,3 @@ class _Writing:
         if change.state in CARRIED:
             record.state, record.reason = change.state, change.reason
         self.changes.append(change)
-
-
-def refresh_states(accounts: Iterable[AccountRecord]) -> None:
-    """Give each account the state of the weakest of its current changes, and the time at which all of it was
-    proven gone."""
-    wanted = {account.pk: account for account in accounts}
-    current: dict[int, list[_Moved]] = defaultdict(list)
-    # Called at each move of each change: no more is read than is looked at.
-    changes = Change.objects.filter(account_id__in=wanted, is_current=True).values_list(
-        "account_id",
-        "state",
-        "reason",
-        "authority",
-        "attempts",
-        "verified_at",
-        KT("receipt__outcome"),
-        KT("proof__verdict"),
-        "account__revoked_at",
-    )
-    for pk, *row in changes:
-        current[pk].append(_Moved(*row))
-    for pk, account in wanted.items():
-        moved = current[pk]
-        account.state = weakest(change.state for change in moved)
-        account.reason = next((change.reason for change in moved if change.state == account.state), "")
-        kept = moved[0].revoked_at if moved else account.revoked_at
-        account.revoked_at = _revoked_at(kept, account.state, moved)
-    write_rows(list(wanted.values()), ["state", "reason", "revoked_at"])
-
-
-class _Moved(NamedTuple):
-    """What the state of an account depends on, of one of its changes."""
-
-    state: str
-    reason: str
-    authority: str
-    attempts: int
-    verified_at: datetime | None
-    outcome: str | None
-    verdict: str | None
-    revoked_at: datetime | None
-
-    @property
-    def shows_access(self) -> bool:
-        """Whether a reading found access where it was, or had to be, gone."""
-        return self.state == AccessState.FAILED and self.verdict == Verdict.FAILED
-
-    @property
-    def was_so_before(self) -> bool:
-        """Whether nothing had to be done in the system for it."""
-        return self.outcome is None or (self.outcome == Outcome.ALREADY_DONE and self.attempts <= 1)
-
-
-def _revoked_at(kept: datetime | None, state: AccessState, changes: list[_Moved]) -> datetime | None:
-    """When all of an account was proven gone, given when that was `kept` to be before its changes moved."""
-    if any(change.authority == Authority.RESTORE for change in changes):
-        return kept
-    if any(change.shows_access for change in changes):
-        return None
-    if state != AccessState.VERIFIED:
-        return kept
-    moments = [change.verified_at for change in changes if change.verified_at is not None]
-    # What was found to be so already has been so since the time that is known.
-    new = [c.verified_at for c in changes if c.verified_at is not None and not c.was_so_before]
-    return max(moments if kept is None else new, default=kept)

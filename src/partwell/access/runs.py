@@ -39,6 +39,9 @@ SIDE_BY_SIDE = 8
 # How many departures of a group are looked after at once in one system.
 GROUP = 50
 SILENT = "It answered nobody of this cut."
+# How often a system of which nobody is heard is asked for some, before it is said of all the others that they
+# cannot be reached there: writing that down takes time, which is better given to systems that answer.
+TRIES = 2
 # What these are about is on record, account by account: nobody's accounts are looked for.
 NOT_SEARCHED = (PlanKind.RESTORE, PlanKind.GHOST)
 BY_HAND = "Nobody but a person can look into this system."
@@ -129,7 +132,8 @@ def _go_on(runs: list[SystemRun], target: Target, token: str) -> None:
             group = runs[start : start + GROUP]
             work, is_heard = _begin(group, session, token)
             if not is_heard:
-                _leave_unheard(runs[start + GROUP :], token)
+                if max(run.attempts for run in group) > TRIES:
+                    _leave_unheard(runs[start + GROUP :], token)
                 break
             carry_out_first(work)
             begun.append(work)

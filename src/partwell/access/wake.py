@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from partwell.access.models import SystemRun
+from partwell.engine.lanes import URGENT
 from partwell.engine.operations import cancel_timer, enqueue, set_mixed_timers, set_timer
 
 RUN_SYSTEM = "access.run_system"
@@ -40,7 +41,7 @@ def start_cut(cut_id: UUID, system_id: int, *, at: datetime) -> None:
         str(cut_id),
         str(system_id),
         key=f"{RUN_CUT}:{cut_id}:{system_id}:{at.isoformat()}",
-        lane="urgent",
+        lane=URGENT,
     )
 
 

@@ -23,6 +23,7 @@ class Lane:
     per_partition: int | None = None
 
 
+URGENT = "urgent"
 LANES = {
     lane.name: lane
     for lane in (
@@ -32,7 +33,7 @@ LANES = {
         # Keyed by connection: a slow directory holds up itself alone.
         Lane("connectors", at_once=8, per_partition=4, poll_seconds=0.4),
         # What somebody pressed a button for: nothing scheduled is ever ahead of it.
-        Lane("urgent", at_once=12, poll_seconds=0.2),
+        Lane(URGENT, at_once=12, poll_seconds=0.2),
         Lane("mail", at_once=2, poll_seconds=2.0),
     )
 }

@@ -25,6 +25,7 @@ class Periodic:
     every_seconds: float
     function: PeriodicHandler
     every_worker: bool = False
+    gives_way: bool = False
 
 
 @dataclass
@@ -63,14 +64,21 @@ def timer(name: str, function: TimerHandler) -> None:
 
 
 def periodic(
-    name: str, every_seconds: float, function: PeriodicHandler, *, every_worker: bool = False
+    name: str,
+    every_seconds: float,
+    function: PeriodicHandler,
+    *,
+    every_worker: bool = False,
+    gives_way: bool = False,
 ) -> None:
     """Call `function()` again and again, on one worker of the installation unless `every_worker`.
 
-    When a stalled worker wakes up, two may overlap for a second; `function` must bear that.
+    What `gives_way` waits, half a minute at most, while something that somebody pressed a button for is
+    under way in this process. When a stalled worker wakes up, two may overlap for a second; `function` must
+    bear that.
     """
     _claim_name(REGISTERED.periodics, name)
-    REGISTERED.periodics[name] = Periodic(name, every_seconds, function, every_worker)
+    REGISTERED.periodics[name] = Periodic(name, every_seconds, function, every_worker, gives_way)
 
 
 def reconciler(name: str, function: PeriodicHandler) -> None:

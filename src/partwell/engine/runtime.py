@@ -6,16 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
 from dbos import DBOS
 from django.db import Error, close_old_connections, transaction
 from sqlalchemy.exc import SQLAlchemyError
 
-from partwell.engine import claims, guard, operations, registry, retention, schema, timers
+from partwell.engine import claims, guard, haste, operations, registry, retention, schema, timers
 from partwell.engine.address import APPLICATION, APPLICATION_VERSION, engine_url
-from partwell.engine.lanes import LANES, THREADS
+from partwell.engine.lanes import LANES, THREADS, URGENT
 from partwell.engine.reachable import is_loss
 from partwell.engine.steady_clock import SteadyClock
 
@@ -40,7 +40,7 @@ def steady_now() -> datetime:
 def _run(name: str, key: str, lane: str, partition: str, attempt: int, args: list[str]) -> None:
     """Every run is this one workflow, so that a name that nobody registered is a logged failure, not a
     run that no worker can ever pick up."""
-    with _database_connections():
+    with _database_connections(), haste.under_way() if lane == URGENT else nullcontext():
         try:
             if name == timers.FIRE:
                 timers.run(args[0], args[1], now=steady_now())
@@ -151,7 +151,11 @@ class Engine:
         self._go("retention", RETENTION_SECONDS, lambda: retention.forget_finished(steady_now()), alone=True)
         for periodic in registry.REGISTERED.periodics.values():
             self._go(
-                periodic.name, periodic.every_seconds, periodic.function, alone=not periodic.every_worker
+                periodic.name,
+                periodic.every_seconds,
+                periodic.function,
+                alone=not periodic.every_worker,
+                gives_way=periodic.gives_way,
             )
 
     def stop(self, *, seconds: int = 5) -> None:
@@ -169,11 +173,21 @@ class Engine:
             self._on_loss()
 
     def _go(
-        self, name: str, every: float, function: registry.PeriodicHandler, *, alone: bool = False
+        self,
+        name: str,
+        every: float,
+        function: registry.PeriodicHandler,
+        *,
+        alone: bool = False,
+        gives_way: bool = False,
     ) -> None:
+        turns = haste.GivingWay(since=time.monotonic())
+
         def loop() -> None:
             while not self._stopping.wait(every):
                 if alone and not self._guard.is_first:
+                    continue
+                if gives_way and not turns.is_turn(time.monotonic()):
                     continue
                 with _database_connections():
                     try:

@@ -12,6 +12,7 @@ from django.db import transaction
 from partwell.evidence.leaf import digest_of, leaf_bytes, salt_fields
 from partwell.evidence.models import Event
 from partwell.refusals import Invalid
+from partwell.rows import insert_values
 
 ERASED = "evidence.erased"
 # What every event says of itself. Only the actor is a person's and may be erased.
@@ -38,7 +39,15 @@ def record_many(events: Iterable[Event]) -> list[Event]:
     """Record several built events with one insert, in the caller's transaction."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("evidence is recorded in the transaction of the action that it is about")
-    return Event.objects.bulk_create(list(events))
+    built = list(events)
+    insert_values(
+        Event,
+        ("id", "scope", "kind", "occurred_at", "fields", "leaf"),
+        ((e.pk, e.scope, e.kind, e.occurred_at, e.fields, e.leaf) for e in built),
+    )
+    for event in built:
+        event._state.adding = False
+    return built
 
 
 def build(

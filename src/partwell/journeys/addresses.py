@@ -21,6 +21,11 @@ def page(name: str, *args: object) -> str:
     return f"{settings.BASE_URL}{path}"
 
 
+def first_page() -> str:
+    """Where everybody begins."""
+    return page("web:home")
+
+
 def journey_page(departure: Departure) -> str:
     """Where those on the inside see the journey."""
     return page("web:journey", departure.pk)

@@ -60,7 +60,7 @@ def register_all() -> None:
     registry.reconciler("access.questions", questions.reconcile)
     registry.workflow(DELIVER, _deliver_signals)
     registry.periodic("signals.due", SIGNALS_EVERY_SECONDS, _ask_for_due_signals)
-    registry.periodic("evidence.sequence", 0.5, _sequence)
+    registry.periodic("evidence.sequence", 0.5, _sequence, gives_way=True)
     registry.periodic("mail.send", mail.SEND_EVERY_SECONDS, mail.send)
     registry.periodic("mail.tell", mail.TELL_EVERY_SECONDS, mail.tell)
     registry.periodic("mail.remind", mail.REMIND_EVERY_SECONDS, mail.remind)

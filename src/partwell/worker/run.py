@@ -13,6 +13,7 @@ from typing import NoReturn
 from partwell.engine.lifeline import START_AGAIN
 from partwell.engine.reachable import is_loss, wait_for_database
 from partwell.engine.runtime import Engine
+from partwell.journeys.addresses import first_page
 from partwell.worker.register import register_all
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def run_worker(register: Callable[[], None] = register_all) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, on_signal)
     register()
+    # Mails name pages. Whoever serves these is read now, and not while somebody is being shut out.
+    first_page()
     if not wait_for_database(stop.is_set):
         return
     engine = Engine(on_loss=_end_at_once)

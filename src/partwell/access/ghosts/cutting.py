@@ -15,6 +15,7 @@ from django.db.models import Max, QuerySet
 
 from partwell import clock
 from partwell.access import wake
+from partwell.access.account_states import refresh_states
 from partwell.access.bindings import check_connections, expectation, hold_connections
 from partwell.access.blast_guard import check_of_nobody
 from partwell.access.claims import LIVE
@@ -25,7 +26,7 @@ from partwell.access.ghosts.operations import live_ghost, live_ghost_of_nobody
 from partwell.access.ghosts.queries import records_of
 from partwell.access.models import AccountRecord, Change, Ghost, Plan, SystemRun
 from partwell.access.operations.plans import check_approver, plan_to_put_back
-from partwell.access.proposals import refresh_states, seal
+from partwell.access.proposals import seal
 from partwell.access.queries import effects_on
 from partwell.access.states import Authority, GhostState, PlanKind, PlanState
 from partwell.connector_kit import plan as rules

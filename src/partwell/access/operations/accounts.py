@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from partwell.access.account_states import refresh_states
 from partwell.access.alerts import forget_accounts, resolve_alerts, review_accounts
 from partwell.access.discovery import Answer, Found, account_from
 from partwell.access.models import AccountRecord, Change, Plan, System
 from partwell.access.operations.plans import lock, new_plan, record_plan, start_runs
-from partwell.access.proposals import STANDING_RULE, refresh_states, seal, store_answer
+from partwell.access.proposals import STANDING_RULE, seal, store_answer
 from partwell.access.states import AccessState, AlertKind, Link, PlanKind, PlanState, check_move
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise

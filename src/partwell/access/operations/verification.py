@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from partwell.access.account_states import refresh_states
 from partwell.access.alerts import review_accounts
 from partwell.access.bindings import is_elsewhere
 from partwell.access.connections import Target, limited, open_connector, run_together, target_of
 from partwell.access.models import AccountRecord, Change, System
 from partwell.access.operations.plans import lock
 from partwell.access.outcomes import note_readings, proof_as_dict
-from partwell.access.proposals import refresh_states
 from partwell.access.states import AccessState, Link, PlanKind, check_move
 from partwell.connector_kit.contract import ConnectorError, Proof, Verb, Verdict
 from partwell.departures.models import Departure
