@@ -1,0 +1,60 @@
+"""What is special where an order, an internship or a fixed term ends: its order, its words, what must not be there."""
+
+from __future__ import annotations
+
+import re
+
+from partwell.journeys.template.model import TemplateStep
+from partwell.people.roles import Role
+from tests.agreement.library import TEMPLATES, needed_by
+
+CONTRACTOR = TEMPLATES["contractor-end"]
+WORDS_OF_EMPLOYMENT = re.compile(
+    r"\b(employ\w*|salar\w+|wages?|payroll|pay ?slips?|leave balance|annual leave|holidays?|resign\w*|dismiss\w*|"
+    r"notice period|exit interview|colleagues?|probation|severance|alumni)\b",
+    re.IGNORECASE,
+)
+
+
+def _texts(step: TemplateStep) -> str:
+    return f"{step.title} {step.guidance}"
+
+
+def test_a_contractor_reads_no_word_of_employment() -> None:
+    said = [CONTRACTOR.title, CONTRACTOR.summary, *CONTRACTOR.reasons, *map(_texts, CONTRACTOR.steps)]
+    assert [found[0] for text in said if (found := WORDS_OF_EMPLOYMENT.search(text))] == []
+
+
+def test_a_contractor_is_reviewed_both_ways_and_not_interviewed() -> None:
+    assert [s.key for s in CONTRACTOR.steps if "interview" in s.key or "F4" in s.guide] == []
+    review = CONTRACTOR.step("hold-review")
+    assert not review.required
+    assert "both sides" in review.title
+
+
+def test_a_contractor_hears_it_before_the_team_does() -> None:
+    assert "confirm-order-end" in needed_by(CONTRACTOR, "tell-the-team")
+
+
+def test_the_results_of_a_contractor_are_listed_then_accepted_then_ours_on_paper() -> None:
+    assert "list-results" in needed_by(CONTRACTOR, "accept-the-work")
+    assert {"list-results", "name-parts-of-others"} <= needed_by(CONTRACTOR, "sign-assignment")
+    assert CONTRACTOR.step("sign-assignment").role is Role.DEPARTING
+    assert "sign-assignment" in needed_by(CONTRACTOR, "close-journey")
+
+
+def test_an_order_is_closed_after_its_last_invoice_is_paid() -> None:
+    assert {"send-last-invoice", "check-last-invoice", "pay-last-invoice"} <= needed_by(
+        CONTRACTOR, "close-purchase-order"
+    )
+    assert "accept-the-work" in needed_by(CONTRACTOR, "check-last-invoice")
+
+
+def test_a_contractor_deletes_our_data_after_it_arrived_and_after_the_hold_was_looked_at() -> None:
+    assert {"take-over-for-good", "check-legal-hold"} <= needed_by(CONTRACTOR, "clear-own-devices")
+    assert {"take-over-for-good", "check-legal-hold"} <= needed_by(CONTRACTOR, "release-own-devices")
+
+
+def test_what_concerns_an_agency_is_asked_unless_somebody_is_surely_a_freelancer() -> None:
+    asked = {s.key for s in CONTRACTOR.steps if s.when == "person.employment_type != 'freelancer'"}
+    assert asked == {"tell-the-agency", "close-supplier-side", "check-placement-terms"}
