@@ -1,17 +1,18 @@
-"""What is special where an order, an internship or a fixed term ends: its order, its words, what must not be there."""
+"""What is special where an order, an internship or a fixed term ends, and what must not be there."""
 
 from __future__ import annotations
 
 import re
 
-from partwell.journeys.template.model import TemplateStep
+from partwell.journeys.template.model import Anchor, TemplateStep, Visibility
 from partwell.people.roles import Role
 from tests.agreement.library import TEMPLATES, needed_by
 
 CONTRACTOR = TEMPLATES["contractor-end"]
+INTERN = TEMPLATES["intern-end"]
 WORDS_OF_EMPLOYMENT = re.compile(
-    r"\b(employ\w*|salar\w+|wages?|payroll|pay ?slips?|leave balance|annual leave|holidays?|resign\w*|dismiss\w*|"
-    r"notice period|exit interview|colleagues?|probation|severance|alumni)\b",
+    r"\b(employ\w*|salar\w+|wages?|payroll|pay ?slips?|leave balance|annual leave|holidays?|resign\w*|"
+    r"dismiss\w*|notice period|exit interview|colleagues?|probation|severance|alumni)\b",
     re.IGNORECASE,
 )
 
@@ -58,3 +59,28 @@ def test_a_contractor_deletes_our_data_after_it_arrived_and_after_the_hold_was_l
 def test_what_concerns_an_agency_is_asked_unless_somebody_is_surely_a_freelancer() -> None:
     asked = {s.key for s in CONTRACTOR.steps if s.when == "person.employment_type != 'freelancer'"}
     assert asked == {"tell-the-agency", "close-supplier-side", "check-placement-terms"}
+
+
+def test_an_intern_holds_certificate_and_school_papers_before_the_last_day() -> None:
+    for key in ("issue-certificate", "sign-school-forms", "read-report"):
+        due = INTERN.step(key).due_rule
+        assert due.anchor is Anchor.LAST_WORKING_DAY and due.offset < 0, key
+    assert INTERN.step("issue-certificate").visibility is Visibility.EVERYBODY
+    assert {"issue-certificate", "sign-school-forms"} <= needed_by(INTERN, "close-journey")
+
+
+def test_an_intern_is_told_of_an_offer_only_when_it_was_decided_and_always_told() -> None:
+    assert INTERN.step("decide-offer").role is Role.EXECUTIVE
+    assert {"decide-offer", "ask-for-a-post"} <= needed_by(INTERN, "tell-about-offer")
+    assert INTERN.step("tell-about-offer").required
+    assert "tell-about-offer" in needed_by(INTERN, "close-journey")
+
+
+def test_an_intern_gets_feedback_before_reading_the_certificate() -> None:
+    assert "give-feedback" in needed_by(INTERN, "issue-certificate")
+
+
+def test_a_report_is_read_by_us_before_it_goes_out_and_no_mark_hangs_on_an_interview() -> None:
+    assert "hand-in-report" in needed_by(INTERN, "read-report")
+    for key in ("issue-certificate", "sign-school-forms", "pay-last-sum"):
+        assert not {"hold-exit-interview", "confirm-confidentiality"} & needed_by(INTERN, key), key

@@ -14,6 +14,7 @@ STAFF = (
     "staff-resignation",
     "staff-dismissal-for-cause",
     "contractor-end",
+    "intern-end",
 )
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
@@ -40,7 +41,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     (
         "contractor-end",
         "F4",
-    ): "A supplier is not interviewed: both sides review the order together, under J8.",
+    ): "No supplier is interviewed: both sides review the order together, under J8.",
     ("contractor-end", "F6"): "The alumni network is for former staff; new orders are asked for under S2.",
 }
 

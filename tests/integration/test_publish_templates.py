@@ -29,6 +29,7 @@ LIBRARY = {
     "client-early-cancellation",
     "client-urgent-cut",
     "contractor-end",
+    "intern-end",
     "staff-dismissal-for-cause",
     "staff-resignation",
     "staff-urgent-cut",
