@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 
-from partwell.journeys.template.model import Anchor, TemplateStep, Visibility
+import pytest
+
+from partwell.journeys.template.model import (
+    Anchor,
+    EvidenceKind,
+    StepKind,
+    Template,
+    TemplateStep,
+    Visibility,
+)
 from partwell.people.roles import Role
 from tests.agreement.library import TEMPLATES, needed_by
 
 CONTRACTOR = TEMPLATES["contractor-end"]
 INTERN = TEMPLATES["intern-end"]
+TERM = TEMPLATES["staff-fixed-term-end"]
 WORDS_OF_EMPLOYMENT = re.compile(
     r"\b(employ\w*|salar\w+|wages?|payroll|pay ?slips?|leave balance|annual leave|holidays?|resign\w*|"
     r"dismiss\w*|notice period|exit interview|colleagues?|probation|severance|alumni)\b",
     re.IGNORECASE,
 )
+
+# What follows from the outcome, and may not open before there is one.
+BEFORE_THE_DECISION = {"find-the-end", "check-the-limits", "ask-their-wish", "state-the-need"}
 
 
 def _texts(step: TemplateStep) -> str:
@@ -84,3 +97,56 @@ def test_a_report_is_read_by_us_before_it_goes_out_and_no_mark_hangs_on_an_inter
     assert "hand-in-report" in needed_by(INTERN, "read-report")
     for key in ("issue-certificate", "sign-school-forms", "pay-last-sum"):
         assert not {"hold-exit-interview", "confirm-confidentiality"} & needed_by(INTERN, key), key
+
+
+def test_a_colleague_on_a_term_hears_on_the_first_day_that_it_is_looked_at() -> None:
+    first = TERM.step("ask-their-wish")
+    assert (first.due, first.needs, first.role) == ("notice", (), Role.LINE_MANAGER)
+
+
+def test_renewal_is_decided_by_a_second_person_with_law_need_and_wish_on_the_table() -> None:
+    decision = TERM.step("decide-what-follows")
+    assert decision.kind is StepKind.APPROVAL
+    assert needed_by(TERM, decision.key) == BEFORE_THE_DECISION
+    assert not any(TERM.step(key).role is decision.role for key in decision.needs)
+
+
+def test_nothing_says_that_a_term_ends_before_it_is_decided_and_they_were_told() -> None:
+    shown = {s.key for s in TERM.steps if s.visibility is Visibility.EVERYBODY}
+    for key in {*shown, "tell-the-team", "pass-on-clients", "offer-inside-posts", "hold-farewell"}:
+        assert {"decide-what-follows", "tell-the-decision"} <= needed_by(TERM, key), key
+
+
+def test_nobody_works_on_beyond_the_term_and_somebody_looks_afterwards() -> None:
+    before, after = TERM.step("stop-work-beyond-the-end"), TERM.step("confirm-nobody-works-on")
+    assert before.due_rule.offset < 0 < after.due_rule.offset
+    assert before.due_rule.anchor is after.due_rule.anchor is Anchor.LAST_WORKING_DAY
+    assert after.evidence is EvidenceKind.SIGN_OFF
+    assert after.key in needed_by(TERM, "close-journey")
+
+
+def test_no_step_of_a_term_asks_anybody_to_give_notice_or_to_resign() -> None:
+    asked = re.compile(r"\b(resign\w*|gives? notice|dismiss\w*)\b", re.IGNORECASE)
+    assert [step.key for step in TERM.steps if asked.search(step.title)] == []
+    assert [step.key for step in TERM.steps if re.search(r"resign|dismiss", step.key)] == []
+
+
+def test_a_term_counts_leave_before_the_last_pay_and_papers_say_why_it_ended() -> None:
+    assert "settle-leave-days" in needed_by(TERM, "reckon-last-pay")
+    assert "term was reached" in TERM.step("issue-papers").guidance
+
+
+@pytest.mark.parametrize("template", [CONTRACTOR, INTERN, TERM], ids=lambda template: template.id)
+def test_what_the_leaver_reads_of_others_does_not_speak_of_them_as_absent(template: Template) -> None:
+    shown = [
+        s for s in template.steps if s.visibility is Visibility.EVERYBODY and s.role is not Role.DEPARTING
+    ]
+    titles = [s.title for s in shown if re.search(r"\b(them|they|their|theirs)\b", s.title, re.IGNORECASE)]
+    assert titles == []
+
+
+@pytest.mark.parametrize("template", [CONTRACTOR, INTERN, TERM], ids=lambda template: template.id)
+def test_what_the_leaver_does_is_said_to_them(template: Template) -> None:
+    own = [step for step in template.steps if step.role is Role.DEPARTING]
+    assert [s.key for s in own if not re.search(r"\b(you|your)\b", s.guidance, re.IGNORECASE)] == []
+    assert [s.key for s in own if s.needs and "approve-access-plan" in needed_by(template, s.key)] == []

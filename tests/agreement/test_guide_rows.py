@@ -15,6 +15,7 @@ STAFF = (
     "staff-dismissal-for-cause",
     "contractor-end",
     "intern-end",
+    "staff-fixed-term-end",
 )
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.

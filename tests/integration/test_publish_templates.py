@@ -31,6 +31,7 @@ LIBRARY = {
     "contractor-end",
     "intern-end",
     "staff-dismissal-for-cause",
+    "staff-fixed-term-end",
     "staff-resignation",
     "staff-urgent-cut",
 }
