@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from partwell.journeys.due import Calendar
 from partwell.journeys.template.model import (
     Anchor,
     EvidenceKind,
@@ -150,3 +152,26 @@ def test_what_the_leaver_does_is_said_to_them(template: Template) -> None:
     own = [step for step in template.steps if step.role is Role.DEPARTING]
     assert [s.key for s in own if not re.search(r"\b(you|your)\b", s.guidance, re.IGNORECASE)] == []
     assert [s.key for s in own if s.needs and "approve-access-plan" in needed_by(template, s.key)] == []
+
+
+@pytest.mark.parametrize(
+    ("template", "days"), [(CONTRACTOR, 35), (INTERN, 28), (TERM, 90)], ids=["contractor", "intern", "term"]
+)
+def test_with_the_usual_time_ahead_no_step_is_due_before_one_that_it_waits_for(
+    template: Template, days: int
+) -> None:
+    notice = date(2026, 9, 1)
+    last_day = notice + timedelta(days=days)
+    calendar = Calendar(
+        notice_date=notice,
+        last_working_date=last_day,
+        access_end_at=datetime.combine(last_day, time(15, 30), UTC),
+        contract_end_date=last_day,
+        timezone="Europe/Berlin",
+        country="DE",
+        planned_on=notice,
+    )
+    due = {step.key: calendar.due_at(step.due_rule) for step in template.steps}
+    late = [(s.key, key) for s in template.steps for key in s.needs if due[s.key] < due[key]]
+    assert late == []
+    assert min(due.values()).date() >= notice
