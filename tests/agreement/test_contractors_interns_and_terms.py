@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from partwell.journeys.due import Calendar
+from partwell.journeys.template.conditions import compile_condition, evaluate, facts_for
 from partwell.journeys.template.model import (
     Anchor,
     EvidenceKind,
@@ -114,9 +115,13 @@ def test_renewal_is_decided_by_a_second_person_with_law_need_and_wish_on_the_tab
 
 
 def test_nothing_says_that_a_term_ends_before_it_is_decided_and_they_were_told() -> None:
-    shown = {s.key for s in TERM.steps if s.visibility is Visibility.EVERYBODY}
+    shown = {s.key for s in TERM.steps if s.visibility is Visibility.EVERYBODY} - {"register-as-looking"}
     for key in {*shown, "tell-the-team", "pass-on-clients", "offer-inside-posts", "hold-farewell"}:
         assert {"decide-what-follows", "tell-the-decision"} <= needed_by(TERM, key), key
+
+
+def test_somebody_on_a_term_can_go_to_the_employment_office_without_waiting_for_a_decision() -> None:
+    assert needed_by(TERM, "register-as-looking") == {"ask-their-wish"}
 
 
 def test_nobody_works_on_beyond_the_term_and_somebody_looks_afterwards() -> None:
@@ -175,3 +180,10 @@ def test_with_the_usual_time_ahead_no_step_is_due_before_one_that_it_waits_for(
     late = [(s.key, key) for s in template.steps for key in s.needs if due[s.key] < due[key]]
     assert late == []
     assert min(due.values()).date() >= notice
+
+
+def test_an_internship_that_breaks_off_has_a_step_of_its_own() -> None:
+    assert [s.key for s in INTERN.steps if s.when] == ["settle-early-end"]
+    early = compile_condition(INTERN.step("settle-early-end").when)
+    days = {n: evaluate(early, facts_for(departure={"notice_days": n})) for n in (0, 13, 14, 28)}
+    assert days == {0: True, 13: True, 14: False, 28: False}
