@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from partwell import clock
 from partwell.departures.models import Notice
 from partwell.departures.notices import get_notice, visible_notices
-from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.departures.states import Confidentiality
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, TemplateVersion
 from partwell.journeys.operations import starting
@@ -29,10 +29,6 @@ from partwell.web import presenting
 from partwell.web.fields import DATE, MOMENT
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
-
-# What is chosen until somebody chooses: never what would frighten, such as whichever title comes first.
-USUAL = "staff-resignation"
-GROUPS = ((SubjectKind.STAFF, "Somebody who works here leaves"), (SubjectKind.CLIENT, "A client leaves"))
 
 
 class IntakeForm(forms.Form):
@@ -71,12 +67,8 @@ class IntakeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         templates = _templates()
-        self.fields["template"].choices = [  # type: ignore[attr-defined]
-            (label, [(v.template_id, v.title) for v in templates if v.audience == audience])
-            for audience, label in GROUPS
-        ]
-        self.initial.setdefault("template", USUAL)
-        chosen = self.data.get("template") or self.initial["template"]
+        self.fields["template"].choices = [(v.template_id, v.title) for v in templates]  # type: ignore[attr-defined]
+        chosen = self.data.get("template") or (templates[0].template_id if templates else "")
         version = next((v for v in templates if v.template_id == chosen), None)
         reasons = load_version(version).reasons if version else ()
         # Reasons follow from the template; without a script the first answer may be of another one, so
@@ -220,7 +212,7 @@ def _templates() -> list[TemplateVersion]:
         "template_id", "-version"
     ):
         seen.setdefault(version.template_id, version)
-    return sorted(seen.values(), key=lambda v: v.title)
+    return sorted(seen.values(), key=lambda v: (v.audience != "staff", v.title))
 
 
 def _crumbs() -> list[dict[str, str]]:
