@@ -10,7 +10,13 @@ from partwell.journeys.template.library import library_files
 from partwell.journeys.template.model import Template
 
 TEMPLATES: dict[str, Template] = {path.stem: parse(path.read_text("utf-8")) for path in library_files()}
-STAFF = ("staff-resignation", "staff-dismissal-for-cause")
+STAFF = (
+    "staff-resignation",
+    "staff-dismissal-for-cause",
+    "contractor-end",
+    "intern-end",
+    "staff-fixed-term-end",
+)
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")
@@ -32,6 +38,12 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("staff-dismissal-for-cause", "F6"): (
         "The alumni network is for those who left in good standing; a later return is decided under S2."
     ),
+    ("contractor-end", "E1"): "The review both ways is short on purpose; nobody is interviewed.",
+    (
+        "contractor-end",
+        "F4",
+    ): "No supplier is interviewed: both sides review the order together, under J8.",
+    ("contractor-end", "F6"): "The alumni network is for former staff; new orders are asked for under S2.",
 }
 
 
@@ -47,7 +59,7 @@ def test_the_table_knows_every_row_and_every_template() -> None:
     assert set(TEMPLATES) == {*STAFF, *CLIENT, *URGENT}
     for name, template in TEMPLATES.items():
         assert template.id == name
-        assert template.audience == ("staff" if name.startswith("staff-") else "client")
+        assert template.audience == ("client" if name.startswith("client-") else "staff")
 
 
 @pytest.mark.parametrize("name", [*STAFF, *CLIENT])

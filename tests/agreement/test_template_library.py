@@ -88,6 +88,9 @@ def test_nothing_is_wiped_or_deleted_before_the_hold_was_looked_at(name: str) ->
         "staff-dismissal-for-cause": "preserve-evidence",
         "client-contract-expiry": "check-legal-hold",
         "client-early-cancellation": "settle-holds",
+        "contractor-end": "check-legal-hold",
+        "intern-end": "check-legal-hold",
+        "staff-fixed-term-end": "check-legal-hold",
     }[name]
     template = TEMPLATES[name]
     destructive = [s.key for s in template.steps if re.match(r"(wipe|delete|release)-", s.key)]
