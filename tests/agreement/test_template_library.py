@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from partwell.journeys.template.check import check, parse
+from partwell.journeys.template.check import check
 from partwell.journeys.template.conditions import FIELDS
 from partwell.journeys.template.guide import GUIDE_ROWS
-from partwell.journeys.template.library import library_files
-from partwell.journeys.template.model import PHASES, StepKind, Template, TemplateStep, Visibility
+from partwell.journeys.template.model import PHASES, StepKind, TemplateStep, Visibility
 from partwell.journeys.template.schema import SCHEMA_FILE, schema_text
 from partwell.people.roles import Role
+from tests.agreement.library import FILES, TEMPLATES, needed_by
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = {path.stem: path for path in library_files()}
-TEMPLATES: dict[str, Template] = {name: parse(path.read_text("utf-8")) for name, path in FILES.items()}
 names = pytest.mark.parametrize("name", sorted(TEMPLATES))
 # A departure from notice to future contact. What the kill switch starts is short: nobody leaves in it.
 departures = pytest.mark.parametrize("name", sorted(n for n in TEMPLATES if not n.endswith("-urgent-cut")))
@@ -28,18 +26,6 @@ FORBIDDEN = re.compile(
     r"in order to|going forward|stakeholders? alignment|synerg\w+|best-in-class|obviously|easy|easily)\b",
     re.IGNORECASE,
 )
-
-
-def _needed_by(template: Template, key: str) -> set[str]:
-    """All that must be settled before `key`, however far back."""
-    found: set[str] = set()
-    left = list(template.step(key).needs)
-    while left:
-        needed = left.pop()
-        if needed not in found:
-            found.add(needed)
-            left.extend(template.step(needed).needs)
-    return found
 
 
 @names
@@ -69,7 +55,7 @@ def test_access_ends_once_approved_and_is_verified_four_times(name: str) -> None
     for day in (1, 7, 30, 45):
         step = template.step(f"verify-day-{day}")
         assert step.due == f"access_end +{day} day{'s' if day > 1 else ''}"
-        assert "cut-access" in _needed_by(template, step.key)
+        assert "cut-access" in needed_by(template, step.key)
 
 
 @departures
@@ -77,7 +63,7 @@ def test_closing_comes_last(name: str) -> None:
     template = TEMPLATES[name]
     closing = template.steps[-1]
     assert closing.key == "close-journey"
-    assert {"verify-day-45", "cut-access", "approve-access-plan"} <= _needed_by(template, closing.key)
+    assert {"verify-day-45", "cut-access", "approve-access-plan"} <= needed_by(template, closing.key)
     assert not any("close-journey" in step.needs for step in template.steps)
 
 
@@ -88,26 +74,30 @@ def test_nothing_is_wiped_or_deleted_before_the_hold_was_looked_at(name: str) ->
         "staff-dismissal-for-cause": "preserve-evidence",
         "client-contract-expiry": "check-legal-hold",
         "client-early-cancellation": "settle-holds",
+        "client-terminated-by-us": "settle-holds",
     }[name]
     template = TEMPLATES[name]
     destructive = [s.key for s in template.steps if re.match(r"(wipe|delete|release)-", s.key)]
     assert destructive
     for key in destructive:
-        assert hold in _needed_by(template, key), key
+        assert hold in needed_by(template, key), key
 
 
 def test_for_cause_access_ends_before_the_person_is_told() -> None:
     template = TEMPLATES["staff-dismissal-for-cause"]
     assert template.confidentiality == "need_to_know"
-    assert "cut-access" in _needed_by(template, "hold-the-meeting")
+    assert "cut-access" in needed_by(template, "hold-the-meeting")
     for step in template.steps:
         if step.role is Role.DEPARTING:
-            assert "hold-the-meeting" in _needed_by(template, step.key), step.key
+            assert "hold-the-meeting" in needed_by(template, step.key), step.key
 
 
-@pytest.mark.parametrize("name", ["client-contract-expiry", "client-early-cancellation"])
+@pytest.mark.parametrize(
+    "name",
+    ["client-contract-expiry", "client-early-cancellation", "client-terminated-by-us"],
+)
 def test_ownership_moves_before_we_give_up_our_own_access(name: str) -> None:
-    assert "transfer-ownership" in _needed_by(TEMPLATES[name], "give-up-our-access")
+    assert "transfer-ownership" in needed_by(TEMPLATES[name], "give-up-our-access")
 
 
 @names
@@ -115,7 +105,7 @@ def test_pay_never_waits_for_equipment(name: str) -> None:
     template = TEMPLATES[name]
     for step in template.steps:
         if step.phase == 7:
-            before = {template.step(key).phase for key in _needed_by(template, step.key)}
+            before = {template.step(key).phase for key in needed_by(template, step.key)}
             assert 5 not in before, step.key
 
 

@@ -1,0 +1,53 @@
+"""What is special about each ending of a client: what comes before what, and what must not be there."""
+
+from __future__ import annotations
+
+import pytest
+
+from partwell.journeys.template.model import StepKind, Visibility
+from partwell.people.roles import Role
+from tests.agreement.library import TEMPLATES, needed_by
+
+ENDINGS = sorted(
+    name for name in TEMPLATES if name.startswith("client-") and not name.endswith("-urgent-cut")
+)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_data_ownership_and_help_never_wait_for_money(name: str) -> None:
+    template = TEMPLATES[name]
+    for step in template.steps:
+        if step.phase in (4, 5, 6):
+            money = {key for key in needed_by(template, step.key) if template.step(key).phase == 7}
+            assert money == set(), step.key
+
+
+def test_before_the_client_is_told_only_the_decision_is_worked_on_and_nobody_else_hears_of_it() -> None:
+    template = TEMPLATES["client-terminated-by-us"]
+    before = {s.key for s in template.steps if "deliver-notice" not in needed_by(template, s.key)}
+    assert before == needed_by(template, "deliver-notice") | {
+        "deliver-notice",
+        "list-what-we-owe",
+        "size-help-to-move",
+    }
+    shown = {s.key for s in template.steps if s.visibility is Visibility.EVERYBODY}
+    assert shown & before == {"deliver-notice"}
+    assert "call-before-letter" in before, "they hear it from a person first, and then read it"
+
+
+def test_we_end_a_contract_only_with_a_right_to_no_revenge_and_a_valid_signature() -> None:
+    template = TEMPLATES["client-terminated-by-us"]
+    decision = template.step("decide-to-end")
+    assert decision.kind is StepKind.APPROVAL
+    assert decision.role is not template.step("record-grounds").role
+    assert {"read-right-to-end", "rule-out-retaliation", "try-what-is-left"} <= needed_by(
+        template, decision.key
+    )
+    assert {"decide-to-end", "sign-notice"} <= needed_by(template, "deliver-notice")
+
+
+def test_who_was_given_notice_by_us_is_paid_back_before_we_ask_for_money() -> None:
+    template = TEMPLATES["client-terminated-by-us"]
+    assert "pay-back" in needed_by(template, "follow-last-payment")
+    owed = [s for s in template.steps if s.role is Role.DEPARTING and s.phase in (7, 8) and s.required]
+    assert owed == [], "we asked them to leave, so nothing is asked of them in return"
