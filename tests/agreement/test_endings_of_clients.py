@@ -51,3 +51,26 @@ def test_who_was_given_notice_by_us_is_paid_back_before_we_ask_for_money() -> No
     assert "pay-back" in needed_by(template, "follow-last-payment")
     owed = [s for s in template.steps if s.role is Role.DEPARTING and s.phase in (7, 8) and s.required]
     assert owed == [], "we asked them to leave, so nothing is asked of them in return"
+
+
+def test_a_finished_project_is_paid_after_it_was_accepted_and_rights_pass_after_it_was_paid() -> None:
+    template = TEMPLATES["client-project-completion"]
+    assert template.step("accept-the-work").role is Role.DEPARTING, "only the client can accept the work"
+    assert {"test-the-result", "mend-defects"} <= needed_by(template, "accept-the-work")
+    assert {"accept-the-work", "file-acceptance"} <= needed_by(template, "send-final-invoice")
+    assert {"send-final-invoice", "return-guarantees"} <= needed_by(template, "confirm-rights")
+    # The source itself is no hostage: it is given before anybody is paid.
+    assert "send-final-invoice" not in needed_by(template, "hand-over-work-results")
+
+
+def test_what_a_project_leaves_running_has_a_payer_and_a_fault_has_somebody_who_mends_it() -> None:
+    template = TEMPLATES["client-project-completion"]
+    assert "decide-who-pays" in needed_by(template, "transfer-ownership")
+    assert "decide-who-pays" in needed_by(template, "move-payment-cards")
+    assert "run-it-alone" in needed_by(template, "give-up-our-access")
+    assert {"set-up-warranty-desk", "file-acceptance"} <= needed_by(template, "close-journey")
+
+
+def test_a_reference_is_asked_for_only_after_the_client_could_say_what_was_wrong() -> None:
+    template = TEMPLATES["client-project-completion"]
+    assert {"hold-closing-review", "thank-for-review"} <= needed_by(template, "ask-for-reference")

@@ -75,6 +75,7 @@ def test_nothing_is_wiped_or_deleted_before_the_hold_was_looked_at(name: str) ->
         "client-contract-expiry": "check-legal-hold",
         "client-early-cancellation": "settle-holds",
         "client-terminated-by-us": "settle-holds",
+        "client-project-completion": "check-legal-hold",
     }[name]
     template = TEMPLATES[name]
     destructive = [s.key for s in template.steps if re.match(r"(wipe|delete|release)-", s.key)]
@@ -94,7 +95,12 @@ def test_for_cause_access_ends_before_the_person_is_told() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["client-contract-expiry", "client-early-cancellation", "client-terminated-by-us"],
+    [
+        "client-contract-expiry",
+        "client-early-cancellation",
+        "client-project-completion",
+        "client-terminated-by-us",
+    ],
 )
 def test_ownership_moves_before_we_give_up_our_own_access(name: str) -> None:
     assert "transfer-ownership" in needed_by(TEMPLATES[name], "give-up-our-access")

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIBRARY = {
     "client-contract-expiry",
+    "client-project-completion",
     "client-early-cancellation",
     "client-terminated-by-us",
     "client-urgent-cut",
