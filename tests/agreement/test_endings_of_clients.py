@@ -74,3 +74,44 @@ def test_what_a_project_leaves_running_has_a_payer_and_a_fault_has_somebody_who_
 def test_a_reference_is_asked_for_only_after_the_client_could_say_what_was_wrong() -> None:
     template = TEMPLATES["client-project-completion"]
     assert {"hold-closing-review", "thank-for-review"} <= needed_by(template, "ask-for-reference")
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        "settle-data-controller",
+        "choose-data-return",
+        "export-client-data",
+        "transfer-ownership",
+        "hand-over-to-successor",
+        "exchange-things",
+        "pay-only-the-entitled",
+        "say-what-goes-on",
+        "close-accounts-of-gone-people",
+    ],
+)
+def test_nothing_leaves_us_before_we_know_who_speaks_for_a_closed_client(gives: str) -> None:
+    template = TEMPLATES["client-acquired-or-closed"]
+    assert {"verify-the-news", "show-who-speaks", "check-authority"} <= needed_by(template, gives)
+
+
+def test_at_the_news_of_an_insolvency_deletion_and_reminders_stop_within_days() -> None:
+    template = TEMPLATES["client-acquired-or-closed"]
+    for key in ("stop-automatic-reactions", "preserve-records"):
+        due = template.step(key).due_rule
+        assert due.anchor == "notice" and due.offset <= 3, key
+    for key in ("delete-client-data", "wipe-returned-devices"):
+        assert "review-holds" in needed_by(template, key), key
+
+
+def test_nobody_acts_on_a_rumour_that_a_client_is_closing() -> None:
+    template = TEMPLATES["client-acquired-or-closed"]
+    before = {s.key for s in template.steps if "verify-the-news" not in needed_by(template, s.key)}
+    assert before == {"record-how-we-heard", "stop-automatic-reactions", "verify-the-news"}
+
+
+def test_closing_waits_for_the_claim_to_be_filed_and_not_for_what_a_court_pays_out_years_later() -> None:
+    template = TEMPLATES["client-acquired-or-closed"]
+    before = needed_by(template, "close-journey")
+    assert "file-claim" in before
+    assert "follow-claim" not in before and not template.step("follow-claim").required

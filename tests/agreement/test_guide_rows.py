@@ -16,6 +16,7 @@ CLIENT = (
     "client-early-cancellation",
     "client-terminated-by-us",
     "client-project-completion",
+    "client-acquired-or-closed",
 )
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")

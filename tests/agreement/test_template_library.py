@@ -76,6 +76,7 @@ def test_nothing_is_wiped_or_deleted_before_the_hold_was_looked_at(name: str) ->
         "client-early-cancellation": "settle-holds",
         "client-terminated-by-us": "settle-holds",
         "client-project-completion": "check-legal-hold",
+        "client-acquired-or-closed": "preserve-records",
     }[name]
     template = TEMPLATES[name]
     destructive = [s.key for s in template.steps if re.match(r"(wipe|delete|release)-", s.key)]
@@ -96,6 +97,7 @@ def test_for_cause_access_ends_before_the_person_is_told() -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "client-acquired-or-closed",
         "client-contract-expiry",
         "client-early-cancellation",
         "client-project-completion",

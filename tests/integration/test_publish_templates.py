@@ -25,6 +25,7 @@ from tests.unit.template_texts import SOUND, with_change
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIBRARY = {
+    "client-acquired-or-closed",
     "client-contract-expiry",
     "client-project-completion",
     "client-early-cancellation",
