@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from partwell.journeys.template.model import StepKind, Visibility
@@ -115,3 +117,32 @@ def test_closing_waits_for_the_claim_to_be_filed_and_not_for_what_a_court_pays_o
     before = needed_by(template, "close-journey")
     assert "file-claim" in before
     assert "follow-claim" not in before and not template.step("follow-claim").required
+
+
+def test_whoever_only_tried_us_has_to_do_nothing_and_nothing_waits_for_them() -> None:
+    template = TEMPLATES["client-trial-ended"]
+    theirs = {s.key for s in template.steps if s.role is Role.DEPARTING}
+    for step in template.steps:
+        assert step.key not in theirs or not step.required, step.key
+        assert not theirs & needed_by(template, step.key), step.key
+
+
+def test_whoever_only_tried_us_is_asked_once_and_their_data_goes_whatever_they_answer() -> None:
+    template = TEMPLATES["client-trial-ended"]
+    assert [s.key for s in template.steps if s.phase == 8 and s.role is Role.DEPARTING] == [
+        "say-why-if-you-like"
+    ]
+    assert "delete-trial-data" in needed_by(template, "confirm-deletion")
+    assert {"confirm-deletion", "stop-all-selling", "see-that-nothing-is-charged"} <= needed_by(
+        template, "close-journey"
+    )
+    assert not [s.key for s in template.steps if "offer" in s.key or "win-back" in s.key]
+
+
+def test_no_step_of_an_ended_trial_is_padding() -> None:
+    """Each serves a row that no other does, or is a choice of theirs, or about their access or their data."""
+    template = TEMPLATES["client-trial-ended"]
+    served = Counter(row for step in template.steps for row in step.guide)
+    for step in template.steps:
+        last_of_a_row = any(served[row] == 1 for row in step.guide)
+        assert last_of_a_row or step.role is Role.DEPARTING or step.phase == 6, step.key

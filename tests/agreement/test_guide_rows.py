@@ -17,6 +17,7 @@ CLIENT = (
     "client-terminated-by-us",
     "client-project-completion",
     "client-acquired-or-closed",
+    "client-trial-ended",
 )
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")
@@ -38,6 +39,14 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("staff-dismissal-for-cause", "F6"): (
         "The alumni network is for those who left in good standing; a later return is decided under S2."
     ),
+    ("client-trial-ended", "C2"): "Nothing was built together, so nobody takes anything over.",
+    ("client-trial-ended", "J4"): "Nothing was built together; what they put in is data, under C4.",
+    (
+        "client-trial-ended",
+        "C7",
+    ): "A leader's call would press somebody who only looked; a note of thanks does.",
+    ("client-trial-ended", "E1"): "There is one question, by a form; an hour is too much to ask of them.",
+    ("client-trial-ended", "E3"): "They are promised that nobody calls them about their answer.",
 }
 
 

@@ -30,6 +30,7 @@ LIBRARY = {
     "client-project-completion",
     "client-early-cancellation",
     "client-terminated-by-us",
+    "client-trial-ended",
     "client-urgent-cut",
     "staff-dismissal-for-cause",
     "staff-resignation",
