@@ -22,9 +22,9 @@ names = pytest.mark.parametrize("name", sorted(TEMPLATES))
 departures = pytest.mark.parametrize("name", sorted(n for n in TEMPLATES if not n.endswith("-urgent-cut")))
 
 # Somebody who only tried us was not served, taught or billed: no team moves on, no work is handed over, no
-# account is settled, nobody is interviewed. What is left is access, their data, one question and courtesy. Forty
-# steps would be padding, and each padded step one more message to somebody who was promised quiet; that none of
-# those there can go is a test of its own in test_endings_of_clients.py.
+# account is settled, nobody is interviewed. What is left is access, their data, one question and courtesy.
+# Forty steps would be padding, and each padded step one more message to somebody who was promised quiet. That
+# none of those there can go is a test of its own, in test_endings_of_clients.py.
 LENGTHS = {"client-trial-ended": (26, 30)}
 
 FORBIDDEN = re.compile(
@@ -172,7 +172,7 @@ def test_the_schema_file_is_the_one_that_the_model_gives() -> None:
     )
 
 
-def test_the_reference_lists_every_condition_field_and_guide_row() -> None:
+def test_the_reference_lists_every_template_condition_field_and_guide_row() -> None:
     text = (ROOT / "docs/reference/templates.md").read_text("utf-8")
     for field in FIELDS.values():
         where = field.audience.value if field.audience else "both"
@@ -182,3 +182,5 @@ def test_the_reference_lists_every_condition_field_and_guide_row() -> None:
     assert documented == set(FIELDS)
     for row, about in GUIDE_ROWS.items():
         assert f"| {row} | {about} |" in text
+    for name, template in TEMPLATES.items():
+        assert f"| `{name}` | {template.title} |" in text
