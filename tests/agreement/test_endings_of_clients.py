@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from partwell.journeys.template.model import StepKind, Visibility
+from partwell.journeys.template.model import Anchor, Due, StepKind, Unit, Visibility
 from partwell.people.roles import Role
 from tests.agreement.library import TEMPLATES, needed_by
 
@@ -22,6 +22,20 @@ def test_data_ownership_and_help_never_wait_for_money(name: str) -> None:
         if step.phase in (4, 5, 6):
             money = {key for key in needed_by(template, step.key) if template.step(key).phase == 7}
             assert money == set(), step.key
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_with_three_months_of_notice_nothing_is_due_before_what_it_waits_for(name: str) -> None:
+    template = TEMPLATES[name]
+    for step in template.steps:
+        for key in step.needs:
+            assert _day_of(template.step(key).due_rule) <= _day_of(step.due_rule), f"{step.key}: {key}"
+
+
+def _day_of(due: Due) -> float:
+    """The day after the notice, where five working days are a week and all ends are ninety days away."""
+    days = {Unit.WORKING_DAYS: 7 / 5, Unit.DAYS: 1, Unit.HOURS: 1 / 24}
+    return (0 if due.anchor is Anchor.NOTICE else 90) + due.offset * days[due.unit]
 
 
 def test_before_the_client_is_told_only_the_decision_is_worked_on_and_nobody_else_hears_of_it() -> None:
