@@ -17,7 +17,14 @@ STAFF = (
     "intern-end",
     "staff-fixed-term-end",
 )
-CLIENT = ("client-contract-expiry", "client-early-cancellation")
+CLIENT = (
+    "client-contract-expiry",
+    "client-early-cancellation",
+    "client-terminated-by-us",
+    "client-project-completion",
+    "client-acquired-or-closed",
+    "client-trial-ended",
+)
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")
 
@@ -44,6 +51,14 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "F4",
     ): "No supplier is interviewed: both sides review the order together, under J8.",
     ("contractor-end", "F6"): "The alumni network is for former staff; new orders are asked for under S2.",
+    ("client-trial-ended", "C2"): "Nothing was built together, so nobody takes anything over.",
+    ("client-trial-ended", "J4"): "Nothing was built together; what they put in is data, under C4.",
+    (
+        "client-trial-ended",
+        "C7",
+    ): "A leader's call would press somebody who only looked; a note of thanks does.",
+    ("client-trial-ended", "E1"): "There is one question, by a form; an hour is too much to ask of them.",
+    ("client-trial-ended", "E3"): "They are promised that nobody calls them about their answer.",
 }
 
 

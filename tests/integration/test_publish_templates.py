@@ -25,8 +25,12 @@ from tests.unit.template_texts import SOUND, with_change
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIBRARY = {
+    "client-acquired-or-closed",
     "client-contract-expiry",
+    "client-project-completion",
     "client-early-cancellation",
+    "client-terminated-by-us",
+    "client-trial-ended",
     "client-urgent-cut",
     "contractor-end",
     "intern-end",

@@ -67,8 +67,12 @@ class IntakeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         templates = _templates()
-        self.fields["template"].choices = [(v.template_id, v.title) for v in templates]  # type: ignore[attr-defined]
-        chosen = self.data.get("template") or (templates[0].template_id if templates else "")
+        self.fields["template"].choices = [  # type: ignore[attr-defined]
+            (whose, [(v.template_id, v.title) for v in templates if v.audience == audience])
+            for audience, whose in (("staff", "A colleague"), ("client", "A client"))
+        ]
+        first = templates[0].template_id if templates else ""
+        chosen = self.data.get("template") or self.initial.get("template") or first
         version = next((v for v in templates if v.template_id == chosen), None)
         reasons = load_version(version).reasons if version else ()
         # Reasons follow from the template; without a script the first answer may be of another one, so
