@@ -79,7 +79,7 @@ def diff_versions(
         if newer.version == 1:
             raise Invalid(
                 "no_earlier_version",
-                f"There is no version of “{template_id}” before version 1. Name another one to compare it with.",
+                f"There is no version of “{template_id}” before version 1. Name another to compare with.",
                 field="from",
             )
         old = newer.version - 1
@@ -89,7 +89,7 @@ def diff_versions(
 
 
 def compare_templates(*, left: str, right: str, actor: Actor) -> SideBySide:
-    """Two templates beside each other, each named by its id, or by id and version as in `staff-resignation@2`.
+    """Two templates beside each other, named by id, or by id and version as in `staff-resignation@2`.
 
     Raises `NotFound` for what there is not.
     """

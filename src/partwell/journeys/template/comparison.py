@@ -1,9 +1,9 @@
 """Two templates of different endings side by side: what they share, and what only one of them has.
 
 Three rules decide, and none reads wording. Steps with the same key are **one step**. Of the others two are
-**counterparts** when they stand in the same phase, are of the same kind and name exactly the same rows of good
-practice, and no third step does. Everything else belongs to one template only. The rows that both serve, by whatever
-steps, are counted apart.
+**counterparts** when they stand in the same phase, are of the same kind and name exactly the same rows of
+good practice, and no third step does. Everything else belongs to one template only. The rows that both serve,
+by whatever steps, are counted apart.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Practice:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two templates side by side; `pairs` in the order of `Likeness`, and in that of the left, then the right."""
+    """Two templates side by side; `pairs` in the order of `Likeness`, then in that of their templates."""
 
     pairs: tuple[Pair, ...]
     practice: Practice

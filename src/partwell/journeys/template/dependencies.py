@@ -14,8 +14,8 @@ from partwell.journeys.template.model import Template
 class Links:
     """What a step hangs together with, as keys in the template's order.
 
-    `needs` and `opens` are its neighbours; `before` is all that has to be settled first, `after` all that waits
-    for it, over however many steps.
+    `needs` and `opens` are its neighbours; `before` is all that has to be settled first, `after` all that
+    waits for it, over however many steps.
     """
 
     needs: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What differs between two templates that grew from one: two versions, or a template and its copy.
 
-A step is the same step where its key is the same, because a key never changes. Nothing is matched by wording: a
-step that was given another key counts as removed and added.
+A step is the same step where its key is the same, because a key never changes. Nothing is matched by wording:
+a step that was given another key counts as removed and added.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Move:
 class Difference:
     """All that differs. `fields` are the template's own; steps come in the order of their template.
 
-    `is_mixed_anew` says that steps of different phases stand in another order in the file, which no page shows.
+    `is_mixed_anew` says that steps of different phases stand in another order in the file; no page shows it.
     """
 
     fields: tuple[FieldChange, ...]
@@ -147,8 +147,8 @@ def _moves(before: dict[str, TemplateStep], after: dict[str, TemplateStep]) -> I
 
 
 def _staying(old: Sequence[str], new: Sequence[str]) -> set[str]:
-    """Of two orders of the same keys the most keys that keep their order; of several such sets always the same
-    one, whichever order is the old one."""
+    """Of two orders of the same keys the most keys that keep their order; of several such sets always the
+    same one, whichever order is the old one."""
     if old == new:
         return set(old)
     was = {key: place for place, key in enumerate(old)}

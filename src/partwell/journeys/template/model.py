@@ -170,7 +170,7 @@ class Template(BaseModel):
     @property
     def numbers(self) -> dict[str, str]:
         """Each step's number by its key: its phase and its place in it, as in 6.3."""
-        placed = {phase: 0 for phase in PHASES}
+        placed = dict.fromkeys(PHASES, 0)
         found = {}
         for step in self.steps:
             placed[step.phase] += 1
