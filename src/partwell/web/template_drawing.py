@@ -1,6 +1,7 @@
 """Where every step stands in the drawing of a template: phases as columns, and lines from step to step.
 
-Only places and words are computed; the page draws. The list under it says the same in words.
+The list under it says the same in words. It is written out here and not in the page's template, for there are
+hundreds of lines and boxes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
 from partwell.journeys.template.dependencies import Dependencies
 from partwell.journeys.template.model import PHASES, Template
 from partwell.people.roles import Role
@@ -16,7 +20,8 @@ from partwell.people.roles import Role
 LEFT, HEAD = 26, 34
 BOX_W, BOX_H = 164, 42
 COLUMN_W, ROW_H = BOX_W + 46, BOX_H + 12
-LETTERS, LINES = 24, 2
+INDENT, LETTERS, LINES = 9, 24, 2
+LEAVERS = format_html(' data-role="{}"', "leaver")
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,6 @@ class Box:
         first = self.y + (25 if len(self.lines) == 1 else 17)
         return [(first + 16 * line, words) for line, words in enumerate(self.lines)]
 
-    @property
-    def text_x(self) -> int:
-        return self.x + 9
-
 
 @dataclass(frozen=True)
 class Line:
@@ -76,8 +77,6 @@ class Drawing:
     lines: tuple[Line, ...]
     width: int
     height: int
-    box_width: int = BOX_W
-    box_height: int = BOX_H
 
 
 def draw_template(template: Template, found: Dependencies) -> Drawing:
@@ -139,3 +138,47 @@ def _line(start: Box, end: Box) -> Line:
         bend = (x2 - x1) // 2
         path = f"M{x1} {start.middle}C{x1 + bend} {start.middle} {x2 - bend} {end.middle} {x2} {end.middle}"
     return Line(path, start.place, end.place)
+
+
+def svg_of(drawing: Drawing) -> SafeString:
+    """What stands within the picture's frame: headings, then lines, and boxes above them."""
+    return format_html(
+        "{}{}{}",
+        format_html_join(
+            "",
+            '<text class="pw-tmap__h" x="{}" y="18">{} {}</text>',
+            ((each.x, each.number, each.title) for each in drawing.headings),
+        ),
+        format_html_join(
+            "",
+            '<path d="{}" data-s="{}" data-e="{}"/>',
+            ((line.path, line.start, line.end) for line in drawing.lines),
+        ),
+        format_html_join("", "{}", ((_svg_box(box),) for box in drawing.boxes)),
+    )
+
+
+def _svg_box(box: Box) -> SafeString:
+    (first_y, first), *more = box.rows
+    return format_html(
+        '<a href="#step-{}" aria-label="{}" data-n="{}" data-before="{}" data-after="{}"{}>'
+        '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/>'
+        '<text x="{}" y="{}"><tspan class="pw-tmap__n">{}</tspan> {}</text>{}</a>',
+        box.key,
+        box.label,
+        box.place,
+        " ".join(map(str, box.before)),
+        " ".join(map(str, box.after)),
+        LEAVERS if box.is_leaver else "",
+        box.x,
+        box.y,
+        BOX_W,
+        BOX_H,
+        box.x + INDENT,
+        first_y,
+        box.number,
+        first,
+        format_html_join(
+            "", '<text x="{}" y="{}">{}</text>', ((box.x + INDENT, y, words) for y, words in more)
+        ),
+    )

@@ -20,7 +20,7 @@ from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
-from partwell.web.template_drawing import draw_template
+from partwell.web.template_drawing import draw_template, svg_of
 from partwell.web.template_wording import change_lines
 
 MOST_LINES, MOST_HOLDING = 8, 5
@@ -111,9 +111,12 @@ def _changes(version: TemplateVersion, actor: Actor) -> dict[str, Any] | None:
 
 def _map(template: Template, found: Dependencies) -> dict[str, Any]:
     numbers = template.numbers
+    drawing = draw_template(template, found)
     titles = {step.key: f"{numbers[step.key]} {step.title}" for step in template.steps}
     return {
-        "drawing": draw_template(template, found),
+        "svg": svg_of(drawing),
+        "width": drawing.width,
+        "height": drawing.height,
         "longest": [titles[key] for key in found.longest],
         "holding": [(titles[key], len(found.links[key].after)) for key in found.holding_up[:MOST_HOLDING]],
         "rows": [
