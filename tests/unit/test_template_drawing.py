@@ -51,6 +51,9 @@ def test_every_need_has_its_line_from_box_to_box(name: str) -> None:
     for line in found.lines:
         numbers = [int(each) for each in re.findall(r"-?\d+", line.path)]
         assert {tuple(numbers[:2]), tuple(numbers[-2:])} <= edges
+        start, end = found.boxes[line.start], found.boxes[line.end]
+        if start.x == end.x:
+            assert max(numbers[::2]) == start.x, "a line within a column runs beside its boxes"
 
 
 def test_a_long_title_is_cut_in_the_box_and_whole_for_those_who_hear_it() -> None:
