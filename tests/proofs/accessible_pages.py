@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from partwell.access.states import AccessState
 from partwell.journeys.states import StepState
 from partwell.journeys.template.model import EvidenceKind, StepKind
 from tests.proofs import accessible_deeds as deeds
+from tests.proofs.accessible_access import ACCESS
 from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_ghosts import GHOSTS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
+from tests.proofs.accessible_templates import TEMPLATES
 from tests.proofs.accessible_transfers import TRANSFERS
 from tests.proofs.accessible_visits import a_step, visit
 
@@ -235,9 +236,6 @@ OFFICE = (
     visit(HR, "web:client", "client"),
     visit(HR, "web:clients_import"),
     visit(HR, "web:contracts_import"),
-    visit(HR, "web:templates"),
-    visit(HR, "web:template", "staff-resignation"),
-    visit(HR, "web:template", "client-contract-expiry", state="client", is_extra=True),
     visit(ADMIN, "web:settings"),
     visit(
         ADMIN,
@@ -262,70 +260,6 @@ OFFICE = (
     visit(ADMIN, "web:receiver_change", "gateway"),
     visit(ADMIN, "web:tokens"),
     visit(ADMIN, "web:tokens", state="made", do=fill({"What is it for?": "payroll"}, "Make the token")),
-)
-
-ACCESS = (
-    visit(ADMIN, "web:access_overview"),
-    visit(ADMIN, "web:access_plan", "elspeth", state="none"),
-    visit(ADMIN, "web:access_plan", "marit", state="requester"),
-    visit(IT, "web:access_plan", "marit", state="to approve"),
-    visit(
-        IT,
-        "web:access_approve",
-        "marit",
-        start=("web:access_plan", "marit"),
-        do=post("web:access_approve", "marit"),
-        status=422,
-    ),
-    visit(IT, "web:access_plan", "rafael", state="approved"),
-    visit(IT, "web:access_plan", "ana", state="running"),
-    visit(IT, "web:access_plan", "owen", state="verified"),
-    visit(IT, "web:access_plan", "grant", state="came back", is_extra=True),
-    visit(IT, "web:access_plan", "northlight", state="client", is_extra=True),
-    visit(IT, "web:access_dry_run", "marit", state="not tried"),
-    visit(IT, "web:access_dry_run", "marit", state="being tried", is_extra=True, do=pressing("Try plan 1")),
-    visit(IT, "web:access_restore", "luis"),
-    visit(
-        IT,
-        "web:access_say",
-        "luis",
-        state="attest",
-        start=("web:access_plan", "luis"),
-        do=deeds.say_of(AccessState.MANUAL),
-    ),
-    visit(
-        IT,
-        "web:access_say",
-        "luis",
-        state="impossible",
-        is_extra=True,
-        start=("web:access_plan", "luis"),
-        do=deeds.say_of(AccessState.MANUAL, "impossible", pressing("Keep the reason")),
-        status=422,
-    ),
-    visit(ADMIN, "web:systems"),
-    visit(ADMIN, "web:system", "github"),
-    visit(ADMIN, "web:system", "figma", state="by hand", is_extra=True),
-    visit(ADMIN, "web:system", "okta", state="being tested", do=pressing("Test it")),
-    visit(ADMIN, "web:system_change", "github"),
-    visit(
-        ADMIN,
-        "web:system_change",
-        "okta",
-        state="difference",
-        do=fill({"As people call it": "Sign-in", "seed (optional)": "7"}, "Show the difference"),
-    ),
-    visit(
-        ADMIN,
-        "web:system_change",
-        "figma",
-        state="refused",
-        is_extra=True,
-        do=fill({"As people call it": ""}, "Show the difference"),
-        status=422,
-    ),
-    visit(ADMIN, "web:system_add"),
-    visit(ADMIN, "web:system_add", state="refused", is_extra=True, do=pressing("Connect it"), status=422),
 )
 
 EVIDENCE = (
@@ -423,6 +357,7 @@ VISITS = (
     *JOURNEYS,
     *STEPS,
     *OFFICE,
+    *TEMPLATES,
     *ACCESS,
     *CREDENTIALS,
     *TRANSFERS,

@@ -39,6 +39,8 @@ from partwell.departures.models import Departure
 from partwell.engine import schema
 from partwell.journeys.guests import invite_guest
 from partwell.journeys.models import Step
+from partwell.journeys.template.library import LIBRARY_DIR
+from partwell.journeys.template_operations import publish_template
 from partwell.people.actors import actor_for_user, console_actor
 from partwell.people.invitations import invitation_token
 from partwell.people.models import Client, Person, User
@@ -50,6 +52,7 @@ from tests.browser import beside_the_browser
 
 NOBODY, GUEST, HELPER = "nobody", "guest", "helper"
 NOBODYS = ("undecided", "kept", "proposed", "cut")
+NEW_VERSION = "staff-urgent-cut"
 NEWCOMER = "noor.haddad@harbourvale.example"
 
 
@@ -112,6 +115,17 @@ def _add_what_the_demo_lacks() -> None:
         sweeping.sweep_system(str(row.pk))
     _decide_about_nobodys(now)
     _register_a_receiver(now)
+    _publish_a_new_version(now)
+
+
+def _publish_a_new_version(now: datetime) -> None:
+    """A template that was changed once: a title, a due date and a condition."""
+    text = (LIBRARY_DIR / f"{NEW_VERSION}.yaml").read_text(encoding="utf-8")
+    text = text.replace("Write down what happened", "Write down at once what happened")
+    text = text.replace(
+        "due: access_end +24 hours", "due: access_end +12 hours\n    when: person.tenure_years >= 0"
+    )
+    publish_template(text=text, actor=console_actor(), now=now)
 
 
 def _decide_about_nobodys(now: datetime) -> None:

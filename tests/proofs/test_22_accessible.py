@@ -238,6 +238,7 @@ ON_PAPER = (
     ("Helen Marsh", ("web:evidence_departure", "hannah"), ".pw-tl > li"),
     ("Priya Raman", ("web:access_plan", "marit"), ".pw-plan tr"),
     ("Priya Raman", ("web:access_plan", "ana"), ".pw-plan tr"),
+    ("Amara Osei", ("web:templates_compare",), ".pw-outline tr"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Journey templates: list, read, check a text, publish it."""
+"""Journey templates: list, read, compare, check a text, publish it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Listing
 from partwell.api.shapes.office import PublishedTemplate, TemplateDetail, TemplateProblem, TemplateRow
+from partwell.api.shapes.templates import TemplateComparison, TemplateDependencies, TemplateDifference
 from partwell.journeys.template.check import check
+from partwell.journeys.template_comparisons import compare_templates, diff_versions, show_dependencies
 from partwell.journeys.template_operations import publish_template
 from partwell.journeys.template_queries import list_templates, show_template
 from partwell.people.authorisation import check_office
 
 router = Router(tags=["templates"])
+
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 
 
 class TemplateText(Body):
@@ -55,10 +59,41 @@ def check_text(request: HttpRequest, body: TemplateText) -> HttpResponse:
 def show(
     request: HttpRequest,
     template_id: str,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    version: Version = None,
 ) -> HttpResponse:
     """A template with all its steps; the latest version unless another is named."""
     found = show_template(template_id=template_id, actor=actor_of(request), version=version)
     body = found.template.model_dump(mode="json", exclude={"steps"})
     steps = [step.model_dump(mode="json") for step in found.template.steps]
     return reply({**body, **found.as_dict(), "steps": steps})
+
+
+@router.get("/{template_id}/difference", response=TemplateDifference)
+def difference(
+    request: HttpRequest,
+    template_id: str,
+    old: Annotated[int | None, Query(ge=1, le=2**31 - 1, alias="from")] = None,
+    new: Annotated[int | None, Query(ge=1, le=2**31 - 1, alias="to")] = None,
+) -> HttpResponse:
+    """What one version changed of another: the latest, and the one before it, unless others are named."""
+    found = diff_versions(template_id=template_id, actor=actor_of(request), old=old, new=new)
+    return reply(found.as_dict())
+
+
+@router.get("/{template_id}/comparison", response=TemplateComparison)
+def comparison(
+    request: HttpRequest,
+    template_id: str,
+    other: Annotated[str, Query(alias="with", max_length=80)],
+    version: Version = None,
+) -> HttpResponse:
+    """A template beside another, named by its id, or by id and version as in `staff-resignation@2`."""
+    left = template_id if version is None else f"{template_id}@{version}"
+    return reply(compare_templates(left=left, right=other, actor=actor_of(request)).as_dict())
+
+
+@router.get("/{template_id}/dependencies", response=TemplateDependencies)
+def dependencies(request: HttpRequest, template_id: str, version: Version = None) -> HttpResponse:
+    """What waits for what, the longest chain, and the steps that hold up most."""
+    found, links = show_dependencies(template_id=template_id, actor=actor_of(request), version=version)
+    return reply({"id": found.version.template_id, "version": found.version.version, **links.as_dict()})

@@ -1,4 +1,4 @@
-"""`partwell templates …`: read the published templates, check and publish one's own."""
+"""`partwell templates …`: read and compare the published templates, check and publish one's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 
 from partwell import clock
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.cli.template_words import comparison_as_text, dependencies_as_text, difference_as_text
 from partwell.journeys.template.check import check
 from partwell.journeys.template.model import PHASES, TemplateStep
+from partwell.journeys.template_comparisons import compare_templates, diff_versions, show_dependencies
 from partwell.journeys.template_operations import publish_template
 from partwell.journeys.template_queries import TemplateSummary, list_templates, show_template
 from partwell.people.actors import console_actor
@@ -18,7 +20,7 @@ from partwell.people.roles import ROLE_LABELS
 from partwell.refusals import Invalid
 
 app = typer.Typer(
-    name="templates", help="Journey templates: list, show, check, publish.", no_args_is_help=True
+    name="templates", help="Journey templates: list, show, compare, check, publish.", no_args_is_help=True
 )
 
 TemplateFile = Annotated[Path, typer.Argument(metavar="F", help="A template in YAML.")]
@@ -48,6 +50,50 @@ def show(
     found = show_template(template_id=template_id, actor=console_actor(), version=version)
     body = found.template.model_dump(mode="json")
     answer({**body, **found.as_dict(), "steps": body["steps"]}, as_json=as_json, text=lambda: _as_text(found))
+
+
+@app.command("compare")
+@speaks
+def compare(
+    left: Annotated[str, typer.Argument(metavar="A", help="ID, or ID@VERSION for an older version.")],
+    right: Annotated[str, typer.Argument(metavar="B", help="As A.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show two templates side by side: what they share and what one alone has, by phase and role."""
+    found = compare_templates(left=left, right=right, actor=console_actor())
+    answer(found.as_dict(), as_json=as_json, text=lambda: comparison_as_text(found))
+
+
+@app.command("diff")
+@speaks
+def diff(
+    template_id: Annotated[str, typer.Argument(metavar="ID", help="As `templates list` names it.")],
+    old: Annotated[
+        int | None, typer.Option("--from", help="A version; the one before the other without it.")
+    ] = None,
+    new: Annotated[int | None, typer.Option("--to", help="A version; the latest without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what one version of a template changed of another, texts word by word."""
+    found = diff_versions(template_id=template_id, actor=console_actor(), old=old, new=new)
+    answer(found.as_dict(), as_json=as_json, text=lambda: difference_as_text(found))
+
+
+@app.command("map")
+@speaks
+def map_(
+    template_id: Annotated[str, typer.Argument(metavar="ID", help="As `templates list` names it.")],
+    version: Annotated[int | None, typer.Option(help="An older version; the latest without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what waits for what in a template, the longest chain, and the steps that hold up most."""
+    found, links = show_dependencies(template_id=template_id, actor=console_actor(), version=version)
+    head = {"id": found.version.template_id, "version": found.version.version}
+    answer(
+        {**head, **links.as_dict()},
+        as_json=as_json,
+        text=lambda: dependencies_as_text(found.template, links),
+    )
 
 
 @app.command("check")

@@ -1,4 +1,4 @@
-"""Journey templates, to read: the list, and one version with its phases and steps."""
+"""Journey templates, to read: the list, and one version with its phases, steps and what waits for what."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from django.views.decorators.http import require_GET
 
 from partwell.documents.markdown import render_markdown
 from partwell.journeys.models import TemplateVersion
+from partwell.journeys.template.dependencies import Dependencies
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
-from partwell.journeys.template_queries import list_templates, show_template
+from partwell.journeys.template_comparisons import diff_versions, show_dependencies
+from partwell.journeys.template_queries import list_templates
+from partwell.people.actors import Actor
 from partwell.people.roles import ROLE_LABELS, Role
-from partwell.refusals import NotFound
 from partwell.web import presenting
 from partwell.web.session import actor_of
+from partwell.web.template_comparisons import version_asked
+from partwell.web.template_drawing import draw_template, svg_of
+from partwell.web.template_wording import change_lines
+
+MOST_LINES, MOST_HOLDING = 8, 5
 
 
 @require_GET
@@ -34,11 +41,9 @@ def templates(request: HttpRequest) -> HttpResponse:
 @require_GET
 def template(request: HttpRequest, template_id: str) -> HttpResponse:
     """One version: phases as lanes, every step with who, when, what it needs and what proves it."""
-    wanted = request.GET.get("version", "")
-    if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
-        raise NotFound("template version")
-    found = show_template(
-        template_id=template_id, actor=actor_of(request), version=int(wanted) if wanted else None
+    actor = actor_of(request)
+    found, dependencies = show_dependencies(
+        template_id=template_id, actor=actor, version=version_asked(request, "version")
     )
     versions = TemplateVersion.objects.filter(template_id=template_id).order_by("-version")
     return render(
@@ -50,6 +55,8 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "journeys": found.journeys,
             "versions": list(versions.only("version", "published_at", "published_by", "template_id")),
             "phases": _phases(found.template),
+            "map": _map(found.template, dependencies),
+            "changes": _changes(found.version, actor),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
             "empty_roles": [
@@ -64,10 +71,7 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
 
 
 def _phases(found: Template) -> list[dict[str, Any]]:
-    numbers = {}
-    for phase in PHASES:
-        for place, step in enumerate((s for s in found.steps if s.phase == phase), start=1):
-            numbers[step.key] = f"{phase}.{place}"
+    numbers = found.numbers
     return [
         {
             "number": phase,
@@ -93,4 +97,37 @@ def _row(step: TemplateStep, numbers: dict[str, str]) -> dict[str, Any]:
         "kind": presenting.words(step.kind),
         "required": step.required,
         "guidance": render_markdown(step.guidance),
+    }
+
+
+def _changes(version: TemplateVersion, actor: Actor) -> dict[str, Any] | None:
+    """What a version changed of the one before it; None for the first."""
+    if version.version == 1:
+        return None
+    found = diff_versions(template_id=version.template_id, actor=actor, new=version.version)
+    lines = change_lines(found.found, found.old_template, found.new_template)
+    return {"before": found.old.version, "lines": lines[:MOST_LINES], "more": len(lines[MOST_LINES:])}
+
+
+def _map(template: Template, found: Dependencies) -> dict[str, Any]:
+    numbers = template.numbers
+    drawing = draw_template(template, found)
+    titles = {step.key: f"{numbers[step.key]} {step.title}" for step in template.steps}
+    return {
+        "svg": svg_of(drawing),
+        "width": drawing.width,
+        "height": drawing.height,
+        "longest": [titles[key] for key in found.longest],
+        "holding": [(titles[key], len(found.links[key].after)) for key in found.holding_up[:MOST_HOLDING]],
+        "rows": [
+            {
+                "title": titles[key],
+                "needs": [titles[other] for other in links.needs],
+                "opens": [titles[other] for other in links.opens],
+                "behind": len(links.after),
+            }
+            for key, links in found.links.items()
+            if links.needs or links.opens
+        ],
+        "alone": sum(1 for links in found.links.values() if not links.needs and not links.opens),
     }

@@ -36,6 +36,7 @@ from partwell.web import (
     steps,
     system_changes,
     systems,
+    template_comparisons,
     templates,
     tokens,
     transfers,
@@ -43,6 +44,7 @@ from partwell.web import (
 
 app_name = "web"
 _D = "departures/<uuid:departure_id>"
+_TEMPLATE = "templates/<slug:template_id>"
 _S = f"{_D}/steps/<slug:key>"
 _T = "transfers/<uuid:transfer_id>"
 urlpatterns: list[URLPattern] = [
@@ -96,7 +98,9 @@ urlpatterns: list[URLPattern] = [
     path("contracts/import/", importing.importing, {"kind": "contracts"}, name="contracts_import"),
     path("contracts/export/", importing.export, {"kind": "contracts"}, name="contracts_export"),
     path("templates/", templates.templates, name="templates"),
-    path("templates/<slug:template_id>/", templates.template, name="template"),
+    path(f"{_TEMPLATE}/", templates.template, name="template"),
+    path(f"{_TEMPLATE}/difference/", template_comparisons.difference, name="template_difference"),
+    path("compare/", template_comparisons.compare, name="templates_compare"),
     path("settings/", settings.settings, name="settings"),
     path("settings/roles/grant/", settings.grant, name="role_grant"),
     path("settings/roles/revoke/", settings.revoke, name="role_revoke"),

@@ -166,3 +166,13 @@ class Template(BaseModel):
             if step.key == key:
                 return step
         raise KeyError(key)
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """Each step's number by its key: its phase and its place in it, as in 6.3."""
+        placed = dict.fromkeys(PHASES, 0)
+        found = {}
+        for step in self.steps:
+            placed[step.phase] += 1
+            found[step.key] = f"{step.phase}.{placed[step.phase]}"
+        return found

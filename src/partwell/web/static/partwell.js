@@ -51,6 +51,21 @@
     announce(`${steps.filter((step) => !step.hidden).length} of ${steps.length} steps shown`);
   }
 
+  /* The map of a template: a step that is pointed at, or has the focus, shows all that hangs on it. */
+  const showChain = (target) => {
+    const chart = one("[data-pw-chains]");
+    if (!chart) return;
+    const stepAt = (element) => (element instanceof Element ? element.closest("[data-pw-chains] a") : null);
+    const step = stepAt(target) ?? stepAt(document.activeElement);
+    const places = (words) => new Set([step.dataset.n, ...words.split(" ")]);
+    const sides = step ? [places(step.dataset.before), places(step.dataset.after)] : [];
+    chart.toggleAttribute("data-on", step !== null);
+    all("a", chart).forEach((other) => other.toggleAttribute("data-on", sides.some((side) => side.has(other.dataset.n))));
+    all("path", chart).forEach((line) => line.toggleAttribute("data-on", sides.some((side) => side.has(line.dataset.s) && side.has(line.dataset.e))));
+  };
+  document.addEventListener("mouseover", (event) => showChain(event.target));
+  document.addEventListener("focusin", (event) => showChain(event.target));
+
   /* Typed confirmation: the button stays disabled until the word matches. The server asks again. */
   const syncWord = (input) => {
     const button = document.getElementById(input.getAttribute("aria-controls"));
@@ -133,6 +148,11 @@
   const lost = () => announce("Partwell did not answer. What you see may be old.");
   document.addEventListener("htmx:sendError", lost);
   document.addEventListener("htmx:timeout", lost);
+
+  /* A link to something folded unfolds it. */
+  const unfold = () => { const folded = document.getElementById(decodeURIComponent(location.hash.slice(1))); if (folded?.localName === "details") folded.open = true; };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   /* Paper has no folds: everything that can open is open in print, and as before afterwards. */
   let opened = [];

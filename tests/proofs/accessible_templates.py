@@ -1,0 +1,20 @@
+"""Pages of journey templates: who opens them, and what they do there first."""
+
+from __future__ import annotations
+
+from tests.proofs.accessible_stage import NEW_VERSION
+from tests.proofs.accessible_visits import visit
+
+HR = "Amara Osei"
+
+TEMPLATES = (
+    visit(HR, "web:templates"),
+    visit(HR, "web:template", "staff-resignation"),
+    visit(HR, "web:template", NEW_VERSION, state="changed"),
+    visit(HR, "web:template", "client-contract-expiry", state="client", is_extra=True),
+    visit(HR, "web:templates_compare"),
+    visit(HR, "web:templates_compare", query="?role=finance", state="one role", is_extra=True),
+    visit(HR, "web:template_difference", NEW_VERSION),
+    visit(HR, "web:template_difference", NEW_VERSION, query="?from=1&to=1", state="none", is_extra=True),
+    visit(HR, "web:template_difference", "staff-resignation", state="one version", status=422),
+)
