@@ -10,7 +10,7 @@ from partwell.journeys.template.library import library_files
 from partwell.journeys.template.model import Template
 
 TEMPLATES: dict[str, Template] = {path.stem: parse(path.read_text("utf-8")) for path in library_files()}
-STAFF = ("staff-resignation", "staff-dismissal-for-cause")
+STAFF = ("staff-resignation", "staff-dismissal-for-cause", "staff-redundancy")
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")
