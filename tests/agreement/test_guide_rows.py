@@ -10,7 +10,12 @@ from partwell.journeys.template.library import library_files
 from partwell.journeys.template.model import Template
 
 TEMPLATES: dict[str, Template] = {path.stem: parse(path.read_text("utf-8")) for path in library_files()}
-STAFF = ("staff-resignation", "staff-dismissal-for-cause", "staff-redundancy")
+STAFF = (
+    "staff-resignation",
+    "staff-dismissal-for-cause",
+    "staff-redundancy",
+    "staff-death-in-service",
+)
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.
 URGENT = ("staff-urgent-cut", "client-urgent-cut")
@@ -32,6 +37,17 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("staff-dismissal-for-cause", "F6"): (
         "The alumni network is for those who left in good standing; a later return is decided under S2."
     ),
+    **{
+        ("staff-death-in-service", row): why
+        for rows, why in {
+            ("F4", "E1", "E2", "E3", "E4", "J8"): "There is nobody to interview, and the family is not surveyed.",
+            ("S3", "W3"): "Nobody chose to leave; what the family says is heard and not evaluated.",
+            ("S2", "F6"): "Nobody can return. What goes on is contact with the family, under J10.",
+            ("F3",): "Nobody will ask for a reference; what we say of them stands in the letter of condolence.",
+            ("M4",): "Duties end with the person, and a grieving family is reminded of none.",
+        }.items()
+        for row in rows
+    },
 }
 
 

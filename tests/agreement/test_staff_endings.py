@@ -65,3 +65,51 @@ def test_in_a_redundancy_access_lasts_as_long_as_they_work() -> None:
     assert "cut-access" not in _needed_by(template, "tell-the-person")
     closing = [s for s in template.steps if s.phase == 6 or "badge" in s.key]
     assert [s.key for s in closing if s.due_rule.anchor is not Anchor.ACCESS_END] == []
+
+
+def test_after_a_death_nothing_is_asked_of_the_one_who_died_or_shown_in_their_name() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    assert Role.DEPARTING in template.empty_roles
+    assert 8 in template.empty_phases
+    assert [s.key for s in template.steps if s.visibility is not Visibility.INSIDE] == []
+    assert [s.key for s in template.steps if {"E1", "E2", "E3", "E4", "F4", "M4", "S3"} & set(s.guide)] == []
+
+
+def test_after_a_death_whoever_has_a_task_was_told_before() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    assert template.confidentiality == "need_to_know"
+    first = {"make-sure-of-the-news", "tell-those-with-tasks"}
+    spared = {*first, "name-family-contact", "speak-with-the-family", "report-the-death", "send-condolence"}
+    for step in template.steps:
+        assert "make-sure-of-the-news" in _needed_by(template, step.key) or step.key in first, step.key
+        if step.kind is StepKind.TASK and step.key not in spared:
+            before = _needed_by(template, step.key)
+            assert {"tell-those-with-tasks", "speak-with-the-family"} & before, step.key
+
+
+def test_after_a_death_the_closest_hear_it_first_and_clients_say_only_what_the_family_allows() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    for key in ("tell-the-firm", "tell-clients-in-person", "find-open-work"):
+        assert "tell-closest-colleagues" in _needed_by(template, key), key
+    for key in ("tell-clients-in-person", "attend-the-funeral", "bring-belongings-home", "fetch-our-equipment"):
+        assert "speak-with-the-family" in _needed_by(template, key), key
+
+
+def test_after_a_death_access_ends_on_the_day_and_waits_for_no_conversation() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    for key in ("check-access-plan", "approve-access-plan", "cut-access"):
+        assert str(template.step(key).due_rule) == "access_end"
+        assert "speak-with-the-family" not in _needed_by(template, key)
+
+
+def test_after_a_death_nothing_is_wiped_before_the_family_had_what_is_private() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    assert "save-private-things" in _needed_by(template, "wipe-devices")
+    assert not template.step("wipe-devices").required
+    assert not template.step("fetch-our-equipment").required
+
+
+def test_after_a_death_money_goes_to_who_may_receive_it() -> None:
+    template = TEMPLATES["staff-death-in-service"]
+    assert "learn-who-may-receive" in _needed_by(template, "pay-the-estate")
+    assert {"pay-the-estate", "claim-benefits", "keep-anniversaries"} <= _needed_by(template, "close-journey")

@@ -27,6 +27,7 @@ LIBRARY = {
     "client-contract-expiry",
     "client-early-cancellation",
     "client-urgent-cut",
+    "staff-death-in-service",
     "staff-dismissal-for-cause",
     "staff-redundancy",
     "staff-resignation",
