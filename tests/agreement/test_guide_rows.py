@@ -15,6 +15,7 @@ STAFF = (
     "staff-dismissal-for-cause",
     "staff-redundancy",
     "staff-death-in-service",
+    "staff-retirement",
 )
 CLIENT = ("client-contract-expiry", "client-early-cancellation")
 # Nobody leaves in these: they are what the kill switch starts, and are followed by access or by a departure.

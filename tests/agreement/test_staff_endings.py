@@ -113,3 +113,34 @@ def test_after_a_death_money_goes_to_who_may_receive_it() -> None:
     template = TEMPLATES["staff-death-in-service"]
     assert "learn-who-may-receive" in _needed_by(template, "pay-the-estate")
     assert {"pay-the-estate", "claim-benefits", "keep-anniversaries"} <= _needed_by(template, "close-journey")
+
+
+def test_in_a_retirement_learning_takes_months_where_there_are_months() -> None:
+    template = TEMPLATES["staff-retirement"]
+    handover = [s for s in template.steps if s.phase == 4 and s.due_rule.anchor is Anchor.LAST_WORKING_DAY]
+    assert min(s.due_rule.offset for s in handover) <= -100
+    for key in ("work-side-by-side", "change-places"):
+        assert template.step(key).when.startswith("departure.notice_days >="), key
+        before_acceptance = _needed_by(template, "accept-handover")
+        assert key not in before_acceptance, "a step that a short notice leaves out must hold up nothing"
+
+
+def test_in_a_retirement_pensions_are_begun_months_ahead_and_the_record_is_checked_first() -> None:
+    template = TEMPLATES["staff-retirement"]
+    record, claim = template.step("check-service-record"), template.step("apply-for-pensions")
+    assert record.due_rule.offset < claim.due_rule.offset <= -90
+    assert "apply-for-pensions" in _needed_by(template, "close-journey")
+
+
+def test_in_a_retirement_it_is_told_when_the_colleague_has_agreed() -> None:
+    template = TEMPLATES["staff-retirement"]
+    assert template.initiated_by == "leaver"
+    assert "agree-when-it-is-known" in _needed_by(template, "tell-the-team")
+    assert "say-how-to-celebrate" in _needed_by(template, "hold-celebration")
+
+
+def test_in_a_retirement_somebody_calls_after_the_first_months() -> None:
+    template = TEMPLATES["staff-retirement"]
+    call = template.step("call-after-three-months")
+    assert str(call.due_rule) == "last_working_day +90 days"
+    assert "choose-contact" in call.needs and not call.required

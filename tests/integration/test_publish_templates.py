@@ -31,6 +31,7 @@ LIBRARY = {
     "staff-dismissal-for-cause",
     "staff-redundancy",
     "staff-resignation",
+    "staff-retirement",
     "staff-urgent-cut",
 }
 
