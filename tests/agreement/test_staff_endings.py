@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import pytest
+
+from partwell import clock
+from partwell.journeys.due import Calendar
 from partwell.journeys.template.check import parse
 from partwell.journeys.template.library import library_files
 from partwell.journeys.template.model import Anchor, StepKind, Template, Visibility
@@ -118,7 +124,7 @@ def test_after_a_death_money_goes_to_who_may_receive_it() -> None:
 def test_in_a_retirement_learning_takes_months_where_there_are_months() -> None:
     template = TEMPLATES["staff-retirement"]
     handover = [s for s in template.steps if s.phase == 4 and s.due_rule.anchor is Anchor.LAST_WORKING_DAY]
-    assert min(s.due_rule.offset for s in handover) <= -100
+    assert min(s.due_rule.offset for s in handover) <= -80
     for key in ("work-side-by-side", "change-places"):
         assert template.step(key).when.startswith("departure.notice_days >="), key
         before_acceptance = _needed_by(template, "accept-handover")
@@ -127,8 +133,9 @@ def test_in_a_retirement_learning_takes_months_where_there_are_months() -> None:
 
 def test_in_a_retirement_pensions_are_begun_months_ahead_and_the_record_is_checked_first() -> None:
     template = TEMPLATES["staff-retirement"]
-    record, claim = template.step("check-service-record"), template.step("apply-for-pensions")
-    assert record.due_rule.offset < claim.due_rule.offset <= -90
+    assert str(template.step("apply-for-pensions").due_rule) == "last_working_day -90 days"
+    assert template.step("check-service-record").due_rule.anchor is Anchor.NOTICE
+    assert "check-service-record" in _needed_by(template, "explain-benefits")
     assert "apply-for-pensions" in _needed_by(template, "close-journey")
 
 
@@ -144,3 +151,30 @@ def test_in_a_retirement_somebody_calls_after_the_first_months() -> None:
     call = template.step("call-after-three-months")
     assert str(call.due_rule) == "last_working_day +90 days"
     assert "choose-contact" in call.needs and not call.required
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("staff-redundancy", 150),
+        ("staff-death-in-service", 0),
+        ("staff-retirement", 400),
+        ("staff-retirement", 105),
+    ],
+)
+def test_nothing_is_due_before_the_notice_or_before_what_it_waits_for(name: str, days: int) -> None:
+    template, notice = TEMPLATES[name], date(2026, 3, 2)
+    last = notice + timedelta(days=days)
+    calendar = Calendar(
+        notice_date=notice,
+        last_working_date=last,
+        access_end_at=clock.at_local(last, clock.DEFAULT_WORKDAY_END, "Europe/Berlin"),
+        contract_end_date=last,
+        timezone="Europe/Berlin",
+        country="DE",
+        planned_on=notice,
+    )
+    due = {step.key: calendar.due_at(step.due_rule) for step in template.steps}
+    assert min(due.values()).date() >= notice
+    late = [(s.key, need) for s in template.steps for need in s.needs if due[need] > due[s.key]]
+    assert late == []
