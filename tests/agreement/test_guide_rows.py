@@ -41,10 +41,17 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     **{
         ("staff-death-in-service", row): why
         for rows, why in {
-            ("F4", "E1", "E2", "E3", "E4", "J8"): "There is nobody to interview, and the family is not surveyed.",
+            (
+                "F4",
+                "E1",
+                "E2",
+                "E3",
+                "E4",
+                "J8",
+            ): "There is nobody to interview, and no family is surveyed.",
             ("S3", "W3"): "Nobody chose to leave; what the family says is heard and not evaluated.",
             ("S2", "F6"): "Nobody can return. What goes on is contact with the family, under J10.",
-            ("F3",): "Nobody will ask for a reference; what we say of them stands in the letter of condolence.",
+            ("F3",): "Nobody will ask for a reference; what we say stands in the letter of condolence.",
             ("M4",): "Duties end with the person, and a grieving family is reminded of none.",
         }.items()
         for row in rows

@@ -97,7 +97,12 @@ def test_after_a_death_the_closest_hear_it_first_and_clients_say_only_what_the_f
     template = TEMPLATES["staff-death-in-service"]
     for key in ("tell-the-firm", "tell-clients-in-person", "find-open-work"):
         assert "tell-closest-colleagues" in _needed_by(template, key), key
-    for key in ("tell-clients-in-person", "attend-the-funeral", "bring-belongings-home", "fetch-our-equipment"):
+    for key in (
+        "tell-clients-in-person",
+        "attend-the-funeral",
+        "bring-belongings-home",
+        "fetch-our-equipment",
+    ):
         assert "speak-with-the-family" in _needed_by(template, key), key
 
 

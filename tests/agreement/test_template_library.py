@@ -23,7 +23,7 @@ names = pytest.mark.parametrize("name", sorted(TEMPLATES))
 # A departure from notice to future contact. What the kill switch starts is short: nobody leaves in it.
 DEPARTURES = sorted(n for n in TEMPLATES if not n.endswith("-urgent-cut"))
 departures = pytest.mark.parametrize("name", DEPARTURES)
-# Where the departing side has no steps and no interview, and sees nothing: `test_staff_endings` says what is instead.
+# The departing side has no steps here, and sees nothing; `test_staff_endings` says what holds instead.
 NOBODY_TO_ASK = {"staff-death-in-service"}
 
 FORBIDDEN = re.compile(
@@ -166,6 +166,12 @@ def test_the_schema_file_is_the_one_that_the_model_gives() -> None:
     assert SCHEMA_FILE.read_text("utf-8") == schema_text(), (
         "run: .venv/bin/python -m partwell.journeys.template.schema"
     )
+
+
+def test_the_reference_lists_every_template_of_the_library() -> None:
+    text = (ROOT / "docs/reference/templates.md").read_text("utf-8")
+    section = text.split("## The library\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)) == set(TEMPLATES)
 
 
 def test_the_reference_lists_every_condition_field_and_guide_row() -> None:

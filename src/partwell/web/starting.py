@@ -83,9 +83,7 @@ class IntakeForm(forms.Form):
         # all known reasons are accepted here, each under its template, and the operation checks the pair.
         self.fields["reason"].choices = [("", "Choose one")] + [  # type: ignore[attr-defined]
             (version.title, [(reason, presenting.words(reason)) for reason in template.reasons])
-            for version, template in sorted(
-                templates.items(), key=lambda pair: pair[0].template_id != chosen
-            )
+            for version, template in sorted(templates.items(), key=lambda pair: pair[0].template_id != chosen)
         ]
 
 
