@@ -16,6 +16,9 @@ STAFF = (
     "contractor-end",
     "intern-end",
     "staff-fixed-term-end",
+    "staff-redundancy",
+    "staff-death-in-service",
+    "staff-retirement",
 )
 CLIENT = (
     "client-contract-expiry",
@@ -59,6 +62,24 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ): "A leader's call would press somebody who only looked; a note of thanks does.",
     ("client-trial-ended", "E1"): "There is one question, by a form; an hour is too much to ask of them.",
     ("client-trial-ended", "E3"): "They are promised that nobody calls them about their answer.",
+    **{
+        ("staff-death-in-service", row): why
+        for rows, why in {
+            (
+                "F4",
+                "E1",
+                "E2",
+                "E3",
+                "E4",
+                "J8",
+            ): "There is nobody to interview, and no family is surveyed.",
+            ("S3", "W3"): "Nobody chose to leave; what the family says is heard and not evaluated.",
+            ("S2", "F6"): "Nobody can return. What goes on is contact with the family, under J10.",
+            ("F3",): "Nobody will ask for a reference; what we say stands in the letter of condolence.",
+            ("M4",): "Duties end with the person, and a grieving family is reminded of none.",
+        }.items()
+        for row in rows
+    },
 }
 
 

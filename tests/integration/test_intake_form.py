@@ -45,6 +45,7 @@ def test_an_ending_is_still_taken_out_of_its_group_when_the_form_is_sent() -> No
 
 def test_the_reasons_of_the_ending_that_a_page_suggests_come_first() -> None:
     form = IntakeForm(initial={"template": "client-contract-expiry"})
-    reasons = [code for code, _ in form.fields["reason"].choices if code]  # type: ignore[attr-defined]
-    own = TEMPLATES["client-contract-expiry"].reasons
-    assert tuple(reasons[: len(own)]) == own
+    _, (title, reasons), *_ = form.fields["reason"].choices  # type: ignore[attr-defined]
+    own = TEMPLATES["client-contract-expiry"]
+    assert title == own.title
+    assert tuple(code for code, _ in reasons) == own.reasons

@@ -34,9 +34,12 @@ LIBRARY = {
     "client-urgent-cut",
     "contractor-end",
     "intern-end",
+    "staff-death-in-service",
     "staff-dismissal-for-cause",
     "staff-fixed-term-end",
+    "staff-redundancy",
     "staff-resignation",
+    "staff-retirement",
     "staff-urgent-cut",
 }
 

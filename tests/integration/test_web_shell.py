@@ -247,3 +247,19 @@ def test_nobody_is_offered_a_journey_that_begins_with_the_kill_switch(amara: Use
     page = client.get("/departures/new/").content.decode()
     assert 'value="staff-resignation"' in page
     assert "urgent-cut" not in page
+
+
+def test_a_new_departure_begins_with_a_resignation_and_says_what_each_ending_is_for(
+    amara: User, client: Client
+) -> None:
+    sync_library(now=NOW)
+    RoleGrant.objects.create(user=amara, role="hr", granted_at=NOW, granted_by="tests")
+    client.force_login(amara)
+    page = client.get("/departures/new/").content.decode()
+    assert '<option value="staff-resignation" selected>' in page
+    colleagues, clients = page.split('<optgroup label="A colleague">')[1].split('<optgroup label="A client">')
+    assert 'value="staff-death-in-service"' in colleagues
+    assert 'value="client-contract-expiry"' in clients
+    assert "Enter the day of death as notice" in page
+    reasons = page.split('name="reason"')[1].split("</select>")[0]
+    assert reasons.index('label="A colleague resigns"') < reasons.index('label="A colleague has died"')

@@ -12,7 +12,7 @@ from partwell.journeys.intake import Intake
 from partwell.journeys.operations import ending, starting
 from partwell.people.models import Person
 
-RESIGNATION = "staff-resignation"
+RESIGNATION, RETIREMENT = "staff-resignation", "staff-retirement"
 AMARA, TOMASZ, PRIYA, HELEN = "Amara Osei", "Tomasz Wrona", "Priya Raman", "Helen Marsh"
 SUCCESSOR = "Joon-ho Baek"
 
@@ -206,18 +206,18 @@ def handover_blocked(tale: Tale) -> None:
 
 
 def planned_early(tale: Tale) -> None:
-    """Elspeth Moran retires after 21 years; there is time to plan."""
+    """Elspeth Moran retires after 21 years; there are months to plan."""
     tale.starts(
-        RESIGNATION,
+        RETIREMENT,
         by=AMARA,
         person="Elspeth Moran",
         notice=-6,
-        last_day=tale.day(33),
+        last_day=tale.day(166),
         reason="retirement",
     )
-    tale.catch_up(tale.at(-1, "12:00"))
+    tale.catch_up(tale.at(-1, "12:00"), also=("shape-the-last-stretch",))
     tale.skips(
-        "check-client-relationships",
+        "plan-client-introductions",
         "Elspeth runs the office and has no clients of her own.",
         by="Nadia Ferreira",
         at=tale.at(-1, "14:05"),

@@ -133,8 +133,16 @@ def invite_guest(
     now: datetime,
 ) -> Invitation:
     """Make a guest's link and mail it. Raises as `departures.guests.invite`, and `Invalid` for a helper's
-    step that does not exist, is settled, or is not one that a person from outside could do."""
+    step that does not exist, is settled, or is not one that a person from outside could do, and for the
+    leaving side where the journey has no page for it."""
     authorise(actor, "guests.invite", departure)
+    if capacity == GuestCapacity.DEPARTING and not has_leavers_page(departure):
+        raise Invalid(
+            "no_page_to_open",
+            "Nothing of this journey is for the one who leaves, so there is no page to invite them to. "
+            "Invite a helper for single steps, or speak with whoever it is about.",
+            field="capacity",
+        )
     wanted = list(dict.fromkeys(step_keys))
     offered = {step.key for step in steps_for_helpers(departure)}
     if unknown := [key for key in wanted if key not in offered]:
@@ -181,7 +189,7 @@ def find_own_departure(actor: Actor) -> Departure:
     """The departure of somebody who is still signed in, for their own page. Raises `NotFound`.
 
     It is there once they are sure to know: when they gave the notice, or somebody has invited them. A
-    dismissal is told in person, never by a page that appears.
+    dismissal is told in person, never by a page that appears. A journey with nothing for them has no page.
     """
     departure = own_departures(actor).select_related("journey").first()
     if departure is None:
@@ -201,8 +209,17 @@ def own_departures(actor: Actor) -> QuerySet[Departure]:
         departure=OuterRef("pk"), capacity=GuestCapacity.DEPARTING, revoked_at__isnull=True
     )
     return Departure.objects.filter(
-        gave_notice | Q(Exists(invited)), person_id=actor.person_id, state=DepartureState.ACTIVE
+        gave_notice | Q(Exists(invited)),
+        Exists(Step.objects.filter(journey_id=OuterRef("pk"), visibility=Visibility.EVERYBODY)),
+        person_id=actor.person_id,
+        state=DepartureState.ACTIVE,
     )
+
+
+def has_leavers_page(departure: Departure) -> bool:
+    """Whether anything of the journey is for the one who leaves. After a death nothing is: the page would
+    speak to the family in the name of the one who died."""
+    return departure.journey.steps.filter(visibility=Visibility.EVERYBODY).exists()
 
 
 def guest_page(departure: Departure, actor: Actor, *, now: datetime) -> GuestPage:

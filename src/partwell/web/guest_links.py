@@ -21,7 +21,7 @@ from partwell.departures.policies import capacities
 from partwell.departures.states import GuestCapacity
 from partwell.journeys import queries
 from partwell.journeys.addresses import guest_page
-from partwell.journeys.guests import invite_guest, revoke_guest, steps_for_helpers
+from partwell.journeys.guests import has_leavers_page, invite_guest, revoke_guest, steps_for_helpers
 from partwell.people.actors import Actor
 from partwell.people.authorisation import load_matrix
 from partwell.refusals import NotFound, Refusal
@@ -51,11 +51,11 @@ class InviteForm(forms.Form):
 
     def __init__(self, departure: Departure, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["capacity"].choices = [  # type: ignore[attr-defined]
-            (GuestCapacity.DEPARTING.value, f"The leaving side: {departure.subject_name}"),
-            (GuestCapacity.HELPER.value, "A helper, for single steps"),
-        ]
-        self.fields["capacity"].initial = GuestCapacity.DEPARTING.value
+        offered = [(GuestCapacity.HELPER.value, "A helper, for single steps")]
+        if has_leavers_page(departure):
+            offered.insert(0, (GuestCapacity.DEPARTING.value, f"The leaving side: {departure.subject_name}"))
+        self.fields["capacity"].choices = offered  # type: ignore[attr-defined]
+        self.fields["capacity"].initial = offered[0][0]
         self.fields["steps"].choices = [  # type: ignore[attr-defined]
             (step.key, step.title) for step in steps_for_helpers(departure)
         ]

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from partwell import clock
 from partwell.departures.models import Notice
 from partwell.departures.notices import get_notice, visible_notices
-from partwell.departures.states import Confidentiality
+from partwell.departures.states import Confidentiality, SubjectKind
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, TemplateVersion
 from partwell.journeys.operations import starting
@@ -29,6 +29,9 @@ from partwell.web import presenting
 from partwell.web.fields import DATE, MOMENT
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
+
+USUAL = "staff-resignation"
+"""What is chosen before anybody chooses: never a dismissal or a death, by the chance of the alphabet."""
 
 
 class IntakeForm(forms.Form):
@@ -66,21 +69,21 @@ class IntakeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        templates = _templates()
-        self.fields["template"].choices = [  # type: ignore[attr-defined]
-            (whose, [(v.template_id, v.title) for v in templates if v.audience == audience])
-            for audience, whose in (("staff", "A colleague"), ("client", "A client"))
+        templates = {version: load_version(version) for version in _templates()}
+        self.endings = [(version.title, template.summary) for version, template in templates.items()]
+        usual = next((v.template_id for v in templates if v.template_id == USUAL), None)
+        self.fields["template"].initial = usual
+        groups = [
+            (title, [(v.template_id, v.title) for v in templates if v.audience == audience])
+            for audience, title in ((SubjectKind.STAFF, "A colleague"), (SubjectKind.CLIENT, "A client"))
         ]
-        first = templates[0].template_id if templates else ""
-        chosen = self.data.get("template") or self.initial.get("template") or first
-        version = next((v for v in templates if v.template_id == chosen), None)
-        reasons = load_version(version).reasons if version else ()
+        self.fields["template"].choices = [group for group in groups if group[1]]  # type: ignore[attr-defined]
+        chosen = self.data.get("template") or self.initial.get("template") or usual
         # Reasons follow from the template; without a script the first answer may be of another one, so
-        # all known reasons are accepted here and the operation checks the pair.
-        known = {r for v in templates for r in load_version(v).reasons}
-        ordered = [*reasons, *sorted(known - set(reasons))]
+        # all known reasons are accepted here, each under its template, and the operation checks the pair.
         self.fields["reason"].choices = [("", "Choose one")] + [  # type: ignore[attr-defined]
-            (r, presenting.words(r)) for r in ordered
+            (version.title, [(reason, presenting.words(reason)) for reason in template.reasons])
+            for version, template in sorted(templates.items(), key=lambda pair: pair[0].template_id != chosen)
         ]
 
 
@@ -121,6 +124,7 @@ def start(request: HttpRequest) -> HttpResponse:
             "form": form,
             "departure": draft.departure,
             "template": draft.journey.template,
+            "summary": load_version(draft.journey.template).summary,
             "groups": presenting.groups_of(draft.steps, phases, viewer_id=None, role="", now=now),
             "count": sum(p.total for p in phases),
             "without_owner": [s for s in draft.steps if not s.owner_name],
