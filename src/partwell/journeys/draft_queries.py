@@ -78,6 +78,11 @@ def changes_since(
     return list(found[:most])
 
 
+def has_draft(template_id: str) -> bool:
+    """Whether somebody is writing this template; asked only for those who may read drafts."""
+    return TemplateDraft.objects.filter(template_id=template_id).exists()
+
+
 def view_of(row: TemplateDraft) -> DraftView:
     """A draft's row with its content read."""
     return DraftView(row, draft_of(row.content))

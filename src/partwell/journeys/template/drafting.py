@@ -241,7 +241,8 @@ def _added(draft: DraftTemplate, change: AddStep) -> DraftTemplate:
 
 
 def _free_key(draft: DraftTemplate, title: str) -> str:
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    letters = unicodedata.normalize("NFKD", title.replace("'", ""))
+    plain = letters.encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-")
     base = words if re.fullmatch(KEY_PATTERN, words) else "step"
     taken = {step.key for step in draft.steps}
