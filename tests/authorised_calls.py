@@ -46,12 +46,15 @@ from partwell.departures.models import Departure, GuestLink, Notice, Participant
 from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
-from partwell.journeys import queries, template_queries
+from partwell.journeys import draft_operations as drafts
+from partwell.journeys import draft_queries, queries, template_queries
+from partwell.journeys.draft_trial import try_draft
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Step
 from partwell.journeys.operations import ending, moving, starting, steps
 from partwell.journeys.operations.participating import add_participant, remove_participant
 from partwell.journeys.operations.shutting_out import shut_out
+from partwell.journeys.template.drafting import SetFields
 from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
@@ -191,6 +194,12 @@ def _revocable() -> str:
     return email
 
 
+def _draft() -> str:
+    """The id of a draft that another begins afresh for each try."""
+    origin = drafts.Origin(source=OTHER_TEMPLATE)
+    return drafts.begin_draft(origin=origin, actor=console_actor(), now=NOW).template_id
+
+
 def _notice() -> Notice:
     return Notice.objects.create(
         subject_name="Somebody", scenario="small", notice_date=NOW.date(), last_working_date=LAST_DAY,
@@ -284,6 +293,22 @@ CALLS: dict[str, Call] = {
     ),
     "templates.view": lambda a, s, k: template_queries.list_templates(actor=a),
     "templates.publish": lambda a, s, k: publish_template(text=OTHER_TEMPLATE, actor=a, now=NOW),
+    "templates.view_drafts": lambda a, s, k: draft_queries.list_drafts(actor=a),
+    "templates.begin_draft": lambda a, s, k: drafts.begin_draft(
+        origin=drafts.Origin(template="small"), template_id="another", actor=a, now=NOW
+    ),
+    "templates.change_draft": lambda a, s, k: drafts.change_draft(
+        template_id=_draft(), seen=1, change=SetFields(title="A new title"), actor=a, now=NOW
+    ),
+    "templates.discard_draft": lambda a, s, k: drafts.discard_draft(
+        template_id=_draft(), seen=1, actor=a, now=NOW
+    ),
+    "templates.publish_draft": lambda a, s, k: drafts.publish_draft(
+        template_id=_draft(), seen=1, over=0, actor=a, now=NOW
+    ),
+    "templates.try_draft": lambda a, s, k: try_draft(
+        template_id=_draft(), intake=_intake(), actor=a, now=NOW
+    ),
     "journeys.start": _starts,
     "notices.give": lambda a, s, k: starting.give_notice(
         template_id="small", intake=_intake(), actor=a, now=NOW

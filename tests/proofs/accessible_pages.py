@@ -8,6 +8,7 @@ from tests.proofs import accessible_deeds as deeds
 from tests.proofs.accessible_access import ACCESS
 from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
+from tests.proofs.accessible_drafts import DRAFTS
 from tests.proofs.accessible_ghosts import GHOSTS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_templates import TEMPLATES
@@ -362,6 +363,7 @@ VISITS = (
     *CREDENTIALS,
     *TRANSFERS,
     *GHOSTS,
+    *DRAFTS,
     *EVIDENCE,
     *ACCOUNT,
     *TROUBLE,

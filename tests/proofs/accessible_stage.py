@@ -37,6 +37,7 @@ from partwell.demo.systems import store
 from partwell.demo.telling import Tale
 from partwell.departures.models import Departure
 from partwell.engine import schema
+from partwell.journeys.draft_operations import Origin, begin_draft
 from partwell.journeys.guests import invite_guest
 from partwell.journeys.models import Step
 from partwell.journeys.template.library import LIBRARY_DIR
@@ -95,7 +96,8 @@ def leave_nothing() -> None:
 
 def _add_what_the_demo_lacks() -> None:
     """Somebody who never signed in, and with her a second pair of hands in finance: a step for either; and a
-    sweep for ghost accounts, which finds the one that came back, and some of nobody."""
+    sweep for ghost accounts, which finds the one that came back, and some of nobody; and a template
+    that is being written."""
     now = clock.now()
     grant_role(email=NEWCOMER, role=Role.FINANCE, actor=console_actor(), now=now)
     tale = Tale(now=now, today=clock.today_in("Europe/Berlin", now=now))
@@ -115,6 +117,8 @@ def _add_what_the_demo_lacks() -> None:
         sweeping.sweep_system(str(row.pk))
     _decide_about_nobodys(now)
     _register_a_receiver(now)
+    origin = Origin(template="staff-resignation")
+    begin_draft(origin=origin, template_id="own-resignation", actor=console_actor(), now=now)
     _publish_a_new_version(now)
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 # Reads have no event and need no registration; each is asked where it reads, and called below by its row.
 READS = {"journeys.view", "access.view", "evidence.view", "evidence.verify", "templates.view"}
-READS |= {"credentials.view"}
+READS |= {"credentials.view", "templates.view_drafts"}
 # Pages decide these themselves; the page proofs of these rooms ask them.
 PAGES = {"systems.view"}
 # The product's own initiative: called by the worker alone, with no actor that anybody could be.

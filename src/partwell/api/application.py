@@ -22,6 +22,7 @@ from partwell.api import (
     contracts,
     credentials,
     cuts,
+    drafts,
     evidence,
     ghosts,
     guests,
@@ -84,6 +85,7 @@ def build() -> Api:
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)
+    api.add_router("/template-drafts", drafts.router)
     api.add_router("/systems", systems.router)
     api.add_router("/receivers", receivers.router)
     api.add_router("/tokens", tokens.router)

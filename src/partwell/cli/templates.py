@@ -100,7 +100,7 @@ def map_(
 @speaks
 def check_(file: TemplateFile, as_json: AsJson = False) -> None:
     """Check a template's text: problems with file and line, none when it can be published."""
-    problems = check(_read(file), file=str(file))
+    problems = check(read_template(file), file=str(file))
     count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {file}"
     data = listing({"file": p.file, "line": p.line, "field": p.field, "message": p.message} for p in problems)
     if problems:
@@ -119,7 +119,9 @@ def check_(file: TemplateFile, as_json: AsJson = False) -> None:
 @speaks
 def publish(file: TemplateFile, as_json: AsJson = False) -> None:
     """Publish a template's text as its next version; journeys that run keep theirs."""
-    version = publish_template(text=_read(file), actor=console_actor(), now=clock.now(), file=str(file))
+    version = publish_template(
+        text=read_template(file), actor=console_actor(), now=clock.now(), file=str(file)
+    )
     answer(
         {"id": version.template_id, "version": version.version, "digest": version.digest},
         as_json=as_json,
@@ -142,7 +144,8 @@ def _line(step: TemplateStep) -> str:
     return f"   {step.key:<28} {ROLE_LABELS[step.role]:<18} {step.due:<34} {step.title}{condition}"
 
 
-def _read(file: Path) -> str:
+def read_template(file: Path) -> str:
+    """The text of a template's file. Raises `Invalid` (`file_unreadable`)."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

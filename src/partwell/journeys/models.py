@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -31,6 +32,58 @@ class TemplateVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template_id} v{self.version}"
+
+
+class TemplateDraft(models.Model):
+    """A template while it is being written. There is one per template id; publishing or discarding ends it.
+
+    `content` is a `DraftTemplate` as plain values. `revision` goes up with each change, so that whoever
+    changes
+    what somebody else has changed meanwhile is told.
+    """
+
+    template_id = models.CharField(max_length=60, unique=True)
+    begun_from = models.ForeignKey(
+        TemplateVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="drafts"
+    )
+    content = models.JSONField()
+    revision = models.PositiveIntegerField(default=1)
+    begun_at = models.DateTimeField()
+    begun_by = models.CharField(max_length=300)
+    edited_at = models.DateTimeField()
+    edited_by = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["template_id"]
+
+    def __str__(self) -> str:
+        return f"draft of {self.template_id}"
+
+
+class DraftChange(models.Model):
+    """What one change of a draft made of which value: `differences` are `Difference`s as plain values."""
+
+    draft = models.ForeignKey(TemplateDraft, on_delete=models.CASCADE, related_name="changes")
+    revision = models.PositiveIntegerField()
+    differences = models.JSONField()
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["-revision"]
+        constraints = [models.UniqueConstraint("draft", "revision", name="draft_revision_once")]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision} of {self.draft_id}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as the API and the command line show it."""
+        return {
+            "revision": self.revision,
+            "changed_by": self.changed_by,
+            "changed_at": self.changed_at.isoformat(),
+            "differences": self.differences,
+        }
 
 
 class Journey(models.Model):

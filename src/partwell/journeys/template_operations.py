@@ -32,7 +32,7 @@ def publish_template(*, text: str, actor: Actor, now: datetime, file: str = "tem
     content equals an older version that a later one has replaced.
     """
     check_office(actor, "templates.publish")
-    return _publish(_checked(text, file), text, actor, now)
+    return publish_checked(checked(text, file), text, actor, now)
 
 
 def sync_library(*, now: datetime) -> list[TemplateVersion]:
@@ -55,7 +55,8 @@ def sync_library(*, now: datetime) -> list[TemplateVersion]:
     return made
 
 
-def _checked(text: str, file: str) -> Template:
+def checked(text: str, file: str) -> Template:
+    """The template of a text. Raises `Invalid` (`template_broken`) with its problems."""
     template, problems = read(text, file=file)
     if template is None or problems:
         shown = "\n".join(str(problem) for problem in problems[:_SHOWN_PROBLEMS])
@@ -66,7 +67,8 @@ def _checked(text: str, file: str) -> Template:
     return template
 
 
-def _publish(template: Template, text: str, actor: Actor, now: datetime) -> TemplateVersion:
+def publish_checked(template: Template, text: str, actor: Actor, now: datetime) -> TemplateVersion:
+    """Store a checked text as the next version, in the transaction of the operation that calls this."""
     digest = digest_of(template)
     for attempt in range(_ATTEMPTS):
         latest = TemplateVersion.objects.filter(template_id=template.id).first()

@@ -65,10 +65,7 @@ def show_template(*, template_id: str, actor: Actor, version: int | None = None)
     check_office(actor, "templates.view")
     found = latest(template_id)
     if version is not None and version != found.version:
-        found_older = TemplateVersion.objects.filter(template_id=template_id, version=version).first()
-        if found_older is None:
-            raise NotFound(f"version {version} of template “{template_id}”")
-        found = found_older
+        found = version_of(template_id, version)
     return TemplateSummary(found, load_version(found), _journeys(actor).get(found.pk, 0))
 
 
@@ -83,6 +80,14 @@ def latest(template_id: str) -> TemplateVersion:
     found = TemplateVersion.objects.filter(template_id=template_id).order_by("-version").first()
     if found is None:
         raise NotFound(f"template “{template_id}”")
+    return found
+
+
+def version_of(template_id: str, version: int) -> TemplateVersion:
+    """One version of a template; raises `NotFound`."""
+    found = TemplateVersion.objects.filter(template_id=template_id, version=version).first()
+    if found is None:
+        raise NotFound(f"version {version} of template “{template_id}”")
     return found
 
 

@@ -55,7 +55,8 @@ def step_row(
         "state": state,
         "says": says,
         "title": step.title,
-        "url": step_url(step),
+        # A step that is only planned has no page yet.
+        "url": "" if step._state.adding else step_url(step),
         "role": ROLE_LABELS[Role(step.role)],
         "role_code": step.role,
         "who": "You" if is_mine else step.owner_name or "Nobody yet",

@@ -380,6 +380,21 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
     ),
+    "template.draft_begun": (
+        "accepted",
+        lambda who, f: (
+            f"{who} began a draft of the template {f['template']}"
+            + (f" from {f['begun_from']}" if f["begun_from"] else "")
+        ),
+    ),
+    "template.draft_changed": (
+        "accepted",
+        lambda who, f: f"{who} changed the draft of the template {f['template']}; revision {f['revision']}",
+    ),
+    "template.draft_discarded": (
+        "accepted",
+        lambda who, f: f"{who} discarded the draft of the template {f['template']}",
+    ),
     "demo.built": ("accepted", lambda who, f: f"{who} built the practice installation"),
     "installation.changed": ("accepted", lambda who, f: f"{who} changed the settings of {f['company']}"),
     "participant.added": ("accepted", lambda who, f: f"{who} let {f['user']} take part: {f['part']}"),

@@ -10,13 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from partwell.documents.markdown import render_markdown
+from partwell.journeys.draft_queries import has_draft
 from partwell.journeys.models import TemplateVersion
 from partwell.journeys.template.dependencies import Dependencies
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
 from partwell.people.actors import Actor
+from partwell.people.authorisation import check_office
 from partwell.people.roles import ROLE_LABELS, Role
+from partwell.refusals import NotAllowed
 from partwell.web import presenting
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
@@ -35,7 +38,7 @@ def templates(request: HttpRequest) -> HttpResponse:
         | {"journeys": each.journeys, "audience": each.template.audience.value}
         for each in found
     ]
-    return render(request, "templates/list.html", {"rows": rows})
+    return render(request, "templates/list.html", {"rows": rows, "may_write": _may_write(request)})
 
 
 @require_GET
@@ -57,6 +60,8 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "phases": _phases(found.template),
             "map": _map(found.template, dependencies),
             "changes": _changes(found.version, actor),
+            "may_write": (may_write := _may_write(request)),
+            "has_draft": may_write and has_draft(template_id),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
             "empty_roles": [
@@ -68,6 +73,15 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             ],
         },
     )
+
+
+def _may_write(request: HttpRequest) -> bool:
+    """Whether they see and begin drafts."""
+    try:
+        check_office(actor_of(request), "templates.view_drafts")
+    except NotAllowed:
+        return False
+    return True
 
 
 def _phases(found: Template) -> list[dict[str, Any]]:

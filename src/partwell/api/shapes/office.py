@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ninja import Schema
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 
 class PersonShape(Schema):
@@ -207,3 +207,70 @@ class SigningKeyShape(Schema):
     is_in_use: bool
     made_at: str
     retired_at: str | None
+
+
+class DraftRow(Schema):
+    id: str
+    title: str
+    steps: int
+    revision: int
+    begun_from: str = Field(description="The version, such as `staff-resignation v2`; empty for none.")
+    edited_by: str
+    edited_at: str
+    problems: int
+
+
+class DraftProblem(Schema):
+    field: str
+    message: str
+
+
+class DraftDetail(Schema):
+    id: str
+    title: str
+    steps: int
+    revision: int
+    begun_from: str
+    edited_by: str
+    edited_at: str
+    latest_version: int = Field(description="The version that publishing would replace; 0 for none.")
+    problems: list[DraftProblem]
+    template: dict[str, Any]
+    source: str = Field(description="The draft in YAML.")
+
+
+class DiscardedDraft(Schema):
+    id: str
+    revision: int
+
+
+class DraftDifference(Schema):
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class DraftChangeShape(Schema):
+    revision: int
+    changed_by: str
+    changed_at: str
+    differences: list[DraftDifference]
+
+
+class LeftOutStep(Schema):
+    key: str
+    title: str
+    when: str
+    facts: dict[str, Any] = Field(
+        description="What the fields in the condition are for this person or client."
+    )
+
+
+class TrialShape(Schema):
+    model_config = ConfigDict(extra="allow")
+    template: str
+    last_working_day: str
+    access_end: str
+    contract_end: str
+    steps: list[dict[str, Any]]
+    left_out: list[LeftOutStep]

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template.rules import Finding, findings_in
-from partwell.yaml_text import Dialect, Loaded, Path, Problem, Unreadable, load
+from partwell.yaml_text import Dialect, Loaded, Path, Position, Problem, Unreadable, load
 
 # A template needs four levels.
 DIALECT = Dialect("template", max_depth=8)
@@ -37,8 +37,25 @@ def read(text: str, *, file: str) -> tuple[Template | None, list[Problem]]:
     try:
         template = Template.model_validate(loaded.value)
     except ValidationError as error:
-        return None, sorted({_shape_problem(detail, loaded, file) for detail in error.errors()})
+        return None, _shape_problems(error, loaded, file)
     return template, _meaning_problems(findings_in(template), loaded, file)
+
+
+def check_values(template: Template) -> list[Problem]:
+    """All problems of a template that is being written and may break any rule; there are no lines yet.
+
+    `template` may be one whose texts are still too short. What is wrong with a value and what values mean
+    together is said at once, for whoever writes does not finish the one before the other.
+    """
+    values = template.model_dump(mode="json")
+    # Nothing of it stands in a file, so everything is at the same place.
+    nowhere = Loaded(values, {(): Position(0, 0)})
+    problems = _meaning_problems(findings_in(template), nowhere, "")
+    try:
+        Template.model_validate(values)
+    except ValidationError as error:
+        problems += _shape_problems(error, nowhere, "")
+    return problems
 
 
 def parse(text: str) -> Template:
@@ -52,21 +69,26 @@ def parse(text: str) -> Template:
 def _meaning_problems(findings: Iterable[Finding], loaded: Loaded, file: str) -> list[Problem]:
     return sorted(
         {
-            Problem(file, loaded.position_of(f.path).line, _named(f.path, loaded.value), f.message)
+            Problem(file, loaded.position_of(f.path).line, named_path(f.path, loaded.value), f.message)
             for f in findings
         }
     )
+
+
+def _shape_problems(error: ValidationError, loaded: Loaded, file: str) -> list[Problem]:
+    return sorted({_shape_problem(detail, loaded, file) for detail in error.errors()})
 
 
 def _shape_problem(detail: ErrorDetails, loaded: Loaded, file: str) -> Problem:
     # A key of a mapping is located by pydantic as (…, key, "[key]"); readers know it as the key alone.
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
     return Problem(
-        file, loaded.position_of(path).line, _named(path, loaded.value), _shape_message(detail, path)
+        file, loaded.position_of(path).line, named_path(path, loaded.value), shape_message(detail, path)
     )
 
 
-def _shape_message(detail: ErrorDetails, path: Path) -> str:
+def shape_message(detail: ErrorDetails, path: Path) -> str:
+    """What is wrong with the shape of the value at `path`, and the way out."""
     kind, value = detail["type"], detail["input"]
     name = str(path[-1]) if path else "template"
     if kind == "missing":
@@ -74,7 +96,11 @@ def _shape_message(detail: ErrorDetails, path: Path) -> str:
     if kind == "extra_forbidden":
         known = sorted(_model_at(path).model_fields)
         close = get_close_matches(name, known, n=1)
-        hint = f"Did you mean “{close[0]}”?" if close else f"There are: {', '.join(known)}."
+        hint = (
+            f"Did you mean “{close[0]}”?"
+            if close
+            else (f"There are: {', '.join(known)}. If it was written for a newer Partwell, upgrade first.")
+        )
         return f"There is no “{name}” here. {hint}"
     if kind == "enum":
         return f"“{value}” is not known here. Choose {detail['ctx']['expected']}."
@@ -121,7 +147,7 @@ def _model_at(path: Path) -> type[BaseModel]:
     return TemplateStep if path[0] == "steps" and len(path) > 2 else Template
 
 
-def _named(path: Path, value: Any) -> str:
+def named_path(path: Path, value: Any) -> str:
     """The path with step keys for numbers: `steps.cut-access.due`."""
     parts: list[str] = []
     for depth, part in enumerate(path):

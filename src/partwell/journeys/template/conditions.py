@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -112,6 +112,8 @@ def _environment() -> celpy.Environment:
 _parsing = threading.Lock()
 
 
+# Whoever edits a template has all its conditions checked at each change, and all but one are as before.
+@lru_cache(maxsize=1024)
 def compile_condition(source: str) -> Condition:
     """Parse one condition; raises `ConditionError`. Types are `condition_types.check_types`' business."""
     if len(source) > MAX_LENGTH:

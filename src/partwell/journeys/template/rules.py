@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
+from partwell.departures.states import SubjectKind
 from partwell.journeys.template.condition_types import Reading, can_hold, check_types
 from partwell.journeys.template.conditions import Condition, ConditionError, compile_condition
 from partwell.journeys.template.graph import find_cycles
@@ -96,18 +98,18 @@ def no_cycles(template: Template) -> Iterator[Finding]:
 
 def conditions_hold_water(template: Template) -> Iterator[Finding]:
     """Conditions compile, read what is there, say yes or no, and can hold at all."""
-    sound: dict[str, tuple[Condition, Reading]] = {}
+    sound: dict[str, str] = {}
     for index, step in enumerate(template.steps):
         if not step.when.strip():
             continue
         try:
-            condition = compile_condition(step.when)
-            sound[step.key] = (condition, check_types(condition, template.audience))
+            _read_condition(step.when, template.audience)
         except ConditionError as error:
             yield Finding(("steps", index, "when"), str(error))
             continue
-        if not can_hold([sound[step.key]], template.audience, template.id):
-            del sound[step.key]
+        if _can_hold((step.when,), template.audience, template.id):
+            sound[step.key] = step.when
+        else:
             yield Finding(
                 ("steps", index, "when"),
                 "No departure of this kind can meet this condition, so the step is unreachable. "
@@ -117,12 +119,25 @@ def conditions_hold_water(template: Template) -> Iterator[Finding]:
         for place, key in enumerate(step.needs):
             if step.key not in sound or key not in sound:
                 continue
-            if not can_hold([sound[step.key], sound[key]], template.audience, template.id):
+            if not _can_hold((sound[step.key], sound[key]), template.audience, template.id):
                 yield Finding(
                     ("steps", index, "needs", place),
                     f"Whenever this step is there, “{key}” is not: their conditions exclude each other. "
                     "Take the need away or mend a condition.",
                 )
+
+
+@lru_cache(maxsize=1024)
+def _read_condition(source: str, audience: SubjectKind) -> tuple[Condition, Reading]:
+    condition = compile_condition(source)
+    return condition, check_types(condition, audience)
+
+
+# Trying the combinations of two conditions takes up to 150 ms, and a change of one step leaves most as
+# they were.
+@lru_cache(maxsize=4096)
+def _can_hold(sources: tuple[str, ...], audience: SubjectKind, scenario: str) -> bool:
+    return can_hold([_read_condition(source, audience) for source in sources], audience, scenario)
 
 
 def due_dates_have_a_chance(template: Template) -> Iterator[Finding]:
