@@ -313,6 +313,9 @@ CALLS: dict[str, Call] = {
         event=_failed_signal(), actor=a, now=NOW
     ),
     "receivers.rotate_key": lambda a, s, k: receivers.rotate_signing_key(actor=a, now=NOW),
+    "audits.view": lambda a, s, k: samples.view_audit(since=AUDITED, until=AUDITED, actor=a, now=NOW),
+    "audits.draw": lambda a, s, k: samples.draw(since=AUDITED, until=AUDITED, actor=a, now=NOW),
+    "audits.export": lambda a, s, k: export_sample(sample_id=_sample(), actor=a, now=NOW),
     "evidence.verify": lambda a, s, k: closure_queries.verify_record(actor=a, now=NOW),
     "installation.renew_seals": lambda a, s, k: renew_seals(actor=a, now=NOW),
     "installation.initialise": lambda a, s, k: _first_run(a),

@@ -69,7 +69,6 @@ def _steps(ids: list[UUID]) -> dict[UUID, list[StepFact]]:
     for row in rows.order_by("phase", "position", "pk").defer("guidance"):
         found[row.journey_id].append(
             StepFact(
-                id=row.pk,
                 key=row.key,
                 title=row.title,
                 state=StepState(row.state),

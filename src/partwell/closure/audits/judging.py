@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from uuid import UUID
 
 from partwell.access.credentials.states import SETTLED as ROTATED
 from partwell.access.credentials.states import RotationState
@@ -35,7 +34,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One answer. `where` says where its proof stands: `access`, `evidence`, `credentials` or `step:ID`."""
+    """One answer. `where` says where its proof stands: `access`, `evidence`, `credentials` or `step:KEY`."""
 
     standing: Standing
     says: str
@@ -47,7 +46,6 @@ class Finding:
 class StepFact:
     """`reason` is why it was skipped, or what was last said of it."""
 
-    id: UUID
     key: str
     title: str
     state: StepState
@@ -152,7 +150,7 @@ def steps(control: Control, facts: Facts) -> Finding:
 
 
 def _of_step(step: StepFact, now: datetime) -> Finding:
-    where, said = f"step:{step.id}", f"“{step.key}”"
+    where, said = f"step:{step.key}", f"“{step.key}”"
     if step.state == StepState.NOT_NEEDED:
         return Finding(Standing.NOT_APPLICABLE, f"{said} was not needed: its condition was not met.", where)
     if step.state == StepState.SKIPPED:
@@ -173,7 +171,7 @@ def _of_step(step: StepFact, now: datetime) -> Finding:
 def steps_with_file(control: Control, facts: Facts) -> Finding:
     """As `steps`; what is done without an attached certificate is a gap."""
     found = steps(control, facts)
-    mine = [step for step in facts.steps if found.where == f"step:{step.id}"]
+    mine = [step for step in facts.steps if found.where == f"step:{step.key}"]
     if found.standing == Standing.ATTESTED and not mine[0].files:
         return Finding(Standing.GAP, f"“{mine[0].key}” is done, and no certificate is attached.", found.where)
     return found
@@ -282,7 +280,7 @@ def before_telling(control: Control, facts: Facts) -> Finding:
     told = [step for step in facts.steps if step.key in control.steps]
     if not told:
         return Finding(Standing.NOT_APPLICABLE, "They were not dismissed for cause.")
-    where = f"step:{told[0].id}"
+    where = f"step:{told[0].key}"
     if told[0].state != StepState.DONE or told[0].settled_at is None:
         return Finding(Standing.UNKNOWN, "When they were told is not on record.", where)
     gone = [account.timing.revoked_at for account in facts.accounts]
