@@ -24,7 +24,8 @@ SALT_BYTES = 16
 MOST_EXPANSION = 200
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 EVENTS, PROOFS, HEAD = "events.json", "proofs.json", "head.json"
-POPULATION_LISTED, SAMPLE_DRAWN = "audit.population_listed", "audit.sample_drawn"
+POPULATION_LISTED = "audit.population_listed"
+SAMPLE_DRAWN = "audit.sample_drawn"
 REQUIRED = (MANIFEST, SIGNATURE, EVENTS, PROOFS, HEAD, "index.html", "verify.py", "README.txt")
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from partwell.departures.models import Departure
@@ -33,8 +34,7 @@ class Doubt(StrEnum):
     SAME_NAME = "same_name"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One person of the register, as far as leaving is concerned."""
 
     id: int
@@ -45,8 +45,7 @@ class Entry:
     started_on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """One departure of somebody of the staff."""
 
     id: UUID
@@ -57,8 +56,7 @@ class Ending:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leaver:
+class Leaver(NamedTuple):
     """One end of somebody's work here. `ref` names it in samples: no name, and always the same one.
 
     `departure_id` is empty where they left without a departure that the reader may read.
@@ -96,31 +94,28 @@ class Population:
 
 
 def read_population(since: date, until: date, *, actor: Actor) -> Population:
-    """The population of a period, with the need-to-know departures that `actor` takes part in; in four
+    """The population of a period, with the need-to-know departures that `actor` takes part in; in five
     queries."""
     entry_fields = ("pk", "name", "name_folded", "department", "left_on_date", "start_date")
-    in_register = [
-        Entry(*row)
-        for row in Person.objects.filter(left_on_date__range=(since, until)).values_list(*entry_fields)
-    ]
+    left_in_it = Person.objects.order_by().filter(left_on_date__range=(since, until))
+    entries = [Entry._make(row) for row in left_in_it.values_list(*entry_fields)]
     normal = Departure.objects.filter(
         subject_kind=SubjectKind.STAFF, confidentiality=Confidentiality.NORMAL
     ).order_by()
     ended = normal.exclude(state=DepartureState.WITHDRAWN).filter(last_working_date__range=(since, until))
-    endings, entries = [], {entry.id: entry for entry in in_register}
-    for row in ended.values_list(*_ENDING, *(f"person__{name}" for name in entry_fields)):
-        endings.append(Ending(*row[:6]))
-        if row[6] is not None and row[6] not in entries:
-            entries[row[6]] = Entry(*row[6:])
+    endings = [Ending._make(row) for row in ended.values_list(*_ENDING)]
+    untold = Person.objects.order_by().filter(pk__in=ended.values("person_id"))
+    untold = untold.exclude(left_on_date__range=(since, until))
+    entries += [Entry._make(row) for row in untold.values_list(*entry_fields)]
     mine = {ending.id for ending in endings}
     left = normal.filter(person__left_on_date__range=(since, until))
     others = [
         ending
         for row in left.exclude(last_working_date__range=(since, until), state=DepartureState.CLOSED)
         .values_list(*_ENDING)
-        if (ending := Ending(*row)).id not in mine
+        if (ending := Ending._make(row)).id not in mine
     ]  # fmt: skip
-    leavers = reconcile(since, until, entries.values(), endings, others)
+    leavers = reconcile(since, until, entries, endings, others)
     return Population(since, until, tuple(_with_own(leavers, since, until, actor)))
 
 
@@ -145,7 +140,7 @@ def reconcile(
         found += _of_one(since, until, entry, of_person.get(entry.id, []), outside.get(entry.id, []))
     shared = set().union(*(ids for name, ids in folded.items() if name and len(ids) > 1))
     named = (
-        replace(each, doubts=(*each.doubts, Doubt.SAME_NAME)) if each.person_id in shared else each
+        each._replace(doubts=(*each.doubts, Doubt.SAME_NAME)) if each.person_id in shared else each
         for each in found
     )
     return sorted(named, key=lambda each: (each.left_on, each.ref))
@@ -209,6 +204,6 @@ def _with_own(leavers: list[Leaver], since: date, until: date, actor: Actor) -> 
     if not known:
         return leavers
     return [
-        replace(each, departure_id=known.get(each.person_id)) if each.departure_id is None else each
+        each._replace(departure_id=known.get(each.person_id)) if each.departure_id is None else each
         for each in leavers
     ]

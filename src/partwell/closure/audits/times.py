@@ -6,12 +6,15 @@ which it is unclear whose it is counts nowhere. One query, whatever the number o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, Count, F, Func, IntegerField, Value, When
+from django.db.models.functions import Greatest, Least
+from django.db.models.lookups import GreaterThan
 
 from partwell.access.models import AccountRecord
 from partwell.access.states import SLA_MINUTES, AccessState, Link, SlaClass
@@ -22,7 +25,7 @@ from partwell.people.actors import Actor
 
 # Upper ends of the classes of time, in minutes; the time that each class of system allows is one of them.
 EDGES = (0, 5, 15, 60, 240, 1440, 4320, 10080)
-LONGER, PROMISED, OVERDUE, OPEN = len(EDGES), -1, -2, -3
+PROMISED, OVERDUE, OPEN = -1, -2, -3
 
 
 class Seconds(Func):
@@ -97,19 +100,17 @@ def bucket_words() -> list[str]:
 def times_to_revoke(since: date, until: date, *, actor: Actor, now: datetime) -> list[ClassTimes]:
     """The accounts of everybody of the staff who left from `since` to `until`, as far as the actor sees them,
     most urgent class first."""
-    after = Seconds(F("revoked_at")) - Seconds(F("departure__access_end_at"))
+    ended = Seconds(F("departure__access_end_at"))
+    # Whole minutes are enough to tell the classes apart, and make few groups; a database works each out once.
+    minutes = (Seconds(F("revoked_at")) - ended + 59) / 60
     allowed = Case(
-        *(When(system__sla_class=sla, then=Value(minutes * 60)) for sla, minutes in SLA_MINUTES.items()),
+        *(When(system__sla_class=sla, then=Value(limit * 60)) for sla, limit in SLA_MINUTES.items()),
         output_field=IntegerField(),
     )
-    bucket = Case(
-        *(
-            When(revoked_at__isnull=False, after__lte=edge * 60, then=Value(number))
-            for number, edge in enumerate(EDGES)
-        ),
-        When(revoked_at__isnull=False, then=Value(LONGER)),
+    counted = Case(
+        When(revoked_at__isnull=False, then=Least(Greatest(minutes, 0), EDGES[-1] + 1)),
         When(state__in=SAID, then=Value(PROMISED)),
-        When(ended__lt=int(now.timestamp()) - F("allowed"), then=Value(OVERDUE)),
+        When(GreaterThan(int(now.timestamp()) - ended, allowed), then=Value(OVERDUE)),
         default=Value(OPEN),
         output_field=IntegerField(),
     )
@@ -122,20 +123,15 @@ def times_to_revoke(since: date, until: date, *, actor: Actor, now: datetime) ->
         .exclude(departure__state=DepartureState.WITHDRAWN)
         .exclude(link=Link.NOT_OURS)
         .exclude(state=AccessState.AMBIGUOUS)
-        .annotate(after=after, allowed=allowed, ended=Seconds(F("departure__access_end_at")))
-        .annotate(bucket=bucket)
+        .annotate(counted=counted)
         .order_by()
-        .values_list("system__sla_class", "bucket")
+        .values_list("system__sla_class", "counted")
         .annotate(count=Count("pk"))
     )
-    found: dict[SlaClass, ClassTimes] = {}
-    grouped: dict[str, dict[int, int]] = defaultdict(dict)
+    grouped: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for sla, number, count in rows:
-        grouped[sla][number] = count
-    for each in SlaClass:
-        if each.value in grouped:
-            found[each] = _class_times(each, grouped[each.value])
-    return list(found.values())
+        grouped[sla][number if number < 0 else bisect_left(EDGES, number)] += count
+    return [_class_times(each, grouped[each.value]) for each in SlaClass if each.value in grouped]
 
 
 def _class_times(sla: SlaClass, counts: dict[int, int]) -> ClassTimes:
