@@ -66,7 +66,8 @@ def fill() -> Any:
         )  # fmt: skip
         AccountRecord.objects.bulk_create(
             AccountRecord(
-                departure=departure, system=system, external_id=f"{departure.pk}", login=departure.subject_name,
+                departure=departure, system=system, external_id=f"{departure.pk}",
+                login=departure.subject_name,
                 state="failed" if place % 97 == 0 else "verified",
                 revoked_at=None if place % 97 == 0
                 else departure.access_end_at + timedelta(minutes=place % 7 * place % 11 * 40),
@@ -112,13 +113,14 @@ def main() -> int:
                 assert answer.status_code == 200, (name, answer.status_code)
             with CaptureQueriesContext(connection) as captured:
                 browser.get(address)
+                queries = list(captured)
             if "--queries" in sys.argv:
-                for query in sorted(captured, key=lambda query: -float(query["time"]))[:6]:
+                for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
                     print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
             times = [milliseconds(lambda address=address: browser.get(address)) for _ in range(TIMES)]
             figures += [
                 Figure(f"{name}: server time", statistics.median(times), "ms", MILLISECONDS),
-                Figure(f"{name}: queries", len(captured), "", QUERIES if name == "a year" else None),
+                Figure(f"{name}: queries", len(queries), "", QUERIES if name == "a year" else None),
             ]
         accounts = AccountRecord.objects.filter(departure__last_working_date__range=(SINCE, UNTIL))
         figures.append(
