@@ -156,6 +156,9 @@ def _of_one(
     since: date, until: date, entry: Entry, endings: list[Ending], others: list[Ending]
 ) -> list[Leaver]:
     """One person's ends in the period."""
+    if len(endings) == 1 and endings[0].last_day == entry.left_on:
+        # Nearly everybody: both say the same.
+        return [_leaver(entry, endings[0].last_day, endings[0].id, ())]
     days = {ending.last_day for ending in endings}
     found = [
         _leaver(entry, ending.last_day, ending.id, _doubts(entry, ending.last_day, days))
