@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from partwell.access import queries as access_queries
 from partwell.access.credentials import imports as credential_imports
@@ -41,6 +41,8 @@ from partwell.access.operations.verification import verify_plan
 from partwell.closure import operations as closure
 from partwell.closure import queries as closure_queries
 from partwell.closure.audiences import Audience
+from partwell.closure.audits import samples
+from partwell.closure.audits.packs import export_sample
 from partwell.departures import guests
 from partwell.departures.models import Departure, GuestLink, Notice, Participant
 from partwell.documents.models import StoredFile
@@ -59,7 +61,7 @@ from partwell.journeys.template_operations import publish_template
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
-from partwell.people.models import ApiToken, Installation, User
+from partwell.people.models import ApiToken, Installation, Person, User
 from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
@@ -77,6 +79,7 @@ REACHED = {
     "access.dry_run": {"nothing_to_send"},
     "access.link": {"nothing_ambiguous"},
     "evidence.export": {"nothing_signed", "wrong_audience"},
+    "audits.export": {"nothing_signed"},
     "roles.revoke": {"last_admin"},
     **authorised_ghosts.REACHED,
     **authorised_transfers.REACHED,
@@ -240,6 +243,18 @@ def _file() -> StoredFile:
     )
 
 
+def _left() -> date:
+    """A day on which somebody left, by the register."""
+    Person.objects.get_or_create(
+        email="gone@harbour.example", defaults={"name": "Gone Before", "left_on_date": AUDITED}
+    )
+    return AUDITED
+
+
+def _sample() -> UUID:
+    return samples.draw(since=_left(), until=AUDITED, actor=console_actor(), now=NOW).id
+
+
 def _closable(scene: Scene | None) -> Departure:
     Step.objects.filter(journey_id=_departure(scene).pk).update(state="done", waits_for=[])
     return _departure(scene)
@@ -262,6 +277,7 @@ def _intake() -> Intake:
     )
 
 
+AUDITED = NOW.date() - timedelta(days=3)
 PEOPLE = b"email,name\nnew.hand@harbour.example,New Hand\n"
 CLIENTS = b"client_ref,name\nC1,Northwind\n"
 CONTRACTS = b"client_ref,title,start_date,end_date\n"
@@ -338,6 +354,9 @@ CALLS: dict[str, Call] = {
         event=_failed_signal(), actor=a, now=NOW
     ),
     "receivers.rotate_key": lambda a, s, k: receivers.rotate_signing_key(actor=a, now=NOW),
+    "audits.view": lambda a, s, k: samples.view_audit(since=AUDITED, until=AUDITED, actor=a, now=NOW),
+    "audits.draw": lambda a, s, k: samples.draw(since=_left(), until=AUDITED, actor=a, now=NOW),
+    "audits.export": lambda a, s, k: export_sample(sample_id=_sample(), actor=a, now=NOW),
     "evidence.verify": lambda a, s, k: closure_queries.verify_record(actor=a, now=NOW),
     "installation.renew_seals": lambda a, s, k: renew_seals(actor=a, now=NOW),
     "installation.initialise": lambda a, s, k: _first_run(a),

@@ -390,3 +390,26 @@ def test_progress_is_told_until_all_is_done() -> None:
     people("email,name\n" + lines, on_progress=lambda *what: told.append(what))
     assert ("read", 1001, 2502) in told
     assert told[-1] == ("added", 2500, 2500)
+
+
+def test_an_end_date_says_that_somebody_has_left_and_a_blank_one_leaves_it_so() -> None:
+    load("people", "email,name,start_date,end_date\nada@x.example,Ada,2020-01-01,2020-06-30\n")
+    load("people", "email,name,end_date\nada@x.example,Ada L,\n")
+    ada = Person.objects.get()
+    assert (ada.name, ada.left_on_date) == ("Ada L", date(2020, 6, 30))
+
+
+def test_a_day_to_come_and_an_end_before_the_start_are_refused() -> None:
+    report = load(
+        "people",
+        "email,name,start_date,end_date\nada@x.example,Ada,2020-01-01,2100-06-30\n"
+        "ben@x.example,Ben,2020-07-01,2020-06-30\n",
+    )
+    assert [(bad.line, bad.field) for bad in report.bad_lines] == [(2, "end_date"), (3, "end_date")]
+    assert not Person.objects.exists()
+
+
+def test_a_later_start_says_that_they_are_back() -> None:
+    Person.objects.create(email="ada@x.example", name="Ada", left_on_date=date(2020, 6, 30))
+    load("people", "email,name,start_date,end_date\nada@x.example,Ada,2021-01-01,\n")
+    assert Person.objects.get().left_on_date is None

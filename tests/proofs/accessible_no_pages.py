@@ -63,6 +63,8 @@ NO_PAGE = {
     "web:clients_export": FILE,
     "web:contracts_export": FILE,
     "web:evidence_export": FILE,
+    "web:audit_population": FILE,
+    "web:audit_export": FILE,
     "mfa_download_recovery_codes": FILE,
     "account_signup": CLOSED,
     "account_email": CLOSED,

@@ -266,6 +266,16 @@ OFFICE = (
 EVIDENCE = (
     visit(HR, "web:evidence_departure", "marit"),
     visit(EXECUTIVE, "web:evidence_departure", "hannah", state="all open", do=deeds.unfold_all),
+    visit(HR, "web:audit"),
+    visit(HR, "web:audit_sample", "sample"),
+    visit(EXECUTIVE, "web:audit_sample", "sample", state="all open", do=deeds.unfold_all),
+    visit(
+        HR,
+        "web:audit_draw",
+        start=("web:audit",),
+        do=fill({"Seed (optional)": "no seed"}, "Draw"),
+        status=422,
+    ),
     visit(ADMIN, "web:evidence"),
     visit(ADMIN, "web:evidence", state="verified", do=pressing("Verify the record")),
     visit(

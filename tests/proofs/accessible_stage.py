@@ -29,6 +29,7 @@ from partwell.access.models import Credential, CredentialRotation, Ghost, Holder
 from partwell.access.operations.mapping import take_map
 from partwell.access.runs import run_system
 from partwell.access.transfers.operations import name_successor, open_transfer
+from partwell.closure.audits.samples import draw
 from partwell.demo.credentials import SHARED
 from partwell.demo.firm import address as address_of
 from partwell.demo.operations import ensure_demo
@@ -244,6 +245,7 @@ class Stage:
                 f"nobody {ghost.login}": str(ghost.pk)
                 for ghost in Ghost.objects.filter(external_id__in=NOBODYS)
             },
+            "sample": self._sample(),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),
             "reset key": default_token_generator.make_token(forgetful),
@@ -261,6 +263,12 @@ class Stage:
             "handed to accept": str(Transfer.objects.filter(state="done").first().pk),
             "handed by hand": str(by_hand.pk),
         }
+
+    def _sample(self) -> str:
+        """Everybody who left in a year, drawn for an auditor."""
+        today = clock.now().date()
+        drawn = draw(since=today - timedelta(days=364), until=today, actor=console_actor(), now=clock.now())
+        return str(drawn.id)
 
     def _map(self) -> int:
         """Somebody whose access map was taken a while ago."""

@@ -27,8 +27,10 @@ from partwell.access.models import (
     Transfer,
 )
 from partwell.closure.audiences import Audience
+from partwell.closure.audits.samples import list_samples
 from partwell.departures.models import GuestLink, Notice
 from partwell.journeys.models import Attachment, Step, TemplateVersion
+from partwell.people.actors import console_actor
 from partwell.people.models import ApiToken, Contract, Person
 from partwell.people.models import Client as ClientRow
 from partwell.signals.models import Receiver, SecurityEvent
@@ -39,6 +41,7 @@ API = "api/v1/"
 PLANTED_STEPS = (OWN, "collect", INSIDE, "own-1")
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>|\{(\w+)\}|\(\?P<(\w+)>[^()]*\)")
 
+AUDITED = "since=2026-10-01&until=2026-11-01"
 # What is asked beside the plain address, by the name of the page.
 QUERIES: dict[str, tuple[str, ...]] = {
     "find": (f"q={PREFIX}", "q=leaver"),
@@ -48,6 +51,9 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "departures": ("state=closed", "state=withdrawn", f"q={PREFIX}", "kind=client"),
     "journey": ("role=hr",),
     "access_live": ("rev=old",),
+    "audit": (AUDITED,),
+    "audit_population": (AUDITED,),
+    "api/v1/audits/population": (AUDITED,),
     "api/v1/journeys": ("state=all", f"search={PREFIX}&state=all"),
     "api/v1/rotations": ("state=all",),
     "api/v1/transfers": ("state=all", "state=all&mine=true"),
@@ -148,6 +154,7 @@ class Addresses:
                 *map(str, Transfer.objects.values_list("pk", flat=True)),
                 str(UUID(int=7)),
             ],
+            "sample_id": [*(str(each.id) for each in list_samples(actor=console_actor())), str(UUID(int=7))],
             "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.

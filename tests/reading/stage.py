@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from partwell.access.models import Alert
+from partwell.closure.audits.samples import draw
 from partwell.departures.models import Departure, GuestLink, Notice
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
 from partwell.evidence.sequencer import sequence_pending
+from partwell.people.actors import console_actor
 from partwell.signals.models import Message, SecurityEvent
 from tests.authorisation_oracle import held
 from tests.authorisation_stage import Scene, Stage, build
-from tests.factories import NOW
+from tests.factories import NOW, make_person
 from tests.reading import planting
 from tests.reading.asking import ask
 from tests.reading.canaries import Canaries
@@ -100,6 +103,8 @@ def build_reading_stage(*, long: bool) -> ReadingStage:
     everybody = readers_of(stage, canaries)
     readers = [reader for reader in everybody if long or reader.name in SHORT]
     assert long or {reader.name for reader in readers} == SHORT
+    make_person("Left Before", left_on_date=date(2026, 10, 30))
+    draw(since=date(2026, 10, 1), until=date(2026, 11, 1), actor=console_actor(), now=NOW)
     sequence_pending(now=NOW)
     doors, forms = _that_open(stage, readers[0])
     return ReadingStage(stage, canaries, everybody, readers, doors, forms, long)

@@ -18,6 +18,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from partwell.api import (
     access,
+    audits,
     clients,
     contracts,
     credentials,
@@ -82,6 +83,7 @@ def build() -> Api:
     api.add_router("/rotations", rotations.router)
     api.add_router("/transfers", transfers.router)
     api.add_router("", evidence.router)
+    api.add_router("/audits", audits.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)

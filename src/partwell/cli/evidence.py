@@ -62,10 +62,10 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Export the evidence of one departure as a zip, and print the head to keep apart from it."""
-    _check_target(output)
+    check_target(output)
     actor = acting(as_email)
     content = export_pack(departure=find(journey_id, actor), audience=audience, actor=actor, now=clock.now())
-    _write_whole(output, content)
+    write_whole(output, content)
     report = verifier.verify_pack(str(output))
     if not report.is_whole:
         typer.echo(report.as_text(), err=True)
@@ -126,14 +126,15 @@ def erase(
     )
 
 
-def _check_target(output: Path) -> None:
+def check_target(output: Path) -> None:
+    """Raise `Invalid` where the folder of a file to be written is not there."""
     if not output.parent.is_dir():
         raise Invalid(
             "no_such_folder", f"The folder {output.parent} is not there. Make it first.", field="output"
         )
 
 
-def _write_whole(output: Path, content: bytes) -> None:
+def write_whole(output: Path, content: bytes) -> None:
     """Write so that a crash leaves the old file or the new one, never half of one; readable by us alone."""
     try:
         number, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")

@@ -188,6 +188,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
         "installation.seals_renewed",
+        *("audit.population_listed", "audit.sample_drawn", "audit.sample_exported"),
     }
 )
 

@@ -41,6 +41,8 @@ from partwell.evidence.tree import (
 from partwell.journeys.models import Attachment, Step
 from partwell.journeys.template.model import Visibility
 
+# After these the head was printed for somebody to keep.
+EXPORTED = ("evidence.exported", "audit.sample_exported")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -120,18 +122,25 @@ def _pack_event(
 
 
 def _gather_proofs(content: PackContent, shown: list[Event]) -> None:
+    found = proofs_of(departure_scope(content.departure.pk), shown, content.head)
+    content.inclusion, content.consistency = found
+
+
+def proofs_of(
+    scope: str, shown: list[Event], head: TreeHead
+) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     """An inclusion proof per event; and a consistency proof from every head that somebody may have kept:
-    the first one over each event (closing prints one of these) and those printed at earlier exports."""
-    size = content.head.size
+    the first one over each event of the scope (closing prints one of these) and those printed at exports."""
+    size = head.size
     sequences = {str(event.pk): event.sequence for event in shown if event.sequence is not None}
     sizes = list(TreeHead.objects.filter(size__lt=size).order_by("size").values_list("size", flat=True))
-    own = Event.objects.filter(scope=departure_scope(content.departure.pk), sequence__lt=size)
+    own = Event.objects.filter(scope=scope, sequence__lt=size)
     old = {
         _first_over(sizes, sequence)
         for sequence in own.values_list("sequence", flat=True)
         if sequence is not None
     }
-    old |= {_exported_size(event) for event in own.filter(kind="evidence.exported")}
+    old |= {_exported_size(event) for event in own.filter(kind__in=EXPORTED)}
     wanted = {each for each in old if each and each < size}
     ranges = {f"in {key}": inclusion_ranges(sequence, size) for key, sequence in sequences.items()}
     ranges |= {f"old {each}": consistency_ranges(each, size) for each in wanted}
@@ -140,13 +149,13 @@ def _gather_proofs(content: PackContent, shown: list[Event]) -> None:
     proofs = {
         key: [digest.hex() for digest in hashes_of(each, lambda _: nodes)] for key, each in ranges.items()
     }
-    content.inclusion = {key: proofs[f"in {key}"] for key in sequences}
     roots = TreeHead.objects.in_bulk(sorted(wanted))
-    content.consistency = {
+    consistency = {
         str(each): {"root": bytes(roots[each].root).hex(), "proof": proofs[f"old {each}"]}
         for each in sorted(wanted)
         if each in roots
     }
+    return {key: proofs[f"in {key}"] for key in sequences}, consistency
 
 
 def _first_over(sizes: list[int], sequence: int) -> int:
@@ -185,8 +194,12 @@ def write(content: PackContent, *, signer: Signer) -> bytes:
     """The pack as a zip, its list of members signed."""
     bodies = {each.member: body for each in content.files if (body := _read(each)) is not None}
     files = [replace(each, is_there=each.member in bodies) for each in content.files]
-    members = _members(replace(content, files=files)) | bodies
-    manifest = _json(
+    return seal(_members(replace(content, files=files)) | bodies, signer=signer)
+
+
+def seal(members: dict[str, bytes], *, signer: Signer) -> bytes:
+    """The members as a zip, with the signed list of them."""
+    manifest = as_json(
         {"v": 1, "members": {name: hashlib.sha256(body).hexdigest() for name, body in members.items()}}
     )
     signature = signer.sign(b"partwell pack manifest\n" + manifest).hex().encode()
@@ -230,14 +243,17 @@ def _members(content: PackContent) -> dict[str, bytes]:
         "events": content.events,
     }
     return {
-        verifier.EVENTS: _json(events),
-        verifier.PROOFS: _json({"v": 1, "inclusion": content.inclusion, "consistency": content.consistency}),
-        verifier.HEAD: _json(head),
+        verifier.EVENTS: as_json(events),
+        verifier.PROOFS: as_json(
+            {"v": 1, "inclusion": content.inclusion, "consistency": content.consistency}
+        ),
+        verifier.HEAD: as_json(head),
         "verify.py": Path(verifier.__file__).read_bytes(),
         "README.txt": Path(__file__).with_name("pack_readme.txt").read_bytes(),
         "index.html": render_page(content).encode(),
     }
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """A member that programs read, spelt the same every time."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from django.template import Context, Engine, Template
+from django.template import Context, Engine
 
 from partwell.closure.audiences import AUDIENCE_LABELS
 from partwell.evidence.heads import head_text
@@ -23,30 +23,38 @@ _OWN_LINE = ("kind", "at", "scope", "actor")
 def render_page(content: PackContent) -> str:
     """The page as HTML. Times are shown in the departure's timezone, once named."""
     departure, zone = content.departure, ZoneInfo(content.departure.timezone)
-    return _template().render(
-        Context(
-            {
-                "title": _title(content),
-                "departure": departure,
-                "audience": AUDIENCE_LABELS[content.audience],
-                "timezone": departure.timezone,
-                "exported_at": _moment(content.exported_at, zone),
-                "rows": [_row(event, zone) for event in content.events],
-                "files": content.files,
-                "files_left_out": content.files_left_out,
-                "events_left_out": content.events_left_out,
-                "head": head_text(content.head),
-                "fingerprint": group(content.head.key_id),
-                "size": content.head.size,
-            }
+    return (
+        _engine()
+        .get_template("pack.html")
+        .render(
+            Context(
+                {
+                    "title": _title(content),
+                    "departure": departure,
+                    "audience": AUDIENCE_LABELS[content.audience],
+                    "timezone": departure.timezone,
+                    "exported_at": _moment(content.exported_at, zone),
+                    "rows": [_row(event, zone) for event in content.events],
+                    "files": content.files,
+                    "files_left_out": content.files_left_out,
+                    "events_left_out": content.events_left_out,
+                    "head": head_text(content.head),
+                    "fingerprint": group(content.head.key_id),
+                    "size": content.head.size,
+                }
+            )
         )
     )
 
 
+def render_sample(values: dict[str, Any]) -> str:
+    """The page of a sample's pack, from values that are shown as they are."""
+    return _engine().get_template("sample.html").render(Context(values))
+
+
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    source = Path(__file__).with_name("pack.html").read_text(encoding="utf-8")
-    return Engine(autoescape=True).from_string(source)
+def _engine() -> Engine:
+    return Engine(dirs=[str(Path(__file__).parent)], autoescape=True)
 
 
 def _title(content: PackContent) -> str:

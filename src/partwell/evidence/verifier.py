@@ -24,6 +24,8 @@ SALT_BYTES = 16
 MOST_EXPANSION = 200
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 EVENTS, PROOFS, HEAD = "events.json", "proofs.json", "head.json"
+POPULATION_LISTED = "audit.population_listed"
+SAMPLE_DRAWN = "audit.sample_drawn"
 REQUIRED = (MANIFEST, SIGNATURE, EVENTS, PROOFS, HEAD, "index.html", "verify.py", "README.txt")
 
 
@@ -216,6 +218,21 @@ def parse_head(text: str) -> KeptHead:
     return KeptHead(int(parts[0]), parts[1], parts[2] if len(parts) == 3 else None)
 
 
+# --- Samples ------------------------------------------------------------------------------------------
+
+
+def population_digest(refs: Sequence[str]) -> str:
+    """What names a population: SHA-256, in hex, of all its references, sorted, each with a line feed."""
+    return hashlib.sha256("".join(f"{ref}\n" for ref in sorted(refs)).encode()).hexdigest()
+
+
+def draw_sample(refs: Sequence[str], seed: str, size: int) -> list[str]:
+    """The first `size` references in the order of SHA-256, in hex, of "seed:reference"."""
+    return sorted(set(refs), key=lambda ref: (hashlib.sha256(f"{seed}:{ref}".encode()).hexdigest(), ref))[
+        :size
+    ]
+
+
 # --- The report ---------------------------------------------------------------------------------------
 
 
@@ -384,6 +401,8 @@ def _check_contents(members: dict[str, bytes], kept: KeptHead | None, report: Re
         report.add("unreadable", EVENTS, "it holds no list of events with proofs")
         return
     _check_events(events["events"], proofs["inclusion"], head, report)
+    if "sample" in events:
+        _check_sample(events["events"], events["sample"], report)
 
 
 def _read_json(members: dict[str, bytes], name: str, report: Report) -> dict[str, Any]:
@@ -477,6 +496,29 @@ def _check_events(events: list[Any], proofs: dict[str, Any], head: dict[str, Any
     for extra in sorted(set(proofs) - seen):
         report.add("missing_event", extra, "there is a proof for this event, but not the event")
     report.figures.update(events=len(events), fields_left_out=hidden)
+
+
+def _check_sample(events: list[Any], drawn_by: Any, report: Report) -> None:
+    """Whether the people drawn follow from the seed and the population that are on record."""
+    where = str(drawn_by)
+    try:
+        said = {
+            str(event["id"]): {name: kept.get("value") for name, kept in event["fields"].items()}
+            for event in events
+        }
+        drawing = said[where]
+        lists = [each["refs"] for each in said.values() if each.get("kind") == POPULATION_LISTED]
+        listed = [refs for refs in lists if population_digest(refs) == drawing["population"]]
+        if drawing["kind"] != SAMPLE_DRAWN or not listed:
+            report.add("other_population", where, "the population that was drawn from is not in the pack")
+            return
+        is_drawn = draw_sample(listed[0], drawing["seed"], drawing["size"]) == drawing["drawn"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        report.add("unreadable", where, "the pack does not say how its sample was drawn")
+        return
+    if not is_drawn:
+        report.add("wrong_sample", where, "seed and population lead to another sample than this one")
+    report.figures.update(sample=f"{drawing['size']} of {len(listed[0])}, seed {drawing['seed']}")
 
 
 def main(arguments: Sequence[str]) -> int:

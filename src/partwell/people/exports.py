@@ -64,6 +64,7 @@ def _people() -> Iterator[dict[str, Any]]:
     for person in people.iterator(chunk_size=2000):
         yield {
             **vars(person),
+            "end_date": person.left_on_date,
             "manager_email": person.manager.email if person.manager else "",
             "aliases": tuple(alias.email for alias in person.aliases.all()),
         }

@@ -202,7 +202,7 @@ def _import(
     kind: str, data: bytes, *, actor: Actor, now: datetime, dry_run: bool, on_progress: Progress
 ) -> ImportReport:
     check_office(actor, f"{kind}.import")
-    report, plan = plan_import(kind, data, is_dry_run=dry_run, on_progress=on_progress)
+    report, plan = plan_import(kind, data, now=now, is_dry_run=dry_run, on_progress=on_progress)
     if dry_run or plan is None:
         return report
     try:

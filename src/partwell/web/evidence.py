@@ -31,6 +31,7 @@ from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web.access_page import may
 from partwell.web.access_table import allowed_words
 from partwell.web.journeys import check_may
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.timeline import describe
 from partwell.web.translate import put_refusal
@@ -147,6 +148,7 @@ def _overview(
         "pack_form": pack_form or PackForm(prefix=None),
         "found": found,
         "pack_found": pack_found,
+        "may_audit": may_follow(actor_of(request), "audits.view"),
         "crumbs": [{"title": "Evidence"}],
     }
     return render(request, "evidence/overview.html", context, status=status)

@@ -320,6 +320,21 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
             f"{who} exported {_count(f['events'], 'record')} for {AUDIENCE_LABELS[Audience(f['audience'])]}"
         ),
     ),
+    "audit.population_listed": (
+        "accepted",
+        lambda who, f: f"{who} listed {_count(len(f['refs']), 'leaver')} of {f['since']} to {f['until']}",
+    ),
+    "audit.sample_drawn": (
+        "accepted",
+        lambda who, f: (
+            f"{who} drew {len(f['drawn'])} of {_count(f['count'], 'leaver')} of {f['since']} to {f['until']} "
+            f"with the seed {f['seed']}"
+        ),
+    ),
+    "audit.sample_exported": (
+        "accepted",
+        lambda who, f: f"{who} exported a sample with {_count(f['events'], 'record')} for an auditor",
+    ),
     "evidence.erased": (
         "failed",
         lambda who, f: f"{who} erased {', '.join(f['erased'])} from one record: {f['basis']}",

@@ -33,7 +33,7 @@ def preview(
             "unknown_kind", f"“{kind}” is no register; use one of {', '.join(KINDS)}.", field="kind"
         )
     check_office(actor, f"{kind}.import")
-    report, _ = plan_import(kind, read_bytes(stream), is_dry_run=True, on_progress=on_progress)
+    report, _ = plan_import(kind, read_bytes(stream), now=now, is_dry_run=True, on_progress=on_progress)
     return report
 
 
@@ -43,13 +43,13 @@ def read_bytes(stream: IO[bytes]) -> bytes:
 
 
 def plan_import(
-    kind: str, data: bytes, *, is_dry_run: bool, on_progress: Progress
+    kind: str, data: bytes, *, now: datetime, is_dry_run: bool, on_progress: Progress
 ) -> tuple[ImportReport, Plan | None]:
     """The report of what `data` would change, and the plan that does it; no plan where a line is bad."""
     report = ImportReport(kind=kind, digest=hashlib.sha256(data).hexdigest(), is_dry_run=is_dry_run)
     rows, partial, bad = read_rows(data, KINDS[kind], on_progress)
     report.rows = len(rows) + len({problem.line for problem in bad if problem.line > 1})
-    plan = PLANS[kind](rows, partial)
+    plan = PLANS[kind](rows, partial, now)
     report.bad_lines = sorted(bad + plan.bad, key=lambda problem: problem.line)
     report.changes = sorted(plan.changes, key=lambda change: change.line)
     report.unchanged = plan.unchanged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from partwell.people.imports.reading import Progress, Row
@@ -30,7 +31,7 @@ class Entry:
 class ClientsPlan:
     """What the rows would change. Contacts are added and updated; no import takes one away."""
 
-    def __init__(self, rows: list[Row], partial: list[Row]) -> None:
+    def __init__(self, rows: list[Row], partial: list[Row], now: datetime) -> None:
         self.bad: list[BadLine] = []
         self.changes: list[Change] = []
         self.unchanged = 0

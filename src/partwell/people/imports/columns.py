@@ -37,6 +37,13 @@ PEOPLE = (
     _text("department", 120, "The department, which decides who of HR, IT and finance is asked."),
     _text("title", 160, "The job title."),
     Column("start_date", "First working day.", values.iso_date, empty=None),
+    Column(
+        "end_date",
+        "Last working day of somebody who has left, never a day to come; blank leaves it as it is.",
+        values.iso_date,
+        keeps_blank=True,
+        empty=None,
+    ),
     Column("country", "Where the person works, for public holidays: ISO 3166, two letters.", values.country),
     Column("timezone", "The person's timezone: a name of the IANA database.", values.timezone),
     _text("employment_type", 40, "For example permanent, fixed-term, contractor."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from partwell.people.imports.reading import Progress, Row
@@ -27,7 +28,7 @@ class Entry:
 class ContractsPlan:
     """What the rows would change."""
 
-    def __init__(self, rows: list[Row], partial: list[Row]) -> None:
+    def __init__(self, rows: list[Row], partial: list[Row], now: datetime) -> None:
         self.bad: list[BadLine] = []
         self.changes: list[Change] = []
         self.unchanged = 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from partwell.clock import today_in
 from partwell.people.imports.reading import Progress, Row
 from partwell.people.imports.report import BadLine, Change
 from partwell.people.imports.writing import batches, differences, insert_all, update_all
@@ -35,6 +36,7 @@ class Entry:
     plain: dict[str, Any]
     aliases: tuple[str, ...] | None
     manager_email: str | None
+    end_date: date | None = None
     manager: Person | Entry | None = None
     changes: set[str] = field(default_factory=set)
 
@@ -46,7 +48,8 @@ class Entry:
 class PeoplePlan:
     """What the rows would change. Building it reads the register once, whatever its size."""
 
-    def __init__(self, rows: list[Row], partial: list[Row]) -> None:
+    def __init__(self, rows: list[Row], partial: list[Row], now: datetime) -> None:
+        self._now = now
         # Whoever stands on a line that is bad for another reason is no unknown manager.
         self._unclear = {row.values["email"] for row in partial if "email" in row.values}
         self.bad: list[BadLine] = []
@@ -57,6 +60,7 @@ class PeoplePlan:
         self._read_register()
         self._entries = [entry for row in rows if (entry := self._match(row))]
         self._refuse_shared_addresses()
+        self._refuse_ends()
         self._find_managers()
         self._refuse_cycles()
         self._compare()
@@ -123,7 +127,25 @@ class PeoplePlan:
                 plain["employee_number"] = person.employee_number
         if aliases is not None:
             aliases = tuple(sorted({alias for alias in aliases if alias != plain["email"]}))
-        return Entry(row.line, person, plain, aliases, row.values.get("manager_email"))
+        end_date = row.values.get("end_date")
+        return Entry(row.line, person, plain, aliases, row.values.get("manager_email"), end_date)
+
+    def _refuse_ends(self) -> None:
+        """A day to come is no fact yet: it is a departure to be started. Nobody ends before they begin."""
+        for entry in self._entries:
+            if entry.end_date is None:
+                continue
+            known = entry.person.start_date if entry.person else None
+            start = entry.plain.get("start_date", known)
+            today = today_in(entry.plain.get("timezone") or "UTC", now=self._now)
+            if entry.end_date > today:
+                reason, way_out = "this day has not come yet", "Start a departure for them instead."
+            elif start is not None and start > entry.end_date:
+                reason = f"it is before their first working day, {start}"
+                way_out = "Correct one of them; leave it blank for somebody who works here again."
+            else:
+                continue
+            self._refuse(entry.line, "end_date", entry.end_date.isoformat(), reason, way_out)
 
     def _refuse_shared_addresses(self) -> None:
         seen: dict[str, Entry] = {}
@@ -207,7 +229,10 @@ class PeoplePlan:
                 boss = self._people.get(person.manager_id or 0) if person else None
                 # A manager whose own address changes in this file is still the same manager.
                 old["manager_email"] = _email_of(self._by_person.get(boss.pk, boss)) if boss else ""
-            if person and has_returned(person, new.get("start_date")):
+            if entry.end_date is not None:
+                old["left_on_date"] = person.left_on_date if person else None
+                new["left_on_date"] = entry.end_date
+            elif person and has_returned(person, new.get("start_date")):
                 old["left_on_date"], new["left_on_date"] = person.left_on_date, None
             fields = differences(old, new)
             entry.changes = {change.field for change in fields}
@@ -222,7 +247,7 @@ class PeoplePlan:
         """Write it all, in the caller's transaction; the ids of the created and of the updated people."""
         waiting = []
         for entry in self.created:
-            entry.person = Person(**entry.plain)
+            entry.person = Person(**entry.plain, left_on_date=entry.end_date)
             if not self._set_manager(entry):
                 waiting.append(entry)
         new = [entry.person for entry in self.created if entry.person]
@@ -231,7 +256,7 @@ class PeoplePlan:
             for name in entry.changes & set(PLAIN):
                 setattr(entry.person, name, entry.plain[name])
             if entry.person and "left_on_date" in entry.changes:
-                entry.person.left_on_date = None
+                entry.person.left_on_date = entry.end_date
         # By now everybody has a key, so the managers who are new themselves can be set too.
         written = self.updated + waiting
         for entry in written:
@@ -240,7 +265,11 @@ class PeoplePlan:
         fields = [*sorted(names), "manager", "updated_at", "name_folded", "search_text"]
         update_all(Person, [e.person for e in written if e.person], fields, "updated", on_progress)
         self._write_aliases(on_progress)
-        returned = [e.person.pk for e in self.updated if e.person and "left_on_date" in e.changes]
+        returned = [
+            e.person.pk
+            for e in self.updated
+            if e.person and e.end_date is None and "left_on_date" in e.changes
+        ]
         for batch in batches(returned):
             User.objects.filter(person_id__in=batch).update(is_active=True)
         return [p.pk for p in new], [e.person.pk for e in self.updated if e.person]
