@@ -76,7 +76,7 @@ def failing_evidence(*, after_insert: bool) -> Iterator[list[str]]:
     table = connection.ops.quote_name(Event._meta.db_table)
 
     def guard(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not sql.startswith(f"INSERT INTO {table}"):
+        if not sql.lower().startswith(f"insert into {table}".lower()):
             return execute(sql, params, many, context)
         if after_insert:
             execute(sql, params, many, context)

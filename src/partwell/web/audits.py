@@ -63,7 +63,7 @@ class DrawForm(forms.Form):
     until = forms.DateField(widget=forms.HiddenInput)
     size = forms.IntegerField(label="How many", min_value=1, max_value=MOST, initial=USUAL)
     seed = forms.CharField(
-        label="Seed (optional)",
+        label="Seed",
         required=False,
         max_length=64,
         help_text="The auditor’s own, where they bring one; else one is made and printed.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from partwell.closure.audits.times import EDGES, ClassTimes, bucket_words
 
-LEFT, STEP, BAR, ROW, HIGH = 96, 74, 58, 118, 76
+LEFT, STEP, BAR, ROW, HIGH = 96, 84, 58, 118, 76
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def drawing(times: list[ClassTimes]) -> Drawing:
             for place, count in enumerate(each.counts)
             if count
         )
-        figures = f"{each.revoked - each.late} of {each.total}"
+        figures = f"{each.in_time} of {each.total}"
         limit_x = LEFT + STEP * limit - (STEP - BAR) // 2
         made.rows.append(Row(each.sla.value.capitalize(), figures, ground, limit_x, bars))
     return made

@@ -72,6 +72,10 @@ class ClassTimes:
     def late(self) -> int:
         return sum(self.counts[EDGES.index(self.minutes) + 1 :])
 
+    @property
+    def in_time(self) -> int:
+        return self.revoked - self.late
+
     def as_dict(self) -> dict[str, Any]:
         """As the API and the command line show it."""
         return {
@@ -79,7 +83,7 @@ class ClassTimes:
             "minutes": self.minutes,
             "accounts": self.total,
             "revoked": self.revoked,
-            "in_time": self.revoked - self.late,
+            "in_time": self.in_time,
             "late": self.late,
             "said": self.said,
             "overdue": self.overdue,
