@@ -32,6 +32,7 @@ from partwell.api import authentication
 from partwell.departures.models import Notice, Participant
 from partwell.documents.operations import store_file
 from partwell.journeys.guests import invite_guest
+from partwell.journeys.template.model import Visibility
 from partwell.journeys.operations.steps import attach_file
 from partwell.people.actors import console_actor
 from partwell.people.models import Contract, Person, RoleGrant
@@ -115,6 +116,8 @@ def world(db: None, connection_kept: None, monkeypatch: pytest.MonkeyPatch) -> d
     part = Participant.objects.create(
         departure=journey.departure, user=holder, capacity="legal", added_at=clock.now()
     )
+    # Something that the one who leaves has a page for.
+    journey.steps.filter(key="confirm").update(visibility=Visibility.EVERYBODY)
     link = invite_guest(
         departure=journey.departure, email="marit@home.example", actor=console_actor(), now=clock.now()
     ).link
