@@ -168,6 +168,10 @@ def test_pages_of_one_s_own_steps_miss_nothing_though_all_are_due_at_once(hr: Ap
 
 def test_a_guest_s_link_goes_by_mail_alone(hr: Api, journey: dict) -> None:
     path = f"/journeys/{journey['id']}/guests"
+    refused = hr.post(path, {"email": "marit@home.example"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "no_page_to_open")
+
+    Step.objects.filter(key="confirm").update(visibility="everybody")
     made = hr.post(path, {"email": "marit@home.example"}, **{"Idempotency-Key": "guest-1"})
     assert (made.status_code, made.json()["state"]) == (201, "waiting")
     mail = Message.objects.get(to="marit@home.example")
