@@ -40,6 +40,7 @@ def web_key(**more: str) -> str:
         (web_key(kid="own"), "", "RS256", "own"),
         (web_key(kid="own"), "given", "RS256", "given"),
     ],
+    ids=["RSA", "RSA, named", "RSA on one line", "P-256", "JWK", "JWK with a name", "JWK, named anew"],
 )
 def test_what_is_signed_can_be_checked_with_the_public_key(text, given_id, algorithm, kid):
     made = signed_assertion(CLAIMS, key=text, key_id=given_id)
@@ -62,6 +63,7 @@ def test_what_is_signed_can_be_checked_with_the_public_key(text, given_id, algor
         '{"kty": "oct", "k": "Y2FuYXJ5"}',
         "{canary",
     ],
+    ids=["empty", "no key", "cut off", "encrypted", "P-384", "Ed25519", "public", "symmetric", "no JSON"],
 )
 def test_a_key_that_cannot_sign_is_refused_without_being_repeated(text):
     with pytest.raises(ConnectorError) as refused:
