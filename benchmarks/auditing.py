@@ -8,12 +8,11 @@ bare count of the same accounts with their departures, in the same database.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from benchmarks.measuring import Figure, median_ms, milliseconds, own_installation, report
+from benchmarks.measuring import Figure, look_at, median_ms, own_installation, report
 
 LEAVERS, WITHOUT, EACH, STAFF, TIMES, DRAWN = 10_000, 100, 10, 10_000, 15, 25
 SINCE, UNTIL = date(2025, 11, 1), date(2026, 10, 31)
@@ -89,7 +88,6 @@ def main() -> int:
     with own_installation():
         from django.db import connection
         from django.test import Client
-        from django.test.utils import CaptureQueriesContext
 
         from partwell.access.models import AccountRecord
         from partwell.closure.audits.samples import draw
@@ -108,19 +106,10 @@ def main() -> int:
             ("a year", f"/evidence/audits/?since={SINCE}&until={UNTIL}"),
             (f"a sample of {DRAWN}", f"/evidence/audits/{sample.id}/"),
         ):
-            for _ in range(3):
-                answer = browser.get(address)
-                assert answer.status_code == 200, (name, answer.status_code)
-            with CaptureQueriesContext(connection) as captured:
-                browser.get(address)
-                queries = list(captured)
-            if "--queries" in sys.argv:
-                for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
-                    print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
-            times = [milliseconds(lambda address=address: browser.get(address)) for _ in range(TIMES)]
+            queries, median = look_at(browser, name, address, times=TIMES)
             figures += [
-                Figure(f"{name}: server time", statistics.median(times), "ms", MILLISECONDS),
-                Figure(f"{name}: queries", len(queries), "", QUERIES if name == "a year" else None),
+                Figure(f"{name}: server time", median, "ms", MILLISECONDS),
+                Figure(f"{name}: queries", queries, "", QUERIES if name == "a year" else None),
             ]
         accounts = AccountRecord.objects.filter(departure__last_working_date__range=(SINCE, UNTIL))
         figures.append(

@@ -90,6 +90,26 @@ def milliseconds(work: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def look_at(browser: Any, name: str, address: str, *, times: int) -> tuple[int, float]:
+    """How many queries a page takes and how many milliseconds, the median; `browser` is Django's test client.
+
+    With `--queries` the longest of them are printed.
+    """
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    for _ in range(3):
+        answer = browser.get(address)
+        assert answer.status_code == 200, (name, answer.status_code)
+    with CaptureQueriesContext(connection) as captured:
+        browser.get(address)
+        queries = list(captured)
+    if "--queries" in sys.argv:
+        for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
+            print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
+    return len(queries), median_ms(lambda: browser.get(address), times=times)
+
+
 def report(title: str, figures: list[Figure]) -> int:
     """Print the table; 1 when a budget is not kept and the command line says `--check`."""
     parser = argparse.ArgumentParser(add_help=False)

@@ -8,14 +8,13 @@ journey. The rows are made in bulk from one journey that was really started.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from copy import copy
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from benchmarks.measuring import Figure, milliseconds, own_installation, report
+from benchmarks.measuring import Figure, look_at, own_installation, report
 
 FEW, MANY, STEPS, TIMES = 100, 10_000, 60, 15
 PAGES = {"departures list": (10, 20.0), "home": (15, 60.0), "journey of 60 steps": (15, 60.0)}
@@ -91,9 +90,7 @@ def _has_uuid(row: Any) -> bool:
 
 
 def _measure(user: Any, journey_id: UUID) -> dict[str, tuple[int, float]]:
-    from django.db import connection
     from django.test import Client
-    from django.test.utils import CaptureQueriesContext
 
     browser = Client(SERVER_NAME="localhost")
     browser.force_login(user)
@@ -103,17 +100,7 @@ def _measure(user: Any, journey_id: UUID) -> dict[str, tuple[int, float]]:
         ("home", "/"),
         ("journey of 60 steps", f"/departures/{journey_id}/"),
     ):
-        for _ in range(3):
-            answer = browser.get(address)
-            assert answer.status_code == 200, (name, answer.status_code)
-        with CaptureQueriesContext(connection) as captured:
-            browser.get(address)
-            queries = list(captured)
-        if "--queries" in sys.argv:
-            for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
-                print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
-        times = [milliseconds(lambda address=address: browser.get(address)) for _ in range(TIMES)]
-        found[name] = (len(queries), statistics.median(times))
+        found[name] = look_at(browser, name, address, times=TIMES)
     return found
 
 
