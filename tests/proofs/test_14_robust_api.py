@@ -32,8 +32,8 @@ from partwell.api import authentication
 from partwell.departures.models import Notice, Participant
 from partwell.documents.operations import store_file
 from partwell.journeys.guests import invite_guest
-from partwell.journeys.template.model import Visibility
 from partwell.journeys.operations.steps import attach_file
+from partwell.journeys.template.model import Visibility
 from partwell.people.actors import console_actor
 from partwell.people.models import Contract, Person, RoleGrant
 from partwell.people.roles import GRANTABLE, Role
