@@ -27,7 +27,7 @@ from partwell.journeys.template.drafting import (
 from partwell.journeys.template.model import KEY_PATTERN
 from partwell.journeys.template.text import as_yaml
 from partwell.journeys.template_operations import checked, publish_checked
-from partwell.journeys.template_queries import latest, load_version, version_of
+from partwell.journeys.template_queries import load_version, version_of
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.refusals import Conflict, Invalid
@@ -198,9 +198,7 @@ def _beginning(origin: Origin, template_id: str) -> tuple[DraftTemplate, Templat
             raise Invalid("id_missing", "Give the new template an id, as in “staff-sabbatical”.", field="id")
         _check_new(template_id)
         return empty(template_id, title=origin.title, audience=origin.audience), None
-    version = (
-        latest(origin.template) if origin.version is None else version_of(origin.template, origin.version)
-    )
+    version = version_of(origin.template, origin.version)
     if template_id and template_id != origin.template:
         _check_new(template_id)
     values: dict[str, Any] = load_version(version).model_dump(mode="json")

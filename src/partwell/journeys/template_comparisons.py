@@ -15,10 +15,10 @@ from partwell.journeys.template.difference import Difference, difference
 from partwell.journeys.template.model import Template
 from partwell.journeys.template_queries import (
     TemplateSummary,
-    latest,
     list_templates,
     load_version,
     show_template,
+    version_of,
 )
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
@@ -74,7 +74,7 @@ def diff_versions(
     `NotFound` for a version that there is not, `Invalid` (`no_earlier_version`) where `new` is the first.
     """
     check_office(actor, "templates.view")
-    newer = _version(template_id, new)
+    newer = version_of(template_id, new)
     if old is None:
         if newer.version == 1:
             raise Invalid(
@@ -83,7 +83,7 @@ def diff_versions(
                 field="from",
             )
         old = newer.version - 1
-    older = _version(template_id, old)
+    older = version_of(template_id, old)
     before, after = load_version(older), load_version(newer)
     return VersionDifference(older, newer, before, after, difference(before, after))
 
@@ -133,15 +133,6 @@ def _summary(named: str, actor: Actor) -> TemplateSummary:
         raise NotFound(f"template “{named}”")
     version = int(found["version"]) if found["version"] else None
     return show_template(template_id=found["id"], actor=actor, version=version)
-
-
-def _version(template_id: str, version: int | None) -> TemplateVersion:
-    if version is None:
-        return latest(template_id)
-    found = TemplateVersion.objects.filter(template_id=template_id, version=version).first()
-    if found is None:
-        raise NotFound(f"version {version} of template “{template_id}”")
-    return found
 
 
 def _head(version: TemplateVersion) -> dict[str, Any]:

@@ -83,8 +83,10 @@ def latest(template_id: str) -> TemplateVersion:
     return found
 
 
-def version_of(template_id: str, version: int) -> TemplateVersion:
-    """One version of a template; raises `NotFound`."""
+def version_of(template_id: str, version: int | None) -> TemplateVersion:
+    """One version of a template, the latest when none is named; raises `NotFound`."""
+    if version is None:
+        return latest(template_id)
     found = TemplateVersion.objects.filter(template_id=template_id, version=version).first()
     if found is None:
         raise NotFound(f"version {version} of template “{template_id}”")

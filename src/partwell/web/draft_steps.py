@@ -18,6 +18,7 @@ from partwell.journeys.draft_trial import LeftOut, try_draft
 from partwell.journeys.intake import Intake
 from partwell.journeys.queries import phases_of
 from partwell.journeys.template.drafting import AddStep, ChangeStep, RemoveStep, apply, problems_of
+from partwell.journeys.template.model import TemplateStep
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.people.queries import find_client, find_person
@@ -25,7 +26,7 @@ from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, NotFound, Re
 from partwell.web import presenting
 from partwell.web.draft_forms import NEW_STEP, StepForm, TrialForm
 from partwell.web.draft_words import change_rows, field_name, problem_rows
-from partwell.web.drafts import crumbs, merge_with_theirs
+from partwell.web.drafts import crumbs, merge_with_theirs, number_in
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -47,7 +48,7 @@ def step(request: HttpRequest, template_id: str, key: str) -> HttpResponse:
     """One step, to change."""
     actor = actor_of(request)
     view = show_draft(template_id=template_id, actor=actor)
-    found = next((each for each in view.content.steps if each.key == key), None)
+    found = _step_of(view, key)
     if found is None and request.method == "GET":
         raise NotFound(f"step “{key}” in this draft")
     if found is None:
@@ -57,6 +58,10 @@ def step(request: HttpRequest, template_id: str, key: str) -> HttpResponse:
     if request.method == "GET":
         return _form(request, view, _unbound(view, key, values), key=key)
     return _keep(request, view, actor, key=key, now=values)
+
+
+def _step_of(view: DraftView, key: str) -> TemplateStep | None:
+    return next((each for each in view.content.steps if each.key == key), None)
 
 
 def _unbound(view: DraftView, key: str, values: dict[str, Any]) -> StepForm:
@@ -108,7 +113,7 @@ def _keep(
 def _form(
     request: HttpRequest, view: DraftView, form: StepForm, *, key: str, status: int = 200, **more: Any
 ) -> HttpResponse:
-    found = next((each for each in view.content.steps if each.key == key), None)
+    found = _step_of(view, key)
     context = {
         "view": view,
         "form": form,
@@ -126,7 +131,7 @@ def check(request: HttpRequest, template_id: str) -> HttpResponse:
     """While somebody types: the condition that is made, and what would be wrong. Nothing is kept."""
     view = show_draft(template_id=template_id, actor=actor_of(request))
     key = request.POST.get("step", "")
-    found = next((each for each in view.content.steps if each.key == key), None)
+    found = _step_of(view, key)
     form = StepForm(view.content, key, found.model_dump(mode="json") if found else NEW_STEP, request.POST)
     context: dict[str, Any] = {}
     if not form.is_valid():
@@ -159,18 +164,17 @@ def remove(request: HttpRequest, template_id: str, key: str) -> HttpResponse:
     """Names the steps that need this one, then takes it out, together with their need."""
     actor = actor_of(request)
     view = show_draft(template_id=template_id, actor=actor)
-    found = next((each for each in view.content.steps if each.key == key), None)
+    found = _step_of(view, key)
     if found is None:
         raise NotFound(f"step “{key}” in this draft")
     numbers = view.content.numbers
     others = [(numbers[each.key], each) for each in view.content.needed_by(frozenset({key}))]
     refusal: Refusal | None = None
     if request.method == "POST":
-        typed = request.POST.get("revision", "")
         try:
             operations.change_draft(
                 template_id=template_id,
-                seen=int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0,
+                seen=number_in(request, "revision"),
                 change=RemoveStep(key=key, let_go="let_go" in request.POST),
                 actor=actor,
                 now=clock.now(),

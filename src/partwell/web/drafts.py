@@ -100,7 +100,7 @@ def move(request: HttpRequest, template_id: str) -> HttpResponse:
     change = _wanted_move(request, view.content)
     moved = operations.change_draft(
         template_id=template_id,
-        seen=_number(request, "revision"),
+        seen=number_in(request, "revision"),
         change=change,
         actor=actor,
         now=clock.now(),
@@ -197,8 +197,8 @@ def publish(request: HttpRequest, template_id: str) -> HttpResponse:
         try:
             version = operations.publish_draft(
                 template_id=template_id,
-                seen=_number(request, "revision"),
-                over=_number(request, "over"),
+                seen=number_in(request, "revision"),
+                over=number_in(request, "over"),
                 actor=actor,
                 now=clock.now(),
             )
@@ -227,7 +227,7 @@ def discard(request: HttpRequest, template_id: str) -> HttpResponse:
     view = show_draft(template_id=template_id, actor=actor)
     if request.method == "POST":
         operations.discard_draft(
-            template_id=template_id, seen=_number(request, "revision"), actor=actor, now=clock.now()
+            template_id=template_id, seen=number_in(request, "revision"), actor=actor, now=clock.now()
         )
         messages.success(request, f"The draft of {template_id} is discarded.")
         return HttpResponseRedirect(reverse("web:drafts"))
@@ -310,6 +310,7 @@ def _row(step: TemplateStep, numbers: dict[str, str], broken: set[str]) -> dict[
     }
 
 
-def _number(request: HttpRequest, name: str) -> int:
+def number_in(request: HttpRequest, name: str) -> int:
+    """A number that a form holds; 0, which no draft and no version has, for anything else."""
     typed = request.POST.get(name, "")
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0

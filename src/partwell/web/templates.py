@@ -17,10 +17,9 @@ from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
 from partwell.people.actors import Actor
-from partwell.people.authorisation import check_office
 from partwell.people.roles import ROLE_LABELS, Role
-from partwell.refusals import NotAllowed
 from partwell.web import presenting
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
 from partwell.web.template_drawing import draw_template, svg_of
@@ -32,13 +31,18 @@ MOST_LINES, MOST_HOLDING = 8, 5
 @require_GET
 def templates(request: HttpRequest) -> HttpResponse:
     """The latest version of every template."""
-    found = list_templates(actor=actor_of(request))
+    actor = actor_of(request)
+    found = list_templates(actor=actor)
     rows = [
         {"version": each.version, "summary": each.template.summary, "steps": len(each.template.steps)}
         | {"journeys": each.journeys, "audience": each.template.audience.value}
         for each in found
     ]
-    return render(request, "templates/list.html", {"rows": rows, "may_write": _may_write(request)})
+    return render(
+        request,
+        "templates/list.html",
+        {"rows": rows, "may_write": may_follow(actor, "templates.view_drafts")},
+    )
 
 
 @require_GET
@@ -60,7 +64,7 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "phases": _phases(found.template),
             "map": _map(found.template, dependencies),
             "changes": _changes(found.version, actor),
-            "may_write": (may_write := _may_write(request)),
+            "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
@@ -73,15 +77,6 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             ],
         },
     )
-
-
-def _may_write(request: HttpRequest) -> bool:
-    """Whether they see and begin drafts."""
-    try:
-        check_office(actor_of(request), "templates.view_drafts")
-    except NotAllowed:
-        return False
-    return True
 
 
 def _phases(found: Template) -> list[dict[str, Any]]:

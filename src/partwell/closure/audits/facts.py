@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
@@ -136,19 +135,14 @@ def _days(ids: list[UUID]) -> dict[UUID, list[DayFact]]:
 
 
 def _alerts(ids: list[UUID]) -> dict[UUID, list[str]]:
-    return _grouped(
-        Alert.objects.filter(departure__in=ids).order_by("pk").values_list("departure_id", "text")
-    )
+    found: dict[UUID, list[str]] = defaultdict(list)
+    rows = Alert.objects.filter(departure__in=ids).order_by("pk")
+    for key, text in rows.values_list("departure_id", "text"):
+        found[key].append(text)
+    return found
 
 
 def _ghosts(ids: list[UUID]) -> dict[UUID, int]:
     rows = Ghost.objects.filter(departure__in=ids, state__in=(GhostState.OPEN, GhostState.CUTTING))
     counted = rows.order_by().values_list("departure_id").annotate(Count("pk"))
     return defaultdict(int, dict(counted))
-
-
-def _grouped(rows: Iterable[tuple[Any, str]]) -> dict[UUID, list[str]]:
-    found: dict[UUID, list[str]] = defaultdict(list)
-    for key, text in rows:
-        found[key].append(text)
-    return found

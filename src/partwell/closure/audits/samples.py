@@ -168,18 +168,17 @@ def draw(
     if not refs:
         raise Invalid("nobody_left", "Nobody left in this period, so there is nobody to draw.", field="since")
     used = seed or secrets.token_hex(8)
-    digest = population.digest
+    drawn_from = {
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "population": population.digest,
+    }
     listing = build(
         POPULATION_LISTED,
         scope=SCOPE,
         actor=actor.label,
         at=now,
-        fields={
-            "since": since.isoformat(),
-            "until": until.isoformat(),
-            "population": digest,
-            "refs": sorted(refs),
-        },
+        fields={**drawn_from, "refs": sorted(refs)},
     )
     drawing = build(
         SAMPLE_DRAWN,
@@ -187,19 +186,17 @@ def draw(
         actor=actor.label,
         at=now,
         fields={
-            "since": since.isoformat(),
-            "until": until.isoformat(),
+            **drawn_from,
             "seed": used,
             "seed_given": bool(seed),
             "size": size,
-            "population": digest,
             "count": len(refs),
             "drawn": draw_sample(refs, used, size),
             "controls": load_controls()[0],
         },
     )
     is_listed = Event.objects.filter(
-        scope=SCOPE, kind=POPULATION_LISTED, fields__population__value=digest
+        scope=SCOPE, kind=POPULATION_LISTED, fields__population__value=population.digest
     ).exists()
     record_many([drawing] if is_listed else [listing, drawing])
     return next(each for each in _all_samples() if each.id == drawing.pk)
