@@ -6,7 +6,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class Database(Protocol):
         """Start it again, and return when it answers and is undamaged, as far as it can tell itself."""
 
     def kill_a_process(self) -> None:
-        """Kill one process of it that serves a connection; return when it answers again."""
+        """Kill one process of it that serves a connection; return when it has recovered and answers again."""
 
     def break_connections(self, dice: random.Random) -> None:
         """Break some of the connections that there are."""
@@ -77,7 +77,14 @@ class PostgresServer:
         self._wait_until_it_answers()
 
     def kill_a_process(self) -> None:
-        self._server.kill_a_session()
+        # For a moment the server goes on answering, as it has not noticed yet. What tells is that it ends everybody.
+        with suppress(psycopg.OperationalError), psycopg.connect(self.url, autocommit=True) as watching:
+            self._server.kill_a_session()
+            deadline = time.monotonic() + RECOVERS_WITHIN_SECONDS
+            while time.monotonic() < deadline:
+                watching.execute("select 1")
+                time.sleep(0.05)
+            raise AssertionError("PostgreSQL does not notice that a process of it was killed")
         self._wait_until_it_answers()
 
     def break_connections(self, dice: random.Random) -> None:
