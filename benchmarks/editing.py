@@ -26,7 +26,7 @@ COUNTRIES = ("DE", "FR", "GB", "IE", "NL", "US")
 
 
 def begin() -> Any:
-    """HR, somebody to try it on, and the draft: the library's resignation, its steps repeated with changes."""
+    """HR, somebody to try it on, and the draft: the library's resignation with its steps repeated."""
     from partwell.journeys import draft_operations as operations
     from partwell.journeys.models import TemplateDraft
     from partwell.journeys.template_operations import sync_library

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET
 from partwell.documents.markdown import render_markdown
 from partwell.journeys.draft_queries import has_draft
 from partwell.journeys.models import TemplateVersion
-from partwell.journeys.template.dependencies import Dependencies
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
@@ -22,10 +21,10 @@ from partwell.web import presenting
 from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
-from partwell.web.template_drawing import draw_template, svg_of
+from partwell.web.template_maps import map_of
 from partwell.web.template_wording import change_lines
 
-MOST_LINES, MOST_HOLDING = 8, 5
+MOST_LINES = 8
 
 
 @require_GET
@@ -62,7 +61,7 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "journeys": found.journeys,
             "versions": list(versions.only("version", "published_at", "published_by", "template_id")),
             "phases": _phases(found.template),
-            "map": _map(found.template, dependencies),
+            "map": map_of(found.template, dependencies, address_of="#step-{}".format),
             "changes": _changes(found.version, actor),
             "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
@@ -116,27 +115,3 @@ def _changes(version: TemplateVersion, actor: Actor) -> dict[str, Any] | None:
     found = diff_versions(template_id=version.template_id, actor=actor, new=version.version)
     lines = change_lines(found.found, found.old_template, found.new_template)
     return {"before": found.old.version, "lines": lines[:MOST_LINES], "more": len(lines[MOST_LINES:])}
-
-
-def _map(template: Template, found: Dependencies) -> dict[str, Any]:
-    numbers = template.numbers
-    drawing = draw_template(template, found)
-    titles = {step.key: f"{numbers[step.key]} {step.title}" for step in template.steps}
-    return {
-        "svg": svg_of(drawing),
-        "width": drawing.width,
-        "height": drawing.height,
-        "longest": [titles[key] for key in found.longest],
-        "holding": [(titles[key], len(found.links[key].after)) for key in found.holding_up[:MOST_HOLDING]],
-        "rows": [
-            {
-                "title": titles[key],
-                "needs": [titles[other] for other in links.needs],
-                "opens": [titles[other] for other in links.opens],
-                "behind": len(links.after),
-            }
-            for key, links in found.links.items()
-            if links.needs or links.opens
-        ],
-        "alone": sum(1 for links in found.links.values() if not links.needs and not links.opens),
-    }

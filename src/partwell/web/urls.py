@@ -108,6 +108,7 @@ urlpatterns: list[URLPattern] = [
     path("drafts/<slug:template_id>/", drafts.draft, name="draft"),
     path("drafts/<slug:template_id>/about/", drafts.about, name="draft_about"),
     path("drafts/<slug:template_id>/move/", drafts.move, name="draft_move"),
+    path("drafts/<slug:template_id>/waits/", drafts.waits, name="draft_waits"),
     path("drafts/<slug:template_id>/add/", draft_steps.add, name="draft_add"),
     path("drafts/<slug:template_id>/check/", draft_steps.check, name="draft_check"),
     path("drafts/<slug:template_id>/steps/<slug:key>/", draft_steps.step, name="draft_step"),
