@@ -23,9 +23,10 @@ from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, Refusal
 from partwell.web import presenting
 from partwell.web.draft_forms import AboutForm, BeginForm
-from partwell.web.draft_words import change_rows, due_words, problem_rows
+from partwell.web.draft_words import change_rows, problem_rows
 from partwell.web.session import actor_of
 from partwell.web.template_maps import map_of
+from partwell.web.template_wording import due_words
 from partwell.web.translate import is_htmx, put_refusal
 
 _SHOWN_CHANGES = 12

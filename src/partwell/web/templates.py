@@ -22,7 +22,7 @@ from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
 from partwell.web.template_maps import map_of
-from partwell.web.template_wording import change_lines
+from partwell.web.template_wording import change_lines, due_words
 
 MOST_LINES = 8
 
@@ -98,7 +98,7 @@ def _row(step: TemplateStep, numbers: dict[str, str]) -> dict[str, Any]:
         "title": step.title,
         "role": ROLE_LABELS[step.role],
         "is_leaver": step.role == Role.DEPARTING,
-        "due": step.due.replace("_", " "),
+        "due": due_words(step.due),
         "needs": [numbers[key] for key in step.needs],
         "when": step.when,
         "evidence": presenting.words(step.evidence),
