@@ -237,6 +237,8 @@ def _trial_text(trial: Trial) -> str:
         for step in trial.steps
     ]
     lines = [table(rows, ("Step", "Due", "Who", "What"))]
+    for role, count in trial.plan.vacancies.items():
+        lines.append(f"Nobody holds {ROLE_LABELS[role]}, whom {count} step{'' if count == 1 else 's'} need.")
     for each in trial.left_out:
         facts = ", ".join(f"{name} is {value!r}" for name, value in each.facts.items())
         lines.append(f"Left out: {each.step.key}, when {each.step.condition}; {facts}.")

@@ -20,11 +20,13 @@ class Owner:
     """Who does a role's steps: a user, or a queue that holders of the role claim from, or nobody yet.
 
     `name` is what people read; on a departing side's step it is the leaver's name and `user` is None.
+    `is_vacant` says that nobody who could do it holds the role, so that its queue is nobody's.
     """
 
     user: User | None
     name: str
     queue: str = ""
+    is_vacant: bool = False
 
 
 class Owners:
@@ -100,8 +102,8 @@ class Owners:
             # A queue would show the departure to the whole team: whoever starts it does their own role's
             # steps, and for the others somebody inside names the owner.
             starter = next((user for user in holders if user.pk == self._starter_id), None)
-            return Owner(starter, str(starter) if starter else "")
-        return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value)
+            return Owner(starter, str(starter) if starter else "", is_vacant=not holders)
+        return Owner(None, f"{ROLE_LABELS[role]} team", queue=role.value, is_vacant=not holders)
 
 
 def _is_here(person: Person, user: User | None) -> bool:

@@ -226,7 +226,8 @@ def trial(request: HttpRequest, template_id: str) -> HttpResponse:
                     "departure": tried.plan.departure,
                     "groups": presenting.groups_of(tried.steps, phases, viewer_id=None, role="", now=now),
                     "count": len(tried.steps),
-                    "without_owner": [s for s in tried.steps if not s.owner_name],
+                    "plan": tried.plan,
+                    "vacancies": presenting.vacancy_rows(tried.plan, actor),
                     "left_out": [_left_out(each) for each in tried.left_out],
                 }
     return render(request, "drafts/try.html", context, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +25,7 @@ from partwell.journeys.models import Journey, Step, TemplateVersion
 from partwell.journeys.owners import Owners
 from partwell.journeys.planning import plan_steps
 from partwell.journeys.queries import step_dict
+from partwell.journeys.states import StepState
 from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
 from partwell.journeys.template.model import Template, TemplateStep
 from partwell.journeys.template_queries import latest, load_version
@@ -46,6 +48,24 @@ class Draft:
     steps: list[Step]
     owners: Owners
 
+    @property
+    def vacancies(self) -> dict[Role, int]:
+        """The roles that nobody holds who could do their steps, and how many steps wait for that."""
+        waiting = Counter(Role(step.role) for step in self.steps if step.state != StepState.NOT_NEEDED)
+        vacant = {role for role, owner in self.owners.resolved().items() if owner.is_vacant}
+        return {role: waiting[role] for role in Role if role in vacant and waiting[role]}
+
+    @property
+    def unowned(self) -> list[Step]:
+        """The steps that nobody is named for although somebody holds the role: where few may know, a queue
+        would tell all who hold it."""
+        vacant = self.vacancies
+        return [
+            step
+            for step in self.steps
+            if not step.owner_name and step.role not in vacant and step.state != StepState.NOT_NEEDED
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """The plan as the API and the command line show it; it has no id yet."""
         departure = self.departure
@@ -62,6 +82,7 @@ class Draft:
             "access_end": departure.access_end_at.isoformat(),
             "contract_end": departure.contract_end_date.isoformat(),
             "steps": [step_dict(step) for step in self.steps],
+            "vacant_roles": [{"role": role.value, "steps": count} for role, count in self.vacancies.items()],
         }
 
 
