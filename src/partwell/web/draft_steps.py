@@ -118,6 +118,7 @@ def _form(
         "view": view,
         "form": form,
         "step": found,
+        "when": found.when if found else "",
         "number": view.content.numbers.get(key, ""),
         "problems": [row for row in problem_rows(view.content, view.problems) if key and row["key"] == key],
         "crumbs": crumbs(view, found.title or key if found else "New step"),

@@ -54,6 +54,8 @@ def compare(request: HttpRequest) -> HttpResponse:
     context = {
         "choices": _choices(versions),
         "found": found,
+        "left_named": left,
+        "right_named": right,
         "crumbs": [{"title": "Templates", "url": reverse("web:templates")}, {"title": "Compare"}],
     }
     if found:
