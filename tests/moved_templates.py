@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 
+from partwell.journeys.template.check import parse
+from partwell.journeys.template.model import Template, TemplateStep
+from partwell.journeys.template.text import as_yaml
 from partwell.people.roles import Role
 from tests.factories import SMALL_TEMPLATE
 
@@ -18,6 +21,27 @@ RETURN_KEYS = {
     "guide": ["J4"],
     "guidance": "Take the keys on the last day. Good is a receipt. Avoid posting them.",
 }
+
+
+def another_version(text: str) -> str:
+    """A template with a step that hands the keys back, without the last step that nobody needs, and with its
+    first step worded otherwise and a day later."""
+    template = parse(text)
+    needed = {key for step in template.steps for key in step.needs}
+    first, *rest = template.steps
+    last = next(step for step in reversed(rest) if step.key not in needed and _may_go(step, template))
+    steps = [
+        first.model_copy(update={"title": f"{first.title}, and say so", "due": "notice +3 working_days"}),
+        *(step for step in rest if step is not last),
+        TemplateStep.model_validate(RETURN_KEYS),
+    ]
+    return as_yaml(template.model_copy(update={"steps": tuple(steps)}))
+
+
+def _may_go(step: TemplateStep, template: Template) -> bool:
+    """Whether its phase and its role have other steps."""
+    others = [each for each in template.steps if each is not step]
+    return any(each.phase == step.phase for each in others) and any(each.role == step.role for each in others)
 
 
 def second_version(*, without: str = "extra", **fields: Any) -> str:
