@@ -34,7 +34,7 @@ from partwell.web.template_wording import change_rows
 COUNTED = {
     Fate.ADDED: "added",
     Fate.CHANGED: "changed",
-    Fate.FALLS_AWAY: "falling away",
+    Fate.FALLS_AWAY: "no longer asked",
     Fate.SET_ASIDE: "set aside",
 }
 
@@ -105,7 +105,7 @@ def journeys_behind(request: HttpRequest, template_id: str) -> HttpResponse:
         "rows": [_row(row) for row in rows],
         "may_choose": any(row.change for row in rows),
         "next": encode_cursor(after),
-        "outcomes": outcomes,
+        "outcomes": [_outcome(each) for each in outcomes],
         "moved": sum(1 for each in outcomes if each.change),
         "was_asked": request.method == "POST",
         "crumbs": [
@@ -138,6 +138,16 @@ def _row(row: Behind) -> dict[str, Any]:
         "summary": _summary(row.change) if row.change else "",
         "stays": len(row.change.merged.of(Fate.STAYS)) if row.change else 0,
         "refusal": row.refusal,
+    }
+
+
+def _outcome(outcome: changing_version.Outcome) -> dict[str, Any]:
+    said = outcome.refusal.message if outcome.refusal else ""
+    return {
+        "id": outcome.departure_id,
+        "subject": outcome.subject,
+        "is_refused": outcome.refusal is not None,
+        "said": f"{_summary(outcome.change)}." if outcome.change else said,
     }
 
 

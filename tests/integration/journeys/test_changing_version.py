@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event as Moment
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.firm import template_text
@@ -164,6 +166,40 @@ def test_what_was_not_looked_at_is_not_applied(journey: Journey) -> None:
         change_version(departure=journey.departure, seen=seen, actor=console_actor(), now=NOW)
     assert refused.value.code == "difference_changed"
     assert Journey.objects.get().template.version == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_that_somebody_settles_at_that_moment_is_not_overwritten(journey: Journey) -> None:
+    publish(second_version())
+    seen = draft(journey).digest
+    is_settled, may_end = Moment(), Moment()
+
+    def complete() -> None:
+        try:
+            with transaction.atomic():
+                steps.complete_step(
+                    step=step_of(journey, "confirm"), actor=console_actor(), now=NOW, note="agreed"
+                )
+                is_settled.set()
+                # On SQLite only one writes at a time, so there the other has to wait until this has ended.
+                if connection.vendor == "postgresql":
+                    may_end.wait(20)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        completing = pool.submit(complete)
+        assert is_settled.wait(20)
+        if connection.vendor == "sqlite":
+            completing.result()
+        with pytest.raises(Conflict) as refused:
+            change_version(departure=journey.departure, seen=seen, actor=console_actor(), now=NOW)
+        may_end.set()
+        completing.result()
+    assert refused.value.code == ("steps_busy" if connection.vendor == "postgresql" else "difference_changed")
+    move(journey)
+    assert step_of(journey, "confirm").state == "done"
+    assert step_of(journey, "initiate").state == "open"
 
 
 def test_a_version_that_came_out_since_is_not_taken_for_the_one_that_was_seen(journey: Journey) -> None:
