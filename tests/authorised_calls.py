@@ -68,6 +68,7 @@ from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
 from tests import authorised_ghosts, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
+from tests.authorised_versions import move_to_another_version
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
 Call = Callable[[Actor, Scene | None, str], Any]
@@ -368,6 +369,7 @@ CALLS: dict[str, Call] = {
     "journeys.move": lambda a, s, k: moving.move(
         departure=_departure(s), last_working_date=date(2026, 12, 4), actor=a, now=NOW
     ),
+    "journeys.change_version": lambda a, s, k: move_to_another_version(_departure(s), a),
     "journeys.withdraw": lambda a, s, k: ending.withdraw(
         departure=_departure(s), reason=REASON, actor=a, now=NOW
     ),

@@ -123,6 +123,9 @@ JOURNEYS = (
         state="difference",
         do=fill({"Last working day": in_days(60)}, "Show the difference"),
     ),
+    visit(HR, "web:journey_version", "elspeth"),
+    visit(HR, "web:journey_version", "marit", state="latest", is_extra=True),
+    visit(HR, "web:journey", "elspeth", state="newer version", is_extra=True),
     visit(HR, "web:journey_edit", "marit"),
     visit(HR, "web:journey_withdraw", "marit"),
     visit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -12,12 +13,17 @@ from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Listing
+from partwell.api.shapes.journeys import BehindShape, VersionOutcome
 from partwell.api.shapes.office import PublishedTemplate, TemplateDetail, TemplateProblem, TemplateRow
 from partwell.api.shapes.templates import TemplateComparison, TemplateDependencies, TemplateDifference
+from partwell.journeys.earlier_versions import list_behind
+from partwell.journeys.operations import changing_version
+from partwell.journeys.queries import read_cursor
 from partwell.journeys.template.check import check
 from partwell.journeys.template_comparisons import compare_templates, diff_versions, show_dependencies
 from partwell.journeys.template_operations import publish_template
 from partwell.journeys.template_queries import list_templates, show_template
+from partwell.paging import encode_cursor
 from partwell.people.authorisation import check_office
 
 router = Router(tags=["templates"])
@@ -29,6 +35,20 @@ class TemplateText(Body):
     """A template's text."""
 
     source: str
+
+
+class SeenJourney(Body):
+    """A journey, and the digest of the difference that was looked at."""
+
+    id: UUID
+    seen: Annotated[str, Query(max_length=64)]
+
+
+class ChangeVersions(Body):
+    """The version, or the latest; and which journeys, at most 50 at once."""
+
+    version: Annotated[int, Query(ge=1, le=2**31 - 1)] | None = None
+    journeys: Annotated[list[SeenJourney], Query(min_length=1, max_length=50)]
 
 
 @router.get("", response=Listing[TemplateRow])
@@ -90,6 +110,42 @@ def comparison(
     """A template beside another, named by its id, or by id and version as in `staff-resignation@2`."""
     left = template_id if version is None else f"{template_id}@{version}"
     return reply(compare_templates(left=left, right=other, actor=actor_of(request)).as_dict())
+
+
+@router.get("/{template_id}/journeys", response=Listing[BehindShape])
+def journeys_behind(
+    request: HttpRequest,
+    template_id: str,
+    version: Version = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=50, description="How many, at most.")] = 25,
+) -> HttpResponse:
+    """Running journeys that the caller may move and that follow a version before this one, or before the
+    latest: nearest last day first, each with what moving it would change, counted."""
+    _, rows, after = list_behind(
+        template_id=template_id,
+        actor=actor_of(request),
+        now=clock.now(),
+        version=version,
+        after=read_cursor(cursor),
+        limit=limit,
+    )
+    return listing([row.as_dict() for row in rows], encode_cursor(after))
+
+
+@router.post("/{template_id}/journeys", response=Listing[VersionOutcome])
+@idempotent
+def change_versions(request: HttpRequest, template_id: str, body: ChangeVersions) -> HttpResponse:
+    """Move several journeys to a version of their template, each by itself: one that is refused holds up no
+    other, and the answer says so."""
+    outcomes = changing_version.change_versions(
+        template_id=template_id,
+        seen={each.id: each.seen for each in body.journeys},
+        actor=actor_of(request),
+        now=clock.now(),
+        version=body.version,
+    )
+    return listing([each.as_dict() for each in outcomes])
 
 
 @router.get("/{template_id}/dependencies", response=TemplateDependencies)

@@ -72,6 +72,10 @@ EVENTS: dict[str, Shown] = {
     "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
     "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
+    "journey.version_changed": _inside(
+        "template version_before version_after digest_before digest_after seen"
+        " added changed fell_away set_aside stayed"
+    ),
     "journey.withdrawn": _both("", auditor="done undone restorable given own_sign_in_reopened"),
     "journey.override_requested": _inside(),
     "journey.closed": _both(""),

@@ -38,18 +38,20 @@ def key_of(kind: str, departure: Departure, about: str) -> str:
     return f"{kind}:{departure.pk}:{about}"
 
 
-def tell_assigned_at_start(
+def tell_all_assigned(
     departure: Departure,
     steps: Iterable[Step],
     *,
     holders: Mapping[Role, Sequence[User]],
     actor: Actor,
     now: datetime,
+    occasion: str = "start",
 ) -> None:
-    """One mail to each owner with all their steps, one to each member of a team whose queue got some.
+    """One mail to each owner with all of these steps that are theirs, one to each member of a team whose
+    queue got some.
 
-    `holders` says who is in which team here. Whoever started the journey knows already. One insert,
-    whatever the number of steps.
+    `holders` says who is in which team here, `occasion` what gave the steps: of each nobody is told twice.
+    Whoever acts knows already. One insert, whatever the number of steps.
     """
     mine: dict[User, list[Step]] = {}
     queued: dict[str, list[Step]] = {}
@@ -61,14 +63,17 @@ def tell_assigned_at_start(
         elif step.queue:
             queued.setdefault(step.queue, []).append(step)
     mails = [
-        _about_steps(ASSIGNED, user, departure, theirs, f"start:{user.pk}", _count(theirs) + " for you", now)
+        _about_steps(
+            ASSIGNED, user, departure, theirs, f"{occasion}:{user.pk}", _count(theirs) + " for you", now
+        )
         for user, theirs in mine.items()
         if _may_write(user, departure, actor)
     ]
+    queue = "queue" if occasion == "start" else f"queue:{occasion}"
     for role, waiting in queued.items():
         what = f"{_count(waiting)} to claim for {ROLE_LABELS[Role(role)]}"
         mails += [
-            _about_steps(ASSIGNED, user, departure, waiting, f"queue:{role}:{user.pk}", what, now)
+            _about_steps(ASSIGNED, user, departure, waiting, f"{queue}:{role}:{user.pk}", what, now)
             for user in holders.get(Role(role), [])
             if _may_write(user, departure, actor) and user not in mine
         ]

@@ -11,6 +11,7 @@ from django.urls import reverse
 from partwell.departures.models import Departure
 from partwell.journeys.models import Step
 from partwell.journeys.operations.starting import Draft
+from partwell.journeys.planning import is_set_aside
 from partwell.journeys.queries import PhaseCount
 from partwell.journeys.states import PENDING, StepState
 from partwell.journeys.step_kinds import rule_of
@@ -75,6 +76,8 @@ def step_row(
 
 def _truth(step: Step) -> str:
     """One line that says what is known beyond the state."""
+    if is_set_aside(step):
+        return step.skip_reason
     if step.state == StepState.NOT_NEEDED:
         return f"Condition not met: {step.condition}"
     if step.state == StepState.SKIPPED:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from partwell.documents.markdown import render_markdown
 from partwell.journeys.draft_queries import has_draft
+from partwell.journeys.earlier_versions import count_behind
 from partwell.journeys.models import TemplateVersion
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
@@ -63,6 +64,7 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "phases": _phases(found.template),
             "map": map_of(found.template, dependencies, address_of="#step-{}".format),
             "changes": _changes(found.version, actor),
+            "behind": count_behind(template_id=template_id, actor=actor, version=found.version.version),
             "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
             "count": len(found.template.steps),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,15 +18,13 @@ from partwell.departures.states import Confidentiality, DepartureState, NoticeSt
 from partwell.engine import operations as engine
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys import messages
-from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
 from partwell.journeys.owners import Owners
-from partwell.journeys.planning import plan_steps
+from partwell.journeys.planning import needed_in, plan_steps
 from partwell.journeys.queries import step_dict
 from partwell.journeys.states import StepState
-from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
-from partwell.journeys.template.model import Template, TemplateStep
+from partwell.journeys.template.model import Template
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
@@ -125,9 +122,8 @@ def plan_draft(
         started_by=actor.label,
     )
     owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
-    steps = plan_steps(
-        template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
-    )
+    is_needed = needed_in(departure, template, version.digest)
+    steps = plan_steps(template, journey, owners=owners, is_needed=is_needed, now=now)
     return Draft(departure, journey, steps, owners)
 
 
@@ -167,9 +163,7 @@ def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
         at=now,
         fields=_started_fields(draft),
     )
-    messages.tell_assigned_at_start(
-        departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
-    )
+    messages.tell_all_assigned(departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now)
     enforcement.schedule(departure, now=now)
     rotations.open_rotations(departure, actor=actor, now=now)
     engine.poke(departure.pk)
@@ -298,21 +292,6 @@ def _leaves_already(departure: Departure) -> Conflict:
         f"{departure.subject_name} is leaving already. Open that journey, or withdraw it first.",
         field="person",
     )
-
-
-def _condition(
-    template: Template, version: TemplateVersion, departure: Departure
-) -> Callable[[TemplateStep], bool]:
-    compiled = compile_conditions(version.digest, template)
-    facts = ready(facts_of(departure))
-    answers: dict[str, bool] = {"": True}
-
-    def is_needed(step: TemplateStep) -> bool:
-        if step.when not in answers:  # steps often share a condition
-            answers[step.when] = evaluate(compiled[step.key], facts)
-        return answers[step.when]
-
-    return is_needed
 
 
 def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant]:
