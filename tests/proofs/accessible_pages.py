@@ -237,6 +237,17 @@ OFFICE = (
     visit(HR, "web:client", "client"),
     visit(HR, "web:clients_import"),
     visit(HR, "web:contracts_import"),
+    visit(ADMIN, "web:set_up"),
+    visit(ADMIN, "web:set_up_calendar"),
+    visit(
+        ADMIN,
+        "web:set_up_calendar",
+        state="refused",
+        is_extra=True,
+        do=fill({"Country": "ZZ"}, "Keep"),
+        status=422,
+    ),
+    visit(ADMIN, "web:set_up_roles", do=deeds.admin_confirms),
     visit(ADMIN, "web:settings"),
     visit(
         ADMIN,

@@ -187,6 +187,8 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("credentials.imported", "credentials.exported"),
         *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
+        "setup.put_aside",
+        "setup.taken_up",
         "installation.seals_renewed",
         *("audit.population_listed", "audit.sample_drawn", "audit.sample_exported"),
     }

@@ -12,10 +12,12 @@ from partwell.access import queries as access_queries
 from partwell.access import summaries
 from partwell.access.timing import recent_times
 from partwell.departures.notices import visible_notices
+from partwell.first_run.guide import is_set_up_open
 from partwell.journeys import queries
 from partwell.journeys.states import StepState
 from partwell.people.actors import Actor
 from partwell.web.journeys import departure_rows
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
 from partwell.web.time_to_revoke import figure_of
@@ -23,7 +25,9 @@ from partwell.web.time_to_revoke import figure_of
 
 def home(request: HttpRequest) -> HttpResponse:
     """The page that a working day begins with; at most 15 queries, whatever the size."""
-    return render(request, "web/home.html", _context(request))
+    actor = actor_of(request)
+    is_open = may_follow(actor, "setup.view") and is_set_up_open()
+    return render(request, "web/home.html", {**_context(request), "is_set_up_open": is_open})
 
 
 def home_live(request: HttpRequest) -> HttpResponse:

@@ -418,6 +418,14 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} sealed what is kept under a new key",
     ),
+    "setup.put_aside": (
+        "accepted",
+        lambda who, f: f"{who} put a part of the set-up aside: {str(f['part']).replace('_', ' ')}",
+    ),
+    "setup.taken_up": (
+        "accepted",
+        lambda who, f: f"{who} took a part of the set-up up again: {str(f['part']).replace('_', ' ')}",
+    ),
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""
