@@ -22,19 +22,19 @@ def show(request: HttpRequest) -> HttpResponse:
     return reply(view_guide(actor=actor_of(request)).as_dict())
 
 
-@router.post("/{part}/put-aside", response=SetUpShape)
+@router.post("/{key}/put-aside", response=SetUpShape)
 @idempotent
-def put_aside(request: HttpRequest, part: str) -> HttpResponse:
+def put_aside(request: HttpRequest, key: str) -> HttpResponse:
     """Say that a part is not for now."""
     actor = actor_of(request)
-    operations.put_aside(part=part, actor=actor, now=clock.now())
+    operations.put_aside(part=key, actor=actor, now=clock.now())
     return reply(view_guide(actor=actor).as_dict())
 
 
-@router.post("/{part}/take-up", response=SetUpShape)
+@router.post("/{key}/take-up", response=SetUpShape)
 @idempotent
-def take_up(request: HttpRequest, part: str) -> HttpResponse:
+def take_up(request: HttpRequest, key: str) -> HttpResponse:
     """Take a part up again that was put aside."""
     actor = actor_of(request)
-    operations.take_up(part=part, actor=actor, now=clock.now())
+    operations.take_up(part=key, actor=actor, now=clock.now())
     return reply(view_guide(actor=actor).as_dict())
