@@ -238,6 +238,15 @@ OFFICE = (
     visit(HR, "web:clients_import"),
     visit(HR, "web:contracts_import"),
     visit(ADMIN, "web:set_up"),
+    visit(IT, "web:practice"),
+    visit(IT, "web:practice", state="begun", do=pressing("Begin the practice")),
+    visit(
+        IT,
+        "web:practice_move",
+        start=("web:practice",),
+        do=fill({"Last working day": in_days(-40)}, "Move it"),
+        status=422,
+    ),
     visit(ADMIN, "web:set_up_calendar"),
     visit(
         ADMIN,

@@ -189,6 +189,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         "installation.changed",
         "setup.put_aside",
         "setup.taken_up",
+        *(f"practice.{what}" for what in ("begun", "step_settled", "step_reopened", "moved", "ended")),
         "installation.seals_renewed",
         *("audit.population_listed", "audit.sample_drawn", "audit.sample_exported"),
     }

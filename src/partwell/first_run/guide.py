@@ -13,7 +13,7 @@ from django.db.models import Count
 from partwell.access.models import System, SystemSweep
 from partwell.access.systems import last_tests
 from partwell.clock import is_known_country
-from partwell.first_run.models import PutAside
+from partwell.first_run.models import Practice, PutAside
 from partwell.first_run.states import Part, PartState
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, reading
@@ -57,6 +57,11 @@ ABOUT: dict[Part, About] = {
     Part.PEOPLE: About("Import your people", "Who leads whom decides who gets which step.", 3),
     Part.CLIENTS: About("Import your clients", "A contract that ends is a departure too.", 1),
     Part.SYSTEM: About("Connect the first system", "Only what is connected is asked, cut and read back.", 3),
+    Part.PRACTICE: About(
+        "Try it on yourself",
+        "You see what a departure asks of people before anybody else does; nothing of it happens.",
+        2,
+    ),
 }
 
 
@@ -242,6 +247,15 @@ def _system(here: Installation) -> Found:
     return PartState.TO_DO, "No system is connected."
 
 
+def _practice(here: Installation) -> Found:
+    ended = Practice.objects.filter(ended_at__isnull=False).order_by("-ended_at").select_related("user")
+    if (last := ended.first()) is not None:
+        return PartState.DONE, f"{last.user} tried it."
+    if (running := Practice.objects.select_related("user").first()) is not None:
+        return PartState.BEGUN, f"{running.user} is trying it, and has not ended it yet."
+    return PartState.TO_DO, "Nobody has tried it."
+
+
 _LOOK: dict[Part, Callable[[Installation], Found]] = {
     Part.COMPANY: _company,
     Part.SECOND_FACTOR: _second_factor,
@@ -250,6 +264,7 @@ _LOOK: dict[Part, Callable[[Installation], Found]] = {
     Part.PEOPLE: _people,
     Part.CLIENTS: _clients,
     Part.SYSTEM: _system,
+    Part.PRACTICE: _practice,
 }
 
 

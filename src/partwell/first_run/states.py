@@ -15,6 +15,7 @@ class Part(StrEnum):
     PEOPLE = "people"
     CLIENTS = "clients"
     SYSTEM = "system"
+    PRACTICE = "practice"
 
 
 class PartState(StrEnum):

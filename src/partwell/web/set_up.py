@@ -59,6 +59,7 @@ WAYS: dict[Part, Way] = {
     Part.SYSTEM: Way(
         "web:systems", "Connect a system", (("web:ghosts_upload", "Upload a list of accounts instead"),)
     ),
+    Part.PRACTICE: Way("web:practice", "Practise your own departure"),
 }
 
 
@@ -171,7 +172,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "usual": usual,
         "holidays": clock.next_holidays(here.country, after=today, count=HOLIDAYS_SHOWN),
         "places": places,
-        "crumbs": _crumbs("Calendar and country"),
+        "crumbs": crumbs("Calendar and country"),
     }
     return render(request, "set_up/calendar.html", context, status=422 if form.errors else 200)
 
@@ -198,7 +199,7 @@ def roles(request: HttpRequest) -> HttpResponse:
         {"field": form[role.value], "why": why, "holders": holders.get(role, [])}
         for role, why in ROLES_TO_FILL.items()
     ]
-    context = {"form": form, "rows": rows, "crumbs": _crumbs("Who does what")}
+    context = {"form": form, "rows": rows, "crumbs": crumbs("Who does what")}
     return render(request, "set_up/roles.html", context, status=422 if form.errors else 200)
 
 
@@ -216,5 +217,6 @@ def _grant(form: RolesForm, request: HttpRequest) -> list[str]:
     return named
 
 
-def _crumbs(title: str) -> list[dict[str, str]]:
+def crumbs(title: str) -> list[dict[str, str]]:
+    """The way to a page that belongs to the guide."""
     return [{"title": "Set up", "url": reverse("web:set_up")}, {"title": title}]

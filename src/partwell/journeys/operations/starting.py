@@ -94,8 +94,12 @@ def plan_draft(
     actor: Actor,
     now: datetime,
     may_create: bool,
+    owners: Owners | None = None,
 ) -> Draft:
-    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started."""
+    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started.
+
+    The registers say who owns what, unless other `owners` are given.
+    """
     journey = Journey(
         departure=departure,
         template=version,
@@ -103,7 +107,8 @@ def plan_draft(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
+    if owners is None:
+        owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     steps = plan_steps(
         template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
     )
