@@ -18,9 +18,12 @@ from partwell.journeys.states import StepState
 from partwell.people.actors import Actor
 from partwell.web.journeys import departure_rows
 from partwell.web.navigation import may_follow
+from partwell.web.nothing_here import who_can
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
 from partwell.web.time_to_revoke import figure_of
+
+_NOT_YOURS = "When a step of one is yours, or somebody lets you in, it stands here."
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -56,6 +59,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "claimable": rows_of(claimable, viewer_id=None),
         "waiting": waiting,
         "rows": departure_rows(rows),
+        "not_yours": f"{_NOT_YOURS} {who_can('journeys.start')} can start one.",
         "has_more": after is not None,
         "next_days": [row.departure for row in rows if row.departure.last_working_date >= now.date()][:4],
     }
