@@ -48,6 +48,10 @@ from partwell.departures.models import Departure, GuestLink, Notice, Participant
 from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
+from partwell.first_run import operations as set_up
+from partwell.first_run import practice
+from partwell.first_run.guide import view_guide
+from partwell.first_run.models import PutAside
 from partwell.journeys import draft_operations as drafts
 from partwell.journeys import draft_queries, queries, template_queries
 from partwell.journeys.draft_trial import try_draft
@@ -82,6 +86,8 @@ REACHED = {
     "evidence.export": {"nothing_signed", "wrong_audience"},
     "audits.export": {"nothing_signed"},
     "roles.revoke": {"last_admin"},
+    "practice.begin": {"not_in_register", "not_to_practise"},
+    **{f"practice.{what}": {"no_practice"} for what in ("settle_step", "reopen_step", "move", "end")},
     **authorised_ghosts.REACHED,
     **authorised_transfers.REACHED,
 }
@@ -204,6 +210,10 @@ def _draft() -> str:
     return drafts.begin_draft(origin=origin, actor=console_actor(), now=NOW).template_id
 
 
+def _put_aside() -> str:
+    return PutAside.objects.create(part="clients", put_aside_at=NOW, put_aside_by="stage").part
+
+
 def _notice() -> Notice:
     return Notice.objects.create(
         subject_name="Somebody", scenario="small", notice_date=NOW.date(), last_working_date=LAST_DAY,
@@ -308,6 +318,17 @@ CALLS: dict[str, Call] = {
     "settings.change": lambda a, s, k: operations.change_settings(
         company="Harbour & Vale", country="DE", timezone="Europe/Berlin", actor=a, now=NOW
     ),
+    "setup.view": lambda a, s, k: view_guide(actor=a),
+    "setup.put_aside": lambda a, s, k: set_up.put_aside(part="calendar", actor=a, now=NOW),
+    "setup.take_up": lambda a, s, k: set_up.take_up(part=_put_aside(), actor=a, now=NOW),
+    "practice.view": lambda a, s, k: practice.view_practice(actor=a),
+    "practice.begin": lambda a, s, k: practice.begin(
+        template_id="small", last_working_date=LAST_DAY, actor=a, now=NOW
+    ),
+    "practice.settle_step": lambda a, s, k: practice.settle_step(key="confirm", way="done", actor=a, now=NOW),
+    "practice.reopen_step": lambda a, s, k: practice.reopen_step(key="confirm", actor=a, now=NOW),
+    "practice.move": lambda a, s, k: practice.move(last_working_date=LAST_DAY, actor=a, now=NOW),
+    "practice.end": lambda a, s, k: practice.end(actor=a, now=NOW),
     "templates.view": lambda a, s, k: template_queries.list_templates(actor=a),
     "templates.publish": lambda a, s, k: publish_template(text=OTHER_TEMPLATE, actor=a, now=NOW),
     "templates.view_drafts": lambda a, s, k: draft_queries.list_drafts(actor=a),

@@ -89,6 +89,22 @@ def is_known_country(country: str) -> bool:
     return country in holidays.list_supported_countries(include_aliases=False)
 
 
+def next_holidays(country: str, *, after: date, count: int) -> list[tuple[date, str]]:
+    """The next `count` public holidays in `country` later than `after`, each with its name there.
+
+    Empty where the country has no known calendar; fewer where the coming two years hold no more.
+    """
+    if not is_known_country(country):
+        return []
+    coming = [
+        (day, name)
+        for year in (after.year, after.year + 1)
+        for day, name in sorted(_calendar(country, year).items())
+        if day > after
+    ]
+    return coming[:count]
+
+
 def is_working_day(day: date, country: str) -> bool:
     """Whether people in `country` work on `day`: no weekend there, no public holiday.
 

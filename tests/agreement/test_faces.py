@@ -46,6 +46,7 @@ IS_A_REASON: dict[str, Callable[[Row], bool]] = {
     "first run": lambda row: row.name == "installation.initialise",
     "whole register": lambda row: row.name in ("people.view", "clients.view"),
     "within": lambda row: row.name in WITHIN and row.name in _parts_of(WITHIN[row.name]),
+    "oneself": lambda row: row.name.startswith("practice.") and "console" not in row.allow,
     "no page": lambda row: "console" in row.allow,
 }
 # What the engine wakes up to do is done on the way by commands that settle something at once.

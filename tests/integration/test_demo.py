@@ -26,6 +26,7 @@ from partwell.engine.borrowed import borrowed_connection
 from partwell.engine.models import Timer
 from partwell.evidence.models import Event
 from partwell.evidence.verification import verify_database
+from partwell.first_run.guide import is_set_up_open
 from partwell.journeys.models import Attachment, Comment, Journey, Step
 from partwell.people.models import Client, Contract, Person, User
 from partwell.refusals import Conflict, NotFound
@@ -54,6 +55,7 @@ def test_the_demo_is_a_firm_with_departures_in_every_phase_and_some_in_trouble()
     assert Departure.objects.filter(state="active").count() >= 9
     assert set(Journey.objects.values_list("state", flat=True)) == {"active", "closed", "withdrawn"}
     _every_phase_is_lived_in()
+    assert not is_set_up_open()
 
     steps = Step.objects.filter(journey__state="active")
     assert steps.filter(state="open", due_at__lt=now).exists()

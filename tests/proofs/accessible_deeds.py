@@ -132,6 +132,12 @@ def confirm_code(page: Page, stage: Stage) -> None:
         fill({CODE: stage.code_of("Priya Raman")}, "Confirm")(page, stage)
 
 
+def admin_confirms(page: Page, stage: Stage) -> None:
+    """The administrator proves their second factor once more, where it is asked for."""
+    if page.get_by_label(CODE).count():
+        fill({CODE: stage.code_of("Tomasz Wrona")}, "Confirm")(page, stage)
+
+
 def order_a_cut(page: Page, stage: Stage) -> None:
     """Prepare that somebody is shut out tomorrow, with the second factor once more where it is asked for."""
     confirm_code(page, stage)

@@ -34,6 +34,7 @@ from partwell.api import (
     people,
     receivers,
     rotations,
+    set_up,
     settings,
     steps,
     systems,
@@ -91,6 +92,7 @@ def build() -> Api:
     api.add_router("/systems", systems.router)
     api.add_router("/receivers", receivers.router)
     api.add_router("/tokens", tokens.router)
+    api.add_router("/set-up", set_up.router)
     api.add_router("", settings.router)
     api.add_router("", maps.router)
     api.add_router("", people.router)

@@ -1,7 +1,8 @@
 """`partwell …`: one Typer application, put together from the modules beside this one.
 
-A module's `app` becomes the group that is named like the module (`partwell journeys …`); a module with
-several groups names each `<group>_app`. The commands of `processes` stand at the top (`partwell up`).
+A module's `app` becomes the group that is named like the module, with a hyphen for each underscore
+(`partwell journeys …`, `partwell set-up …`); a module with several groups names each `<group>_app`. The
+commands of `processes` stand at the top (`partwell up`).
 Only the modules that a command line needs are imported: all of them take half a second.
 """
 
@@ -47,7 +48,7 @@ def run() -> None:
 
 def load_commands_for(word: str) -> None:
     """Mount what a command line that begins with this word needs; everything where the word names nothing."""
-    for module in (word, "processes"):
+    for module in (word.replace("-", "_"), "processes"):
         if module in _modules():
             _mount(module)
         if word in typer.main.get_group(app).commands:
@@ -75,6 +76,6 @@ def _mount(module: str) -> None:
         if module == "processes":
             app.add_typer(commands)
         elif name == "app":
-            app.add_typer(commands, name=module)
+            app.add_typer(commands, name=module.replace("_", "-"))
         elif name.endswith("_app"):
             app.add_typer(commands, name=name.removesuffix("_app"))

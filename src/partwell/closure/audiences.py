@@ -191,6 +191,9 @@ ELSEWHERE: frozenset[str] = frozenset(
         *("credentials.imported", "credentials.exported"),
         *("credential.holder_added", "credential.holder_ended"),
         "installation.changed",
+        "setup.put_aside",
+        "setup.taken_up",
+        *(f"practice.{what}" for what in ("begun", "step_settled", "step_reopened", "moved", "ended")),
         "installation.seals_renewed",
         *("audit.population_listed", "audit.sample_drawn", "audit.sample_exported"),
     }

@@ -42,8 +42,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PARTWELL_ALLOWED_HOSTS", "", "Further host names to answer to, separated by commas."),
     Setting("PARTWELL_BEHIND_PROXY", "0", "`1` when a proxy ends TLS and sets X-Forwarded-Proto."),
     Setting("PARTWELL_LANGUAGE", "en-gb", "Language of dates and numbers."),
-    Setting("PARTWELL_TIMEZONE", "UTC", "Timezone of people whose own is not known."),
-    Setting("PARTWELL_COUNTRY", "", "Country (ISO 3166) of people whose own is not known, for working days."),
+    Setting(
+        "PARTWELL_TIMEZONE",
+        "UTC",
+        "Timezone of people whose own is not known, until the firm's is set in Settings.",
+    ),
+    Setting(
+        "PARTWELL_COUNTRY",
+        "",
+        "Country (ISO 3166) of people whose own is not known, for working days; until the firm's is set in "
+        "Settings.",
+    ),
     Setting("PARTWELL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting(
         "PARTWELL_SMTP_URL",

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "partwell.departures",
     "partwell.access",
     "partwell.journeys",
+    "partwell.first_run",
     "partwell.api",
     # Before allauth, so that our templates are found first.
     "partwell.web",

@@ -13,12 +13,15 @@ from django.core.management import call_command
 from django.db import transaction
 
 from partwell import clock
+from partwell.access.operations import test_system
 from partwell.demo import clients, credentials, departures, firm, systems
 from partwell.demo.signin import SIGN_IN, make_users
 from partwell.engine import guard, schema
 from partwell.evidence.models import Event
 from partwell.evidence.operations import record
 from partwell.evidence.sequencer import sequence_pending
+from partwell.first_run.operations import put_aside
+from partwell.first_run.states import Part
 from partwell.journeys.template_operations import sync_library
 from partwell.people.actors import console_actor
 from partwell.people.models import Client, Person
@@ -99,7 +102,10 @@ def _build(now: datetime, say: Say) -> None:
         grant_role(email=firm.address(name), role=role, actor=actor, now=now)
     say("  their accounts in twelve systems…")
     systems.fill_systems()
-    systems.connect_systems(actor=actor, now=now)
+    directory, *_ = systems.connect_systems(actor=actor, now=now)
+    test_system(system=directory, actor=actor, now=now)
+    # Whoever visits the firm finds it at work, not being set up; trying it on oneself stays possible.
+    put_aside(part=Part.PRACTICE, actor=actor, now=now)
     credentials.share_all(actor=actor, now=now, today=today)
     say("  departures of clients…")
     clients.tell_all(now=now, today=today)

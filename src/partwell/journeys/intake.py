@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from partwell import clock
 from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality, InitiatedBy, Rehire, SubjectKind
 from partwell.journeys.template.model import Template
 from partwell.people.models import Client, Person
+from partwell.people.queries import usual_place
 from partwell.refusals import Invalid
 
 NOT_STATED = "not_stated"
@@ -126,12 +125,12 @@ def _timezone(intake: Intake) -> str:
     for person in (intake.person, manager):
         if person and person.timezone:
             return person.timezone
-    return settings.DEFAULT_PERSON_TIMEZONE
+    return usual_place().timezone
 
 
 def _country(intake: Intake) -> str:
     subject = intake.person or intake.client
-    return (subject.country if subject else "") or settings.DEFAULT_COUNTRY
+    return (subject.country if subject else "") or usual_place().country
 
 
 def _contract_end(intake: Intake) -> date:

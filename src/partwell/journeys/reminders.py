@@ -13,7 +13,6 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import F
 
 from partwell import clock
@@ -24,6 +23,7 @@ from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
 from partwell.people.actors import register_entry
 from partwell.people.models import RoleGrant, User
+from partwell.people.queries import usual_place
 from partwell.people.roles import Role
 from partwell.signals.outbox import Mail, known_keys, queue_mails
 
@@ -133,9 +133,10 @@ def _batches(kind: str, now: datetime) -> list[_Batch]:
         steps = steps.filter(owner__is_active=True).exclude(
             owner__person_id=F("journey__departure__person_id"), owner__person_id__isnull=False
         )
+    usual_country = usual_place().country
     found: dict[tuple[UUID, int | None, date, str], _Batch] = {}
     for step in steps.defer("guidance", "note", "skip_reason").order_by("due_at", "pk").iterator():
-        if (when := _turn(kind, step, now)) is None:
+        if (when := _turn(kind, step, usual_country, now)) is None:
             continue
         departure = step.journey.departure
         group = (departure.pk, step.owner_id, *when)
@@ -143,9 +144,9 @@ def _batches(kind: str, now: datetime) -> list[_Batch]:
     return list(found.values())
 
 
-def _turn(kind: str, step: Step, now: datetime) -> tuple[date, str] | None:
+def _turn(kind: str, step: Step, usual_country: str, now: datetime) -> tuple[date, str] | None:
     """The due date where the owner lives, and which reminder it is time for; None when for none."""
-    zone, country = _whereabouts(step.owner, step.journey.departure)
+    zone, country = _whereabouts(step.owner, step.journey.departure, usual_country)
     due_date = clock.today_in(zone, now=step.due_at)
     if kind == messages.DUE:
         morning = clock.at_local(clock.add_working_days(due_date, -1, country), MORNING, zone)
@@ -158,10 +159,10 @@ def _turn(kind: str, step: Step, now: datetime) -> tuple[date, str] | None:
     return (due_date, "first") if days >= ESCALATE_AFTER.days else None
 
 
-def _whereabouts(owner: User | None, departure: Departure) -> tuple[str, str]:
+def _whereabouts(owner: User | None, departure: Departure, usual_country: str) -> tuple[str, str]:
     """The timezone and country whose mornings and working days count for an owner."""
     person = owner.person if owner else None
     names = (owner.timezone if owner else "", person.timezone if person else "", departure.timezone)
     zone = next((name for name in names if name and clock.is_timezone(name)), "UTC")
-    country = (person.country if person else "") or departure.jurisdiction[:2] or settings.DEFAULT_COUNTRY
+    country = (person.country if person else "") or departure.jurisdiction[:2] or usual_country
     return zone, country

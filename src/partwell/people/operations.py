@@ -49,19 +49,15 @@ def initialise(
     company = company.strip()
     if not company:
         raise Invalid("company_missing", "Say the name of the company.", field="company")
-    if timezone and not is_timezone(timezone):
-        raise Invalid(
-            "unknown_timezone",
-            f"“{timezone}” is no timezone; write one like Europe/Berlin.",
-            field="timezone",
-        )
+    country = country.strip().upper()
+    _check_place(country, timezone)
     try:
         with transaction.atomic():
             Installation.objects.create(
                 pk=Installation.ONLY,
                 company_name=company[:200],
                 is_practice=practice,
-                country=country.strip().upper(),
+                country=country,
                 timezone=timezone,
                 initialised_at=now,
             )
@@ -328,6 +324,17 @@ def _grantable(role: Role | str) -> Role:
     return wanted
 
 
+def _check_place(country: str, timezone: str) -> None:
+    if country and not is_known_country(country):
+        raise Invalid("unknown_country", f"“{country}” is no country; write one like DE.", field="country")
+    if timezone and not is_timezone(timezone):
+        raise Invalid(
+            "unknown_timezone",
+            f"“{timezone}” is no timezone; write one like Europe/Berlin.",
+            field="timezone",
+        )
+
+
 def _grant(user: User, role: Role, department: str, *, actor: Actor, now: datetime) -> RoleGrant:
     grant, is_new = RoleGrant.objects.get_or_create(
         user=user,
@@ -358,14 +365,7 @@ def change_settings(
     company, country = company.strip(), country.strip().upper()
     if not company:
         raise Invalid("company_missing", "Say the name of the company.", field="company")
-    if country and not is_known_country(country):
-        raise Invalid("unknown_country", f"“{country}” is no country; write one like DE.", field="country")
-    if timezone and not is_timezone(timezone):
-        raise Invalid(
-            "unknown_timezone",
-            f"“{timezone}” is no timezone; write one like Europe/Berlin.",
-            field="timezone",
-        )
+    _check_place(country, timezone)
     installation.company_name, installation.country, installation.timezone = company[:200], country, timezone
     installation.save(update_fields=["company_name", "country", "timezone"])
     record(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Lower
 
@@ -32,6 +34,24 @@ M = TypeVar("M", bound=Model)
 def installation() -> Installation | None:
     """Whose installation this is; None until it was initialised. Asked anew each time, in one small query."""
     return Installation.objects.filter(pk=Installation.ONLY).first()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where people are of whom nothing else is known: a country (ISO 3166, may be empty) and a timezone."""
+
+    country: str
+    timezone: str
+
+
+def usual_place() -> Place:
+    """Where the firm is, by its settings; where those are empty, by the environment. Asked anew each time, in
+    one small query."""
+    here = installation()
+    return Place(
+        country=(here.country if here else "") or settings.DEFAULT_COUNTRY,
+        timezone=(here.timezone if here else "") or settings.DEFAULT_PERSON_TIMEZONE,
+    )
 
 
 @reading("settings.view")

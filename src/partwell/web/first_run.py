@@ -1,14 +1,13 @@
-"""The welcome page of a fresh installation: whose it is, who administers it, who holds which role."""
+"""The welcome page of a fresh installation: whose it is, and who administers it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.password_validation import validate_password
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,30 +17,13 @@ from partwell import clock
 from partwell.people import setup_code
 from partwell.people.actors import console_actor
 from partwell.people.models import User
-from partwell.people.operations import grant_role, initialise
-from partwell.people.roles import ROLE_LABELS, Role
+from partwell.people.operations import initialise
 from partwell.refusals import NotFound, Refusal
 from partwell.web.translate import put_refusal
 
-_WHY: dict[Role, str] = {
-    Role.HR: "Plans departures and sees all that are not confidential. Empty: only you can start one.",
-    Role.IT_SECURITY: "Approves and cuts access. Empty: access plans wait for somebody who may.",
-    Role.FINANCE: "Settles final pay and open invoices. Empty: those steps have no owner.",
-    Role.LEGAL: "Looks after holds and disputes. Empty: those steps have no owner.",
-    Role.EXECUTIVE: "Agrees when a journey closes with things open. Empty: HR or Legal must.",
-}
-
-
-@dataclass(frozen=True)
-class RoleField:
-    """One role of the form, with why it matters."""
-
-    bound: forms.BoundField
-    why: str
-
 
 class WelcomeForm(forms.Form):
-    """All that a fresh installation has to know. Roles may stay empty and be granted later."""
+    """What a fresh installation has to know before anybody can sign in; the guide asks for the rest."""
 
     code = forms.CharField(label="Set-up code", max_length=40)
     company = forms.CharField(label="Name of your company", max_length=200)
@@ -52,11 +34,6 @@ class WelcomeForm(forms.Form):
         widget=forms.PasswordInput,
         help_text="At least 12 characters. A sentence that only you know is good, and easy to keep.",
     )
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        for role in _WHY:
-            self.fields[role.value] = forms.EmailField(label=ROLE_LABELS[role], required=False)
 
     def clean_code(self) -> str:
         """The code that the console printed."""
@@ -79,10 +56,6 @@ class WelcomeForm(forms.Form):
                 self.add_error("password", error)
         return data
 
-    def role_fields(self) -> list[RoleField]:
-        """The role holders' part, in the order of how soon they are needed."""
-        return [RoleField(self[role.value], why) for role, why in _WHY.items()]
-
 
 @login_not_required
 @sensitive_post_parameters("password", "code")
@@ -98,24 +71,20 @@ def welcome(request: HttpRequest) -> HttpResponse:
             put_refusal(form, refusal)
         else:
             setup_code.discard()
-            messages.success(request, "Partwell is set up. Sign in, then set up your second factor.")
-            return HttpResponseRedirect(reverse("account_login"))
+            messages.success(request, "Partwell is yours. Sign in, and the guide leads through the rest.")
+            guide = urlencode({"next": reverse("web:set_up")})
+            return HttpResponseRedirect(f"{reverse('account_login')}?{guide}")
     return render(request, "web/welcome.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@transaction.atomic
 def _set_up(data: dict[str, str]) -> None:
-    """All or nothing. The code proves that whoever fills in the form sits at the console, so it acts."""
-    now, actor = clock.now(), console_actor()
+    """The code proves that whoever fills in the form sits at the console, so it acts."""
     initialise(
         company=data["company"],
         practice=False,
         admin_email=data["email"],
         admin_name=data["name"],
         admin_password=data["password"],
-        actor=actor,
-        now=now,
+        actor=console_actor(),
+        now=clock.now(),
     )
-    for role in _WHY:
-        if email := data.get(role.value):
-            grant_role(email=email, role=role, actor=actor, now=now)

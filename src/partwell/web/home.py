@@ -12,18 +12,25 @@ from partwell.access import queries as access_queries
 from partwell.access import summaries
 from partwell.access.timing import recent_times
 from partwell.departures.notices import visible_notices
+from partwell.first_run.guide import is_set_up_open
 from partwell.journeys import queries
 from partwell.journeys.states import StepState
 from partwell.people.actors import Actor
 from partwell.web.journeys import departure_rows
+from partwell.web.navigation import may_follow
+from partwell.web.nothing_here import who_can
 from partwell.web.session import actor_of, signed_in
 from partwell.web.steps import due_groups, rows_of
 from partwell.web.time_to_revoke import figure_of
 
+_NOT_YOURS = "When a step of one is yours, or somebody lets you in, it stands here."
+
 
 def home(request: HttpRequest) -> HttpResponse:
     """The page that a working day begins with; at most 15 queries, whatever the size."""
-    return render(request, "web/home.html", _context(request))
+    actor = actor_of(request)
+    is_open = may_follow(actor, "setup.view") and is_set_up_open()
+    return render(request, "web/home.html", {**_context(request), "is_set_up_open": is_open})
 
 
 def home_live(request: HttpRequest) -> HttpResponse:
@@ -52,6 +59,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "claimable": rows_of(claimable, viewer_id=None),
         "waiting": waiting,
         "rows": departure_rows(rows),
+        "not_yours": f"{_NOT_YOURS} {who_can('journeys.start')} can start one.",
         "has_more": after is not None,
         "next_days": [row.departure for row in rows if row.departure.last_working_date >= now.date()][:4],
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -19,12 +19,14 @@ from partwell.people import imports
 from partwell.people.authorisation import check_office
 from partwell.people.exports import EXPORTS
 from partwell.people.imports.columns import KINDS
+from partwell.people.imports.examples import example_csv
 from partwell.people.imports.reading import LARGEST_BYTES
 from partwell.people.imports.report import ImportReport
 from partwell.people.operations import IMPORTS
 from partwell.refusals import Conflict
 from partwell.web import checked_files
 from partwell.web.session import actor_of, signed_in
+from partwell.web.set_up import way_back
 from partwell.web.translate import put_refusal
 
 # More rows than this, nobody reads on a page; the page says how many are left out.
@@ -70,7 +72,7 @@ def importing(request: HttpRequest, kind: str) -> HttpResponse:
             if done.is_applied:
                 checked_files.forget(user_id=user_id, kind=kind)
                 messages.success(request, f"Imported: {done.created:,} new, {done.updated:,} changed.")
-                return HttpResponseRedirect(reverse(BACK[kind]))
+                return way_back(request, reverse(BACK[kind]))
             report = done
         messages.warning(request, "The register has changed since you looked. This is what would happen now.")
         return _page(request, kind, form, report=report, status=409)
@@ -94,6 +96,14 @@ def export(request: HttpRequest, kind: str) -> HttpResponse:
     return HttpResponse(data, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+@require_GET
+def example(request: HttpRequest, kind: str) -> HttpResponse:
+    """A file to start from, for those who may import one."""
+    check_office(actor_of(request), f"{kind}.import")
+    headers = {"Content-Disposition": f'attachment; filename="{kind}-example.csv"'}
+    return HttpResponse(example_csv(kind), content_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _seal(report: ImportReport) -> str:
     """What was shown, as one digest: the same file may mean something else once the register has changed."""
     shown = json.dumps([change.as_dict() for change in report.changes], sort_keys=True)
@@ -108,6 +118,7 @@ def _page(
         "title": TITLES[kind],
         "form": form,
         "columns": KINDS[kind],
+        "example_url": reverse(f"web:{kind}_example"),
         "report": report,
         "crumbs": [
             {"title": "People" if kind == "people" else "Clients", "url": reverse(BACK[kind])},

@@ -71,6 +71,6 @@ class ViewerClock:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name = settings.DEFAULT_PERSON_TIMEZONE
         if isinstance(request.user, User):
-            name = viewer_timezone(request.user, name)
+            name = viewer_timezone(request.user)
         with timezone.override(ZoneInfo(name)):
             return self.get_response(request)

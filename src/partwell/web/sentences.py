@@ -11,6 +11,7 @@ from typing import Any
 
 from partwell.access.alerts import DOING
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience
+from partwell.web.first_run_sentences import FIRST_RUN
 from partwell.web.journey_sentences import JOURNEYS, counted
 from partwell.web.transfer_sentences import TRANSFERS
 
@@ -375,6 +376,7 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} sealed what is kept under a new key",
     ),
+    **FIRST_RUN,
     "installation.initialised": ("accepted", lambda who, f: f"{who} set Partwell up for {f['company']}"),
 }
 """By kind: the mark, and the sentence made of who acted and what the event says."""

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from partwell import clock
 from partwell.people.actors import Actor, Channel, actor_for_user
 from partwell.people.models import User
+from partwell.people.queries import usual_place
 
 FRESH_FOR = timedelta(minutes=15)
 """How long a second factor counts for operations that the matrix marks `fresh`."""
@@ -48,9 +49,10 @@ def actor_of(request: HttpRequest) -> Actor:
     return kept
 
 
-def viewer_timezone(user: User, fallback: str) -> str:
-    """The timezone in which this user reads times: their own, their register entry's, or `fallback`."""
-    for name in (user.timezone, user.person.timezone if user.person else "", fallback):
+def viewer_timezone(user: User) -> str:
+    """The timezone in which this user reads times: their own, their register entry's, or else the firm's."""
+    for name in (user.timezone, user.person.timezone if user.person else ""):
         if name and clock.is_timezone(name):
             return name
-    return "UTC"
+    usual = usual_place().timezone
+    return usual if clock.is_timezone(usual) else "UTC"

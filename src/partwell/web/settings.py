@@ -24,6 +24,7 @@ from partwell.people.roles import GRANTABLE, ROLE_LABELS, Role
 from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.signals.queries import count_mail
 from partwell.web.session import actor_of
+from partwell.web.set_up import way_back
 from partwell.web.translate import put_refusal
 
 
@@ -64,7 +65,7 @@ def settings(request: HttpRequest) -> HttpResponse:
             put_refusal(form, refusal)
         else:
             messages.success(request, "The settings are kept.")
-            return HttpResponseRedirect(reverse("web:settings"))
+            return way_back(request, reverse("web:settings"))
     return _page(request, here, form=form, status=422 if form.errors else 200)
 
 

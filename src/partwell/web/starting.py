@@ -27,6 +27,7 @@ from partwell.people.queries import find_client, find_person
 from partwell.refusals import FreshSignInNeeded, NotAllowed, Refusal
 from partwell.web import presenting
 from partwell.web.fields import DATE, MOMENT
+from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -166,6 +167,7 @@ def _form(request: HttpRequest, form: IntakeForm, *, status: int = 200) -> HttpR
         "form": form,
         "crumbs": _crumbs(),
         "notice": request.POST.get("notice") or request.GET.get("notice", ""),
+        "may_practise": may_follow(actor_of(request), "practice.view"),
     }
     return render(request, "journeys/start.html", context, status=status)
 

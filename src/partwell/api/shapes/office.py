@@ -164,6 +164,26 @@ class SettingsShape(Schema):
     is_practice: bool
 
 
+class SetUpPart(Schema):
+    """`state`: to_do, begun, done or put_aside; `said`: what is there, in words."""
+
+    part: str
+    title: str
+    why: str
+    minutes: int
+    state: str
+    said: str
+    is_next: bool
+
+
+class SetUpShape(Schema):
+    done: int
+    total: int
+    is_finished: bool
+    minutes_left: int
+    parts: list[SetUpPart]
+
+
 class GrantShape(Schema):
     email: str
     name: str

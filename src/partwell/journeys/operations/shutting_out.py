@@ -19,7 +19,7 @@ from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, operation
 from partwell.people.models import Client, Person
 from partwell.people.operations import tie_account
-from partwell.people.queries import find_client, find_person
+from partwell.people.queries import find_client, find_person, usual_place
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, Invalid, NotAllowed
 
@@ -104,7 +104,7 @@ def _departure_of(
     version = known_template(STAFF if person is not None else CLIENT)
     template = load_version(version)
     moment = fire_at or now
-    timezone = (person.timezone if person else "") or "UTC"
+    timezone = (person.timezone if person else "") or usual_place().timezone
     today = clock.today_in(timezone, now=moment)
     intake = Intake(
         last_working_date=today,

@@ -112,8 +112,12 @@ def plan_draft(
     actor: Actor,
     now: datetime,
     may_create: bool,
+    owners: Owners | None = None,
 ) -> Draft:
-    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started."""
+    """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started.
+
+    The registers say who owns what, unless other `owners` are given.
+    """
     journey = Journey(
         departure=departure,
         template=version,
@@ -121,7 +125,8 @@ def plan_draft(
         started_at=now,
         started_by=actor.label,
     )
-    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
+    if owners is None:
+        owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
     is_needed = needed_in(departure, template, version.digest)
     steps = plan_steps(template, journey, owners=owners, is_needed=is_needed, now=now)
     return Draft(departure, journey, steps, owners)

@@ -14,6 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from partwell import clock
+from partwell.web.nothing_here import say_nothing
+from partwell.web.session import actor_of
 from partwell.web.wording import (
     STATES,
     day_in_words,
@@ -229,6 +231,12 @@ def share(done: int, total: int, label: str) -> SafeString:
     return format_html(
         '<progress class="pw-meter" max="{}" value="{}" aria-label="{}"></progress>', total or 1, done, label
     )
+
+
+@register.inclusion_tag("web/includes/empty.html", takes_context=True)
+def nothing(context: Mapping[str, Any], what: str, may: Any = None) -> dict[str, Any]:
+    """An empty list of `nothing_here.NOTHING`, with the next step of whoever looks."""
+    return say_nothing(what, actor_of(context["request"]), may=may)
 
 
 @register.simple_tag
