@@ -52,16 +52,19 @@ from partwell.first_run import operations as set_up
 from partwell.first_run import practice
 from partwell.first_run.guide import view_guide
 from partwell.first_run.models import PutAside
+from partwell.insights.questions import Question
+from partwell.insights.report import view_process
 from partwell.journeys import draft_operations as drafts
 from partwell.journeys import draft_queries, queries, template_queries
 from partwell.journeys.draft_trial import try_draft
 from partwell.journeys.intake import Intake
-from partwell.journeys.models import Step
+from partwell.journeys.models import Step, TemplateUpkeep
 from partwell.journeys.operations import ending, moving, starting, steps
 from partwell.journeys.operations.participating import add_participant, remove_participant
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.journeys.template.drafting import SetFields
 from partwell.journeys.template_operations import publish_template
+from partwell.journeys.upkeep_operations import confirm_template_review, set_template_owner
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
@@ -266,6 +269,15 @@ def _sample() -> UUID:
     return samples.draw(since=_left(), until=AUDITED, actor=console_actor(), now=NOW).id
 
 
+def _reviews(actor: Actor) -> TemplateUpkeep:
+    """A template of the actor's own, or of nobody's for who has no account."""
+    latest = template_queries.latest("small")
+    TemplateUpkeep.objects.update_or_create(template_id="small", defaults={"owner_id": actor.user_id})
+    return confirm_template_review(
+        template_id="small", version=latest.version, note=REASON, actor=actor, now=NOW
+    )
+
+
 def _closable(scene: Scene | None) -> Departure:
     Step.objects.filter(journey_id=_departure(scene).pk).update(state="done", waits_for=[])
     return _departure(scene)
@@ -289,6 +301,7 @@ def _intake() -> Intake:
 
 
 AUDITED = NOW.date() - timedelta(days=3)
+AUDITED_PROCESS = Question(AUDITED, AUDITED, "UTC")
 PEOPLE = b"email,name\nnew.hand@harbour.example,New Hand\n"
 CLIENTS = b"client_ref,name\nC1,Northwind\n"
 CONTRACTS = b"client_ref,title,start_date,end_date\n"
@@ -347,6 +360,9 @@ CALLS: dict[str, Call] = {
     "templates.try_draft": lambda a, s, k: try_draft(
         template_id=_draft(), intake=_intake(), actor=a, now=NOW
     ),
+    "templates.set_owner": lambda a, s, k: set_template_owner(template_id="small", to=None, actor=a, now=NOW),
+    "templates.confirm_review": lambda a, s, k: _reviews(a),
+    "process.view": lambda a, s, k: view_process(AUDITED_PROCESS, actor=a, now=NOW),
     "journeys.start": _starts,
     "notices.give": lambda a, s, k: starting.give_notice(
         template_id="small", intake=_intake(), actor=a, now=NOW

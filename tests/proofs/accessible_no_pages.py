@@ -73,6 +73,7 @@ NO_PAGE = {
     "web:contracts_export": FILE,
     "web:evidence_export": FILE,
     "web:audit_population": FILE,
+    "web:process_table": FILE,
     "web:audit_export": FILE,
     "mfa_download_recovery_codes": FILE,
     "account_signup": CLOSED,

@@ -299,6 +299,12 @@ EVIDENCE = (
         do=fill({"Seed (optional)": "no seed"}, "Draw"),
         status=422,
     ),
+    visit(HR, "web:process"),
+    visit(EXECUTIVE, "web:process", query="?department=Studio", state="few", is_extra=True),
+    visit(HR, "web:process", query="?since=2100-01-01", state="refused", status=422),
+    visit(HR, "web:process_steps", query="?standing=due"),
+    visit(HR, "web:process_load", query="?queue=it_security", state="queue", is_extra=True),
+    visit(HR, "web:process_load", start=("web:process",), do=deeds.open_a_load),
     visit(ADMIN, "web:evidence"),
     visit(ADMIN, "web:evidence", state="verified", do=pressing("Verify the record")),
     visit(

@@ -32,6 +32,7 @@ from partwell.api import (
     notices,
     participants,
     people,
+    process,
     receivers,
     rotations,
     set_up,
@@ -85,6 +86,7 @@ def build() -> Api:
     api.add_router("/transfers", transfers.router)
     api.add_router("", evidence.router)
     api.add_router("/audits", audits.router)
+    api.add_router("/process", process.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)

@@ -15,6 +15,7 @@ from partwell.api.idempotency import idempotent
 from partwell.api.shapes import Body, Cursor, Limit, Listing
 from partwell.api.shapes.journeys import BehindShape, VersionOutcome
 from partwell.api.shapes.office import PublishedTemplate, TemplateDetail, TemplateProblem, TemplateRow
+from partwell.api.shapes.process import OwnerBody, ReviewBody, UpkeepShape
 from partwell.api.shapes.templates import TemplateComparison, TemplateDependencies, TemplateDifference
 from partwell.journeys.earlier_versions import list_behind
 from partwell.journeys.operations import changing_version
@@ -23,8 +24,11 @@ from partwell.journeys.template.check import check
 from partwell.journeys.template_comparisons import compare_templates, diff_versions, show_dependencies
 from partwell.journeys.template_operations import publish_template
 from partwell.journeys.template_queries import list_templates, show_template
+from partwell.journeys.upkeep_operations import confirm_template_review, set_template_owner
+from partwell.journeys.upkeep_queries import show_upkeep
 from partwell.paging import encode_cursor
 from partwell.people.authorisation import check_office
+from partwell.people.queries import find_user
 
 router = Router(tags=["templates"])
 
@@ -86,6 +90,40 @@ def show(
     body = found.template.model_dump(mode="json", exclude={"steps"})
     steps = [step.model_dump(mode="json") for step in found.template.steps]
     return reply({**body, **found.as_dict(), "steps": steps})
+
+
+@router.get("/{template_id}/upkeep", response=UpkeepShape)
+def upkeep(request: HttpRequest, template_id: str) -> HttpResponse:
+    """Who answers for a template, and when somebody last read it."""
+    return _upkeep(request, template_id)
+
+
+@router.post("/{template_id}/owner", response=UpkeepShape)
+@idempotent
+def set_owner(request: HttpRequest, template_id: str, body: OwnerBody) -> HttpResponse:
+    """Say who answers for a template, all its versions."""
+    to = find_user(body.owner, field="owner") if body.owner else None
+    set_template_owner(template_id=template_id, to=to, actor=actor_of(request), now=clock.now())
+    return _upkeep(request, template_id)
+
+
+@router.post("/{template_id}/review", response=UpkeepShape)
+@idempotent
+def review(request: HttpRequest, template_id: str, body: ReviewBody) -> HttpResponse:
+    """Say that you have read this version and that it still holds."""
+    confirm_template_review(
+        template_id=template_id,
+        version=body.version,
+        note=body.note,
+        actor=actor_of(request),
+        now=clock.now(),
+    )
+    return _upkeep(request, template_id)
+
+
+def _upkeep(request: HttpRequest, template_id: str) -> HttpResponse:
+    found = show_upkeep(template_id=template_id, actor=actor_of(request))
+    return reply(found.as_dict(clock.now()))
 
 
 @router.get("/{template_id}/difference", response=TemplateDifference)

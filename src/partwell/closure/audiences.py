@@ -186,6 +186,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *(f"system.ghost_cut_{what}" for what in ("proposed", "approved", "called_off", "drifted")),
         *("receiver.added", "receiver.changed", "receiver.tested", "signing_key.made"),
         *(f"template.draft_{what}" for what in ("begun", "changed", "discarded")),
+        *("template.owner_set", "template.reviewed"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         *("credential.added", "credential.changed", "credential.retired"),
         *("credentials.imported", "credentials.exported"),

@@ -34,6 +34,32 @@ class TemplateVersion(models.Model):
         return f"{self.template_id} v{self.version}"
 
 
+class TemplateUpkeep(models.Model):
+    """Who answers for a template, whatever its version, and when somebody last read it and said that it still
+    holds. One per template id; without a row nobody does, and nobody did."""
+
+    template_id = models.CharField(max_length=60, unique=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="owned_templates",
+    )
+    owner_name = models.CharField(max_length=200, blank=True)
+    owned_since = models.DateTimeField(null=True, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.CharField(max_length=300, blank=True)
+    reviewed_version = models.PositiveIntegerField(null=True, blank=True)
+    review_note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["template_id"]
+
+    def __str__(self) -> str:
+        return f"upkeep of {self.template_id}"
+
+
 class TemplateDraft(models.Model):
     """A template while it is being written. There is one per template id; publishing or discarding ends it.
 
@@ -116,7 +142,8 @@ class Step(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="steps")
+    # The constraint below and an index begin with it, so that it needs none of its own.
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="steps", db_index=False)
     key = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     phase = models.PositiveSmallIntegerField(choices=list(PHASES.items()))
@@ -158,6 +185,15 @@ class Step(models.Model):
                 name="step_queue_by_due",
             ),
             models.Index(fields=["state", "due_at"], name="step_by_due"),
+            models.Index(
+                fields=["settled_at"], condition=models.Q(state=StepState.SKIPPED), name="step_skipped_at"
+            ),
+            # All that lateness and phases of many journeys are counted from: the table itself, with the texts
+            # of its steps, is many times as large.
+            models.Index(
+                fields=["journey", "phase", "state", "settled_at", "due_at", "role", "key", "is_own"],
+                name="step_by_phase",
+            ),
         ]
 
     def __str__(self) -> str:

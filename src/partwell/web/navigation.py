@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
             Item("Credentials", "web:credentials", "key"),
             Item("People", "web:people", "users", "people.view"),
             Item("Clients", "web:clients", "briefcase", "clients.view"),
+            Item("How it goes", "web:process", "chart-dots", "process.view"),
             Item("Evidence", "web:evidence", "rubber-stamp", "evidence.verify"),
         ),
     ),

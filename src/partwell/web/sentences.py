@@ -353,6 +353,18 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
         "accepted",
         lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
     ),
+    "template.owner_set": (
+        "accepted",
+        lambda who, f: (
+            f"{who} made {f['to']} answer for the template {f['template']}"
+            if f.get("to")
+            else f"{who} left the template {f['template']} without an owner"
+        ),
+    ),
+    "template.reviewed": (
+        "accepted",
+        lambda who, f: f"{who} read version {f['version']} of the template {f['template']}: {f['note']}",
+    ),
     "template.draft_begun": (
         "accepted",
         lambda who, f: (

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from partwell import clock
 from partwell.documents.markdown import render_markdown
 from partwell.journeys.draft_queries import has_draft
 from partwell.journeys.earlier_versions import count_behind
@@ -16,6 +17,7 @@ from partwell.journeys.models import TemplateVersion
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
+from partwell.journeys.upkeep_queries import list_upkeep, show_upkeep
 from partwell.people.actors import Actor
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
@@ -24,6 +26,7 @@ from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
 from partwell.web.template_maps import map_of
 from partwell.web.template_wording import change_lines, due_words
+from partwell.web.upkeep import upkeep_row
 
 MOST_LINES = 8
 
@@ -33,9 +36,12 @@ def templates(request: HttpRequest) -> HttpResponse:
     """The latest version of every template."""
     actor = actor_of(request)
     found = list_templates(actor=actor)
+    now = clock.now()
+    upkeep = {each.version.template_id: upkeep_row(each, now) for each in list_upkeep(actor=actor)}
     rows = [
         {"version": each.version, "summary": each.template.summary, "steps": len(each.template.steps)}
         | {"journeys": each.journeys, "audience": each.template.audience.value}
+        | {"upkeep": upkeep.get(each.version.template_id)}
         for each in found
     ]
     return render(
@@ -67,6 +73,7 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "behind": count_behind(template_id=template_id, actor=actor, version=found.version.version),
             "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
+            "upkeep": upkeep_row(show_upkeep(template_id=template_id, actor=actor), clock.now()),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
             "empty_roles": [

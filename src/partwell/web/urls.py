@@ -34,6 +34,7 @@ from partwell.web import (
     participants,
     people,
     practice,
+    process,
     receivers,
     rotations,
     set_up,
@@ -46,6 +47,7 @@ from partwell.web import (
     templates,
     tokens,
     transfers,
+    upkeep,
 )
 
 app_name = "web"
@@ -111,6 +113,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TEMPLATE}/", templates.template, name="template"),
     path(f"{_TEMPLATE}/journeys/", changing_version.journeys_behind, name="template_journeys"),
     path(f"{_TEMPLATE}/difference/", template_comparisons.difference, name="template_difference"),
+    path(f"{_TEMPLATE}/upkeep/", upkeep.upkeep, name="template_upkeep"),
     path("compare/", template_comparisons.compare, name="templates_compare"),
     path("drafts/", drafts.drafts, name="drafts"),
     path("drafts/<slug:template_id>/", drafts.draft, name="draft"),
@@ -238,6 +241,10 @@ urlpatterns: list[URLPattern] = [
     path("evidence/audits/draw/", audits.draw_sample, name="audit_draw"),
     path("evidence/audits/<uuid:sample_id>/", audits.sample, name="audit_sample"),
     path("evidence/audits/<uuid:sample_id>/export/", audits.export, name="audit_export"),
+    path("process/", process.process, name="process"),
+    path("process/steps/", process.steps, name="process_steps"),
+    path("process/load/", process.load, name="process_load"),
+    path("process/tables/<slug:table>/", process.table, name="process_table"),
     path("evidence/pack/", evidence.verify_uploaded, name="evidence_verify_pack"),
     path(f"{_D}/evidence/", evidence.departure, name="evidence_departure"),
     path(f"{_D}/evidence/export/", evidence.export, name="evidence_export"),
