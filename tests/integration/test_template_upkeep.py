@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,10 +12,12 @@ from partwell.journeys.models import TemplateUpkeep
 from partwell.journeys.template_operations import LIBRARY_ACTOR, publish_template
 from partwell.journeys.upkeep_operations import confirm_template_review, set_template_owner
 from partwell.journeys.upkeep_queries import READ_EVERY, Lack, list_upkeep, show_upkeep
+from partwell.journeys.upkeep_reminders import FIRST_READING, remind_owners
 from partwell.people.actors import console_actor
 from partwell.people.models import User
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+from partwell.signals.models import Message
 from tests.factories import NOW, SMALL_TEMPLATE, as_actor, make_holder, publish
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +114,34 @@ def test_a_reading_says_what_was_looked_at(library: None, note: str) -> None:
         confirm_template_review(template_id="small", version=1, note=note, actor=CONSOLE, now=NOW)
     assert refused.value.field == "note"
     assert not TemplateUpkeep.objects.exists()
+
+
+def reminded(now: datetime) -> list[str]:
+    """To whom the reminders went that are in the outbox once this moment has come."""
+    remind_owners(now=now)
+    return list(Message.objects.filter(kind="template_unread").order_by("pk").values_list("to", flat=True))
+
+
+def test_an_owner_is_reminded_once_a_year_after_the_last_reading_and_in_the_morning(
+    library: None, tom: User
+) -> None:
+    User.objects.filter(pk=tom.pk).update(timezone="Europe/Berlin")
+    own(tom)
+    assert reminded(NOW + FIRST_READING - timedelta(seconds=1)) == []
+    assert reminded(NOW + FIRST_READING) == [tom.email]
+    assert reminded(NOW + FIRST_READING + timedelta(days=3)) == [tom.email]
+    read_at = NOW + timedelta(days=40)
+    confirm_template_review(template_id="small", version=1, note=NOTE, actor=as_actor(tom), now=read_at)
+    assert reminded(read_at + READ_EVERY - timedelta(seconds=1)) == [tom.email]
+    # Due at ten in the morning there; in the night after, nobody is written to.
+    in_the_night = datetime(2027, 12, 13, 2, tzinfo=UTC)
+    assert read_at + READ_EVERY == datetime(2027, 12, 12, 9, tzinfo=UTC)
+    assert reminded(in_the_night) == [tom.email]
+    assert reminded(in_the_night + timedelta(hours=5)) == [tom.email, tom.email]
+
+
+def test_nobody_is_reminded_of_what_nobody_owns_or_an_owner_who_is_gone(library: None, tom: User) -> None:
+    assert reminded(NOW + 2 * READ_EVERY) == []
+    own(tom)
+    User.objects.filter(pk=tom.pk).update(is_active=False)
+    assert reminded(NOW + 2 * READ_EVERY) == []

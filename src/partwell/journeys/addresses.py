@@ -31,6 +31,11 @@ def journey_page(departure: Departure) -> str:
     return page("web:journey", departure.pk)
 
 
+def upkeep_page(template_id: str) -> str:
+    """Where a template's owner says that it still holds."""
+    return page("web:template_upkeep", template_id)
+
+
 def guest_page(token: str) -> str:
     """Where a guest opens their page."""
     return page("web:guest_open", token)

@@ -15,7 +15,7 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import is_own_account
 from partwell.departures.states import Confidentiality, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
-from partwell.journeys.addresses import guest_page, invitation_page, journey_page
+from partwell.journeys.addresses import guest_page, invitation_page, journey_page, upkeep_page
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING
 from partwell.people.actors import Actor
@@ -30,7 +30,7 @@ SHOWN = 8
 
 ASSIGNED, DUE, OVERDUE, ESCALATED = "step_assigned", "step_due", "step_overdue", "step_escalated"
 INVITATION, GUEST, CLOSING, ACCESS = "invitation", "guest_link", "closing_statement", "access_alert"
-LET_IN = "let_in"
+LET_IN, UNREAD = "let_in", "template_unread"
 
 
 def key_of(kind: str, departure: Departure, about: str) -> str:
@@ -127,6 +127,22 @@ def invitation(user: User, *, now: datetime) -> Mail:
             "You now have an account at Partwell, where departures are planned and finished.", user, now
         ),
         dedupe_key=f"{INVITATION}:{user.pk}",
+        scope="installation",
+    )
+
+
+def template_unread(user: User, title: str, template_id: str, *, key: str, now: datetime) -> Mail:
+    """Asks a template's owner to read it and to say whether it still holds."""
+    body = (
+        f"You answer for the template “{title}”. It is time to read it once more: does it still say what you "
+        f"do when somebody leaves? Say so there, or change it.\n\n{upkeep_page(template_id)}"
+    )
+    return Mail(
+        kind=UNREAD,
+        to=user.email,
+        subject=f"Does “{title}” still hold?",
+        text=_letter(body, user, now),
+        dedupe_key=key,
         scope="installation",
     )
 

@@ -101,11 +101,13 @@ def upkeep(request: HttpRequest, template_id: str) -> HttpResponse:
 def upkeep_row(upkeep: Upkeep, now: datetime) -> dict[str, Any]:
     """One template's owner and last reading as pages show it."""
     read = upkeep.last_read
+    lacks = [LACKS[lack] for lack in upkeep.lacks(now)]
     return {
         "version": upkeep.version,
         "owner": upkeep.owner_name,
         "read_at": read[0] if read else None,
         "read_by": name_of(read[1]) if read else "",
         "note": upkeep.row.review_note if upkeep.row else "",
-        "lacks": [LACKS[lack] for lack in upkeep.lacks(now)],
+        "lacks": lacks,
+        "lacks_words": "; ".join(lacks[:1] + [words[0].lower() + words[1:] for words in lacks[1:]]),
     }
