@@ -208,6 +208,27 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "step.attached": ("accepted", lambda who, f: f"{who} attached {f['file']} to “{f['title']}”"),
     "step.added": ("accepted", lambda who, f: f"{who} added “{f['title']}”"),
     "user.ended": ("verified", lambda who, f: f"The Partwell account {f['user']} ended"),
+    "round.prepared": (
+        "accepted",
+        lambda who, f: f"{who} prepared the round “{f['name']}” of {len(f['people'])} people",
+    ),
+    "round.approved": ("approval", lambda who, f: f"{who} approved the round of {f['people']} people"),
+    "round.batch_started": (
+        "accepted",
+        lambda who, f: f"{who} started {f['started']} journeys; {f['waiting']} wait",
+    ),
+    "round.recalled": (
+        "failed",
+        lambda who, f: (
+            f"{who} recalled {f['not_started'] + f['to_withdraw']} departures of the round: {f['reason']}"
+        ),
+    ),
+    "round.recall_finished": (
+        "accepted",
+        lambda who, f: (
+            f"{who} withdrew {f['withdrawn']} journeys; {len(f['not_withdrawn'])} could not be withdrawn"
+        ),
+    ),
     "notice.given": ("accepted", lambda who, f: f"{who} gave notice for {f['subject']}"),
     "notice.started": ("accepted", lambda who, f: f"{who} started a journey from the notice"),
     "notice.declined": ("accepted", lambda who, f: f"{who} settled the notice: nothing follows"),
