@@ -66,7 +66,7 @@ from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
-from tests import authorised_ghosts, authorised_transfers
+from tests import authorised_ghosts, authorised_rounds, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
@@ -82,6 +82,7 @@ REACHED = {
     "audits.export": {"nothing_signed"},
     "roles.revoke": {"last_admin"},
     **authorised_ghosts.REACHED,
+    **authorised_rounds.REACHED,
     **authorised_transfers.REACHED,
 }
 
@@ -503,5 +504,6 @@ CALLS: dict[str, Call] = {
     ),
     "guests.revoke": lambda a, s, k: guests.revoke(link=_link(s), actor=a, now=NOW),
     **authorised_ghosts.CALLS,
+    **authorised_rounds.CALLS,
     **authorised_transfers.CALLS,
 }

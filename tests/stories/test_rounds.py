@@ -17,7 +17,7 @@ from partwell.journeys.rounds.carrying_out import AT_ONCE, go_on, start_some
 from partwell.journeys.template_operations import sync_library
 from partwell.people.actors import engine_actor
 from partwell.people.models import Installation, Person, RoleGrant, User
-from tests.browser import Trouble, beside_the_browser
+from tests.browser import Trouble, beside_the_browser, follow
 from tests.signing_in import sign_in_surely
 
 AMARA, HELEN, NOA = "amara@firm.example", "helen@firm.example", "noa@firm.example"
@@ -62,7 +62,7 @@ def test_a_round_of_forty_is_previewed_approved_and_recalled(
     amara.get_by_role("link", name="Rounds", exact=True).click()
     expect(amara.get_by_text("No round yet")).to_be_visible()
     axe(amara, "rounds-empty")
-    amara.get_by_role("link", name="New round").first.click()
+    follow(amara.get_by_role("link", name="New round").first)
     axe(amara, "round-new")
     amara.get_by_label("Name of the round").fill("Closing Leeds")
     amara.get_by_label("Or a CSV file").set_input_files(_file(tmp_path, "worker41@firm.example"))
@@ -96,7 +96,7 @@ def test_a_round_of_forty_is_previewed_approved_and_recalled(
     helen = open_context().new_page()
     sign_in_surely(helen, HELEN, secrets[HELEN])
     helen.goto("/rounds/")
-    helen.get_by_role("link", name="Closing Leeds").click()
+    follow(helen.get_by_role("link", name="Closing Leeds"))
     axe(helen, "round-prepared")
     helen.get_by_role("button", name="Approve 40 departures").click()
     expect(helen.get_by_role("heading", name="Being started")).to_be_visible()
@@ -112,7 +112,7 @@ def test_a_round_of_forty_is_previewed_approved_and_recalled(
     assert Journey.objects.count() == 40
 
     amara.reload()
-    amara.get_by_role("link", name="Recall…").click()
+    follow(amara.get_by_role("link", name="Recall…"))
     axe(amara, "round-recall")
     button = amara.get_by_role("button", name="Recall")
     expect(button).to_be_disabled()

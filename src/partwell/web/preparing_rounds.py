@@ -54,7 +54,7 @@ class RoundForm(forms.Form):
     file = forms.FileField(
         label="Or a CSV file",
         required=False,
-        help_text="With email or employee_number; last_working_day, notice_date and reason where they differ.",
+        help_text="With email or employee_number, and what differs: last_working_day, notice_date, reason.",
     )
     last_day = forms.DateField(
         label="Last working day",

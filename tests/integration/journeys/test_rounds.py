@@ -25,7 +25,7 @@ from partwell.journeys.rounds.operations import GO_ON, approve_round, prepare_ro
 from partwell.journeys.rounds.preview import Preview, Terms, preview_round
 from partwell.journeys.rounds.queries import get_round, list_rounds, visible_rounds
 from partwell.people.actors import Channel, console_actor
-from partwell.people.models import Person, User
+from partwell.people.models import Person, RoleGrant, User
 from partwell.people.operations import ensure_user, grant_role
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, NotAllowed, NotFound
@@ -269,18 +269,35 @@ def test_only_another_person_with_a_fresh_sign_in_approves(hr: User, executive: 
     refusals = {
         "same_person": as_actor(hr),
         "second_person_needed": as_actor(executive, channel=Channel.API),
-        "not_for_everybody": as_actor(make_holder(Role.HR, "Noa Lind", department="Studio")),
         "not_allowed": as_actor(make_holder(Role.LEGAL, "Lea Roth")),
     }
     for code, actor in refusals.items():
         with pytest.raises(NotAllowed) as refused:
             approve_round(found=found, digest=digest, actor=actor, now=NOW)
         assert refused.value.code == code
+    with pytest.raises(NotFound):
+        approve(found, make_holder(Role.HR, "Noa Lind", department="Studio"))
     with pytest.raises(FreshSignInNeeded):
         approve_round(found=found, digest=digest, actor=as_actor(executive, is_fresh=False), now=NOW)
     assert approve(found, executive).state == "approved"
     with pytest.raises(Conflict):
         approve(found, executive)
+
+
+def test_an_approvers_role_counts_for_everybody_in_the_round(hr: User) -> None:
+    [person] = people(1)
+    own, other = (
+        make_holder(Role.EXECUTIVE, name, department=department)
+        for name, department in (("Own Boss", "Platform"), ("Other Boss", "Studio"))
+    )
+    with pytest.raises(Invalid) as unfit:
+        prepare(hr, listed(person), approvers=(other,))
+    assert "not HR or an executive for everybody" in unfit.value.message
+    found = prepare(hr, listed(person), approvers=(own,))
+    RoleGrant.objects.filter(user=own).update(department="Studio")
+    with pytest.raises(NotAllowed) as refused:
+        approve(found, own)
+    assert refused.value.code == "not_for_everybody"
 
 
 def test_a_new_version_of_the_template_needs_a_new_preparation(hr: User, executive: User) -> None:

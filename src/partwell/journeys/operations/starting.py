@@ -32,6 +32,7 @@ from partwell.people.authorisation import check_office, operation
 from partwell.people.operations import tie_account
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+from partwell.rows import insert_rows
 
 GIVE_NOTICE = "give_notice_instead"
 
@@ -142,10 +143,15 @@ def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
 
 
 def store_many(
-    drafts: Sequence[Draft], *, actor: Actor, now: datetime, because: dict[str, str] | None = None
+    drafts: Sequence[Draft],
+    *,
+    actor: Actor,
+    now: datetime,
+    round_id: str = "",
+    round_approved_by: str = "",
 ) -> None:
     """Write planned journeys, in the caller's transaction and all or none, with hardly more statements than
-    one takes. Nobody is told of their steps. `because` stands in each one's evidence.
+    one takes. Nobody is told of their steps. Of a round, its id and who approved it stand in their evidence.
 
     Raises `Conflict` when one of them leaves already, before anything else is written.
     """
@@ -156,7 +162,7 @@ def store_many(
     except IntegrityError as error:
         raise _leaves_already(*departures) from error
     Journey.objects.bulk_create([draft.journey for draft in drafts])
-    Step.objects.bulk_create([step for draft in drafts for step in draft.steps])
+    insert_rows([step for draft in drafts for step in draft.steps])
     Participant.objects.bulk_create([part for draft in drafts for part in _participants(draft, actor, now)])
     record_many(
         build(
@@ -164,7 +170,10 @@ def store_many(
             scope=departure_scope(draft.departure.pk),
             actor=actor.label,
             at=now,
-            fields={**_started_fields(draft), **(because or {})},
+            fields={
+                **_started_fields(draft),
+                **(_of_round(round_id, round_approved_by) if round_id else {}),
+            },
         )
         for draft in drafts
     )
@@ -356,3 +365,7 @@ def _started_fields(draft: Draft) -> dict[str, Any]:
         "steps": [step.key for step in draft.steps],
         **_dates(departure),
     }
+
+
+def _of_round(round_id: str, approved_by: str) -> dict[str, str]:
+    return {"round": round_id, "round_approved_by": approved_by}

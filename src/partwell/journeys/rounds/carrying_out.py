@@ -61,7 +61,7 @@ def start_some(*, found: Round, actor: Actor, now: datetime) -> int:
     is set for the next batch.
     """
     check_office(actor, "rounds.start_due")
-    found = lock_round(found)
+    found = lock_round(found, actor)
     if found.state != RoundState.APPROVED:
         return 0
     due = found.members.filter(state=MemberState.WAITING, starts_at__lte=now)
@@ -109,9 +109,14 @@ def _store(found: Round, planned: Sequence[tuple[RoundMember, Draft]], actor: Ac
     """All of them together; one by one where somebody else has just started one of them."""
     if not planned:
         return
-    because = {"round": str(found.pk), "round_approved_by": found.approved_by}
     try:
-        store_many([draft for _, draft in planned], actor=actor, now=now, because=because)
+        store_many(
+            [draft for _, draft in planned],
+            actor=actor,
+            now=now,
+            round_id=str(found.pk),
+            round_approved_by=found.approved_by,
+        )
     except Conflict:
         if len(planned) > 1:
             for each in planned:
@@ -189,7 +194,7 @@ def withdraw_some(*, found: Round, actor: Actor, now: datetime) -> int:
     """Withdraw the next journeys that a recall named; how many were looked at. One that cannot be withdrawn
     stays, and its member says why."""
     check_office(actor, "rounds.withdraw_recalled")
-    found = lock_round(found)
+    found = lock_round(found, actor)
     recalling = found.members.filter(state=MemberState.RECALLING)
     members = list(recalling.select_related("departure__journey").order_by("position")[:AT_ONCE])
     for member in members:

@@ -10,13 +10,13 @@ from partwell.evidence.operations import record
 from partwell.journeys.models import Round, RoundMember, RoundParticipant
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.preview import Preview, Terms, preview_round, start_moments
-from partwell.journeys.rounds.queries import APPROVERS, round_scope
+from partwell.journeys.rounds.queries import APPROVERS, round_scope, visible_rounds
 from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.people.actors import Actor, register_entry
 from partwell.people.authorisation import check_office, operation
 from partwell.people.models import RoleGrant, User
 from partwell.people.roles import Role
-from partwell.refusals import Conflict, Invalid, NotAllowed
+from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
 from partwell.rows import write_rows
 from partwell.signals.outbox import drop_mails
 
@@ -112,7 +112,7 @@ def approve_round(*, found: Round, digest: str, actor: Actor, now: datetime) -> 
     for everybody of the round.
     """
     check_office(actor, "rounds.approve")
-    found = lock_round(found)
+    found = lock_round(found, actor)
     if not actor.can_be_second_person:
         raise NotAllowed(
             "second_person_needed",
@@ -178,7 +178,7 @@ def recall_round(
     `Invalid` without a reason, `Conflict` where there is nothing to recall.
     """
     check_office(actor, "rounds.recall")
-    found = lock_round(found)
+    found = lock_round(found, actor)
     reason = reason.strip()
     if len(reason) < 10:
         raise Invalid(
@@ -226,9 +226,14 @@ def recall_round(
     return found
 
 
-def lock_round(found: Round) -> Round:
-    """The round afresh, locked until the transaction ends, with its template."""
-    return Round.objects.select_for_update(of=("self",)).select_related("template").get(pk=found.pk)
+def lock_round(found: Round, actor: Actor) -> Round:
+    """The round afresh, locked until the transaction ends, with its template. Raises `NotFound` where it does
+    not exist for the actor."""
+    rounds = visible_rounds(actor).select_for_update(of=("self",)).select_related("template")
+    locked = rounds.filter(pk=found.pk).first()
+    if locked is None:
+        raise NotFound("round")
+    return locked
 
 
 def _check_approvers(preview: Preview, approvers: Sequence[User], actor: Actor) -> None:
@@ -239,14 +244,18 @@ def _check_approvers(preview: Preview, approvers: Sequence[User], actor: Actor) 
             field="approvers",
         )
     in_round = {each.departure.person_id for each in preview.members}
-    roles = set(
-        RoleGrant.objects.filter(user__in=approvers, role__in=APPROVERS).values_list("user_id", flat=True)
-    )
+    departments = {each.departure.subject_department for each in preview.members}
+    counts_in: dict[int, set[str]] = {}
+    grants = RoleGrant.objects.filter(user__in=approvers, role__in=APPROVERS)
+    for user_id, department in grants.values_list("user_id", "department"):
+        counts_in.setdefault(user_id, set()).add(department)
     for user in approvers:
         if user.pk == actor.user_id:
             why = "You prepare this round, so another person approves it."
-        elif user.pk not in roles or not user.is_active:
-            why = f"{user} is neither HR nor an executive here, or cannot sign in."
+        elif not user.is_active:
+            why = f"{user} cannot sign in any more."
+        elif "" not in (where := counts_in.get(user.pk, set())) and departments - where:
+            why = f"{user} is not HR or an executive for everybody in this round."
         elif register_entry(user) in in_round:
             why = f"{user} is in this round."
         else:

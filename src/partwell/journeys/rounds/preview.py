@@ -280,15 +280,15 @@ def _who_stays_out(entries: Sequence[Entry], actor: Actor) -> tuple[list[Entry],
         .filter(state=DepartureState.ACTIVE, person__in=[entry.person.pk for entry in entries])
         .values_list("person_id", flat=True)
     )
-    kept = [e for e in entries if e.person.pk not in leaving and e.person.left_on_date is None]
-    out = [
-        (
-            e.person.name,
-            "Is leaving already." if e.person.pk in leaving else f"Left on {e.person.left_on_date}.",
-        )
-        for e in entries
-        if e not in kept
-    ]
+    kept, out = [], []
+    for entry in entries:
+        person = entry.person
+        if person.pk in leaving:
+            out.append((person.name, "Is leaving already."))
+        elif person.left_on_date is not None:
+            out.append((person.name, f"Left on {person.left_on_date}."))
+        else:
+            kept.append(entry)
     return kept, out
 
 
