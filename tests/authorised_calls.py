@@ -73,7 +73,7 @@ from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
-from tests import authorised_ghosts, authorised_transfers
+from tests import authorised_ghosts, authorised_rounds, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.authorised_versions import move_to_another_version
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
@@ -92,6 +92,7 @@ REACHED = {
     "practice.begin": {"not_in_register", "not_to_practise"},
     **{f"practice.{what}": {"no_practice"} for what in ("settle_step", "reopen_step", "move", "end")},
     **authorised_ghosts.REACHED,
+    **authorised_rounds.REACHED,
     **authorised_transfers.REACHED,
 }
 
@@ -542,5 +543,6 @@ CALLS: dict[str, Call] = {
     ),
     "guests.revoke": lambda a, s, k: guests.revoke(link=_link(s), actor=a, now=NOW),
     **authorised_ghosts.CALLS,
+    **authorised_rounds.CALLS,
     **authorised_transfers.CALLS,
 }

@@ -35,6 +35,7 @@ from partwell.api import (
     process,
     receivers,
     rotations,
+    rounds,
     set_up,
     settings,
     steps,
@@ -79,6 +80,7 @@ def build() -> Api:
         api.add_router("/journeys", below_journeys.router)
     api.add_router("/steps", steps.mine)
     api.add_router("/notices", notices.router)
+    api.add_router("/rounds", rounds.router)
     api.add_router("/cuts", cuts.router)
     api.add_router("/ghosts", ghosts.router)
     api.add_router("/credentials", credentials.router)

@@ -69,7 +69,9 @@ _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
 EVENTS: dict[str, Shown] = {
-    "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
+    "journey.started": _both(
+        _DATES, auditor=f"{_DATES} template template_digest steps round round_approved_by"
+    ),
     "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
     "journey.version_changed": _inside(
@@ -170,6 +172,8 @@ ELSEWHERE: frozenset[str] = frozenset(
     {
         *(f"{register}.{what}" for register in ("people", "clients", "contracts") for what in _REGISTER),
         *("notice.given", "notice.started", "notice.declined"),
+        *("round.prepared", "round.approved", "round.batch_started"),
+        *("round.recalled", "round.recall_finished"),
         *("role.granted", "role.revoked", "token.created", "token.revoked"),
         *("user.created", "user.invitation_accepted"),
         *(

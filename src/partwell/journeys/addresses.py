@@ -26,6 +26,11 @@ def first_page() -> str:
     return page("web:home")
 
 
+def my_steps_page() -> str:
+    """Where everybody has their own steps, of all journeys."""
+    return page("web:my_steps")
+
+
 def journey_page(departure: Departure) -> str:
     """Where those on the inside see the journey."""
     return page("web:journey", departure.pk)

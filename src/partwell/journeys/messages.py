@@ -123,7 +123,7 @@ def invitation(user: User, *, now: datetime) -> Mail:
         kind=INVITATION,
         to=user.email,
         subject=f"{_company()}: your account at Partwell",
-        text=_letter(
+        text=letter(
             "You now have an account at Partwell, where departures are planned and finished.", user, now
         ),
         dedupe_key=f"{INVITATION}:{user.pk}",
@@ -141,7 +141,7 @@ def template_unread(user: User, title: str, template_id: str, *, key: str, now: 
         kind=UNREAD,
         to=user.email,
         subject=f"Does “{title}” still hold?",
-        text=_letter(body, user, now),
+        text=letter(body, user, now),
         dedupe_key=key,
         scope="installation",
     )
@@ -236,13 +236,14 @@ def _mail(
         kind=kind,
         to=user.email,
         subject=subject or "A step waits for you",
-        text=_letter(body, user, now),
+        text=letter(body, user, now),
         dedupe_key=key_of(kind, departure, key),
         scope=departure_scope(departure.pk),
     )
 
 
-def _letter(body: str, user: User, now: datetime) -> str:
+def letter(body: str, user: User, now: datetime) -> str:
+    """The whole text of a mail to somebody on the inside, with the way in for who has never signed in."""
     parts = ["Hello,", body]
     if needs_invitation(user):
         parts.append(

@@ -30,6 +30,7 @@ SECTIONS: tuple[tuple[str, tuple[Item, ...]], ...] = (
         (
             Item("Today", "web:home", "sun-high"),
             Item("Journeys", "web:departures", "route"),
+            Item("Rounds", "web:rounds", "list-check", "rounds.view"),
             Item("My steps", "web:my_steps", "checklist"),
             Item("Access", "web:access_overview", "shield-lock"),
             Item("Ghosts", "web:ghosts", "user-x", "ghosts.view"),

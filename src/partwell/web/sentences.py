@@ -13,6 +13,7 @@ from partwell.access.alerts import DOING
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience
 from partwell.web.first_run_sentences import FIRST_RUN
 from partwell.web.journey_sentences import JOURNEYS, counted
+from partwell.web.round_sentences import ROUNDS
 from partwell.web.transfer_sentences import TRANSFERS
 
 Sentence = Callable[[str, dict[str, Any]], str]
@@ -167,6 +168,7 @@ def _counts(f: dict[str, Any]) -> str:
 SENTENCES: dict[str, tuple[str, Sentence]] = {
     **JOURNEYS,
     "user.ended": ("verified", lambda who, f: f"The Partwell account {f['user']} ended"),
+    **ROUNDS,
     "access.asked": ("accepted", _asked),
     "access.planned": ("accepted", _planned),
     "access.tried": (

@@ -70,7 +70,7 @@ class IntakeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        templates = {version: load_version(version) for version in _templates()}
+        templates = {version: load_version(version) for version in startable_templates()}
         self.endings = [(version.title, template.summary) for version, template in templates.items()]
         usual = next((v.template_id for v in templates if v.template_id == USUAL), None)
         self.fields["template"].initial = usual
@@ -217,7 +217,8 @@ def _renamed(refusal: Refusal) -> Refusal:
     return refusal
 
 
-def _templates() -> list[TemplateVersion]:
+def startable_templates() -> list[TemplateVersion]:
+    """The latest version of every template that somebody may choose, colleagues first."""
     seen: dict[str, TemplateVersion] = {}
     for version in TemplateVersion.objects.exclude(template_id__in=URGENT).order_by(
         "template_id", "-version"

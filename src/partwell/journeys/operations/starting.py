@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from partwell.departures.notices import hidden_departures
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.engine import operations as engine
-from partwell.evidence.operations import departure_scope, record
+from partwell.evidence.operations import build, departure_scope, record, record_many
 from partwell.journeys import messages
 from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
@@ -28,10 +29,10 @@ from partwell.journeys.template.model import Template
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
-from partwell.people.models import User
 from partwell.people.operations import tie_account
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+from partwell.rows import insert_rows
 
 GIVE_NOTICE = "give_notice_instead"
 
@@ -151,28 +152,54 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
 
 
 def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
-    """Write a planned journey, in the caller's transaction. Raises `Conflict` when they leave already."""
-    departure = draft.departure
+    """Write a planned journey, in the caller's transaction, and tell everybody who has a step in it. Raises
+    `Conflict` when they leave already."""
+    store_many([draft], actor=actor, now=now)
+    messages.tell_all_assigned(
+        draft.departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
+    )
+    return draft.journey
+
+
+def store_many(
+    drafts: Sequence[Draft],
+    *,
+    actor: Actor,
+    now: datetime,
+    round_id: str = "",
+    round_approved_by: str = "",
+) -> None:
+    """Write planned journeys, in the caller's transaction and all or none, with hardly more statements than
+    one takes. Nobody is told of their steps. Of a round, its id and who approved it stand in their evidence.
+
+    Raises `Conflict` when one of them leaves already, before anything else is written.
+    """
+    departures = [draft.departure for draft in drafts]
     try:
         with transaction.atomic():
-            departure.save(force_insert=True)
+            Departure.objects.bulk_create(departures)
     except IntegrityError as error:
-        raise _leaves_already(departure) from error
-    draft.journey.save(force_insert=True)
-    Step.objects.bulk_create(draft.steps)
-    Participant.objects.bulk_create(_participants(draft, actor, now))
-    record(
-        "journey.started",
-        scope=departure_scope(departure.pk),
-        actor=actor.label,
-        at=now,
-        fields=_started_fields(draft),
+        raise _leaves_already(*departures) from error
+    Journey.objects.bulk_create([draft.journey for draft in drafts])
+    insert_rows([step for draft in drafts for step in draft.steps])
+    Participant.objects.bulk_create([part for draft in drafts for part in _participants(draft, actor, now)])
+    record_many(
+        build(
+            "journey.started",
+            scope=departure_scope(draft.departure.pk),
+            actor=actor.label,
+            at=now,
+            fields={
+                **_started_fields(draft),
+                **(_of_round(round_id, round_approved_by) if round_id else {}),
+            },
+        )
+        for draft in drafts
     )
-    messages.tell_all_assigned(departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now)
-    enforcement.schedule(departure, now=now)
-    rotations.open_rotations(departure, actor=actor, now=now)
-    engine.poke(departure.pk)
-    return draft.journey
+    enforcement.schedule_all(departures, now=now)
+    rotations.open_all(departures, actor=actor, now=now)
+    for departure in departures:
+        engine.poke(departure.pk)
 
 
 def start_or_give_notice(
@@ -291,10 +318,11 @@ def _give_notice() -> NotAllowed:
     return NotAllowed(GIVE_NOTICE, "HR starts this journey. Give notice, and they will see it at once.")
 
 
-def _leaves_already(departure: Departure) -> Conflict:
+def _leaves_already(*departures: Departure) -> Conflict:
+    names = " or ".join(departure.subject_name for departure in departures)
     return Conflict(
         "already_leaving",
-        f"{departure.subject_name} is leaving already. Open that journey, or withdraw it first.",
+        f"{names} is leaving already. Open that journey, or withdraw it first.",
         field="person",
     )
 
@@ -310,7 +338,7 @@ def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant
     if actor.user_id is not None:
         mine = [role for role in (Role.HR, Role.IT_SECURITY) if actor.has_role(role)]
         found.add((actor.user_id, (mine or [Role.ACCOUNT_MANAGER])[0].value))
-    leaver = User.objects.filter(person=departure.person).first() if departure.person else None
+    leaver = draft.owners.register.user_of(departure.person) if departure.person else None
     if leaver is not None:
         found = {(user, capacity) for user, capacity in found if user != leaver.pk}
         found.add((leaver.pk, Role.DEPARTING.value))
@@ -341,3 +369,7 @@ def _started_fields(draft: Draft) -> dict[str, Any]:
         "steps": [step.key for step in draft.steps],
         **_dates(departure),
     }
+
+
+def _of_round(round_id: str, approved_by: str) -> dict[str, str]:
+    return {"round": round_id, "round_approved_by": approved_by}
