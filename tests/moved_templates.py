@@ -24,18 +24,22 @@ RETURN_KEYS = {
 
 
 def another_version(text: str) -> str:
-    """A template with a step that hands the keys back, without the last step that nobody needs, and with its
-    first step worded otherwise and a day later."""
+    """A template with a step that hands the keys back, without the last step that nobody needs, with its
+    first step worded otherwise and later, and with the account manager's steps worded otherwise."""
     template = parse(text)
     needed = {key for step in template.steps for key in step.needs}
     first, *rest = template.steps
     last = next(step for step in reversed(rest) if step.key not in needed and _may_go(step, template))
     steps = [
-        first.model_copy(update={"title": f"{first.title}, and say so", "due": "notice +3 working_days"}),
-        *(step for step in rest if step is not last),
+        _reworded(first, due="notice +9 working_days"),
+        *(_reworded(s) if s.role is Role.ACCOUNT_MANAGER else s for s in rest if s is not last),
         TemplateStep.model_validate(RETURN_KEYS),
     ]
     return as_yaml(template.model_copy(update={"steps": tuple(steps)}))
+
+
+def _reworded(step: TemplateStep, **fields: str) -> TemplateStep:
+    return step.model_copy(update={"title": f"{step.title}, and say so", **fields})
 
 
 def _may_go(step: TemplateStep, template: Template) -> bool:

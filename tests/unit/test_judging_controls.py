@@ -118,6 +118,15 @@ def test_a_step_is_a_word_and_never_a_proof(
     assert standing("iso-a5-11", steps=(step("return-equipment", state, **changes),)) == expected
 
 
+def test_a_step_that_is_asked_no_longer_is_not_said_to_have_had_a_condition() -> None:
+    why = "Version 2 of the template no longer asks for it."
+    aside = step("return-equipment", StepState.NOT_NEEDED, reason=why, is_set_aside=True)
+    found = judge(control("iso-a5-11"), replace(NO_FACTS, steps=(aside,)))
+    assert (found.standing, found.reason) == (Standing.NOT_APPLICABLE, why)
+    assert "asked no longer" in found.says
+    assert "condition" not in found.says
+
+
 def test_what_no_step_answers_is_unknown() -> None:
     assert standing("iso-a5-11", steps=(step("something-else"),)) == Standing.UNKNOWN
 

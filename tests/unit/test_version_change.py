@@ -306,6 +306,31 @@ def test_a_set_aside_step_comes_back_with_the_version_that_asks_for_it() -> None
     assert (back.state, back.skip_reason) == ("open", "")
 
 
+def test_what_was_set_aside_stays_so_silently_while_no_version_asks_for_it() -> None:
+    old, new = a_template(a_step("one"), a_step("two")), a_template(a_step("two"))
+    aside = move(plan(old), new, hanging={"one": "2 comments"})
+    on = move(list(aside.steps), new, hanging={"one": "2 comments"}, version=3)
+    assert on.changes == ()
+    assert by_key(on.steps)["one"].skip_reason == "Version 2 of the template no longer asks for it."
+
+
+def test_a_step_that_is_asked_only_now_is_due_as_if_planned_now() -> None:
+    when = a_template(a_step("one", when="person.manages_people", due="notice"))
+    steps = plan(when, unneeded=["one"], now=NOW - timedelta(days=14))
+    merged = move(steps, a_template(a_step("one", due="notice")))
+    [asked] = merged.of(Fate.CHANGED)
+    assert asked.step.state == StepState.OPEN
+    assert asked.step.due_at == datetime(2026, 11, 16, 16, 30, tzinfo=UTC)
+
+
+def test_what_stays_stands_behind_what_it_stood_behind() -> None:
+    steps = plan(a_template(a_step("one"), a_step("two"), a_step("three")))
+    settle(steps, {"two": StepState.DONE})
+    merged = move(steps, a_template(a_step("new"), a_step("one"), a_step("three")))
+    order = [step.key for step in sorted(merged.steps, key=lambda step: step.position)]
+    assert order == ["new", "one", "two", "three"]
+
+
 def test_a_version_with_the_name_of_a_step_of_ones_own_is_refused() -> None:
     with pytest.raises(Conflict) as refused:
         move([*plan(a_template(a_step("one"))), own("own-1")], a_template(a_step("one"), a_step("own-1")))

@@ -140,7 +140,8 @@ class Step(models.Model):
     """One thing to do, by one person, by a date.
 
     `waits_for` holds the keys of needed steps that are not settled yet; `state` follows from it. Both are
-    written together, so that "what is mine and can be done now" is one indexed read.
+    written together, so that "what is mine and can be done now" is one indexed read. `skip_reason` is also
+    why a step was set aside that another version of the template asks for no longer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

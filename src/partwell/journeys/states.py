@@ -13,7 +13,7 @@ class JourneyState(StrEnum):
 
 class StepState(StrEnum):
     """`BLOCKED` waits for other steps, `OPEN` can be done now; `NOT_NEEDED` had a condition that was not
-    met; `WITHDRAWN` ended with its journey, undone."""
+    met, or was set aside by another version of the template; `WITHDRAWN` ended with its journey, undone."""
 
     BLOCKED = "blocked"
     OPEN = "open"
