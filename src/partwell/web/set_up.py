@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from partwell import clock
 from partwell.first_run import operations
-from partwell.first_run.guide import ABOUT, ROLES_TO_FILL, countries_of_work, firm_wide_holders, view_guide
+from partwell.first_run.facts import ROLES_TO_FILL
+from partwell.first_run.guide import ABOUT, countries_of_work, firm_wide_holders, view_guide
 from partwell.first_run.states import Part, PartState
 from partwell.people.authorisation import check_office
 from partwell.people.models import User
