@@ -23,7 +23,7 @@ from partwell.people.models import User
 from partwell.people.operations import change_settings, grant_role
 from partwell.people.queries import usual_place, view_settings
 from partwell.people.roles import ROLE_LABELS, Role
-from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
+from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, Refusal
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -211,7 +211,7 @@ def _grant(form: RolesForm, request: HttpRequest) -> list[str]:
     for role, email in form.given().items():
         try:
             given: User = grant_role(email=email, role=role, actor=actor, now=now).user
-        except Invalid as refusal:
+        except (Conflict, Invalid) as refusal:
             refusal.field = role.value
             raise
         named.append(f"{ROLE_LABELS[role]} is {given}")
