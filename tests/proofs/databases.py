@@ -77,7 +77,7 @@ class PostgresServer:
         self._wait_until_it_answers()
 
     def kill_a_process(self) -> None:
-        # For a moment the server goes on answering, as it has not noticed yet. What tells is that it ends everybody.
+        # For a moment the server goes on answering, as it has not noticed yet. Then it ends every session.
         with suppress(psycopg.OperationalError), psycopg.connect(self.url, autocommit=True) as watching:
             self._server.kill_a_session()
             deadline = time.monotonic() + RECOVERS_WITHIN_SECONDS
