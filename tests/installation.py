@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,13 @@ class Installation:
     def give_passwords(self, *emails: str) -> None:
         """Let these people sign in with `PASSWORD`, as if they had followed their invitations."""
         self._do_inside(GIVE_PASSWORDS, PASSWORD, *emails)
+
+    def setup_code(self) -> str:
+        """The code that opens the welcome page, as `partwell up` has printed it on its console."""
+        log = self.console.folder / "up.log"
+        printed = re.compile(r"set it up with this code: (\S+)")
+        wait_until(lambda: bool(printed.search(log.read_text())), seconds=60, what="the code being printed")
+        return printed.findall(log.read_text())[-1]
 
     def give_second_factor(self, email: str) -> str:
         """Set up somebody's second factor; the secret that their authenticator app keeps."""

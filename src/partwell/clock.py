@@ -78,7 +78,7 @@ def _calendar(country: str, year: int) -> HolidayBase:
     # Here, as importing it is a tenth of what every command takes to start, and few count working days.
     import holidays
 
-    return holidays.country_holidays(country, years=year)
+    return holidays.country_holidays(country, years=year, language="en_US")
 
 
 @lru_cache(maxsize=512)
@@ -90,7 +90,8 @@ def is_known_country(country: str) -> bool:
 
 
 def next_holidays(country: str, *, after: date, count: int) -> list[tuple[date, str]]:
-    """The next `count` public holidays in `country` later than `after`, each with its name there.
+    """The next `count` public holidays in `country` later than `after`, each with its name in English where
+    it has one.
 
     Empty where the country has no known calendar; fewer where the coming two years hold no more.
     """

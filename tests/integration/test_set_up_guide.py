@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -68,7 +71,7 @@ def upcoming() -> Part | None:
 
 
 def test_a_fresh_installation_has_its_name_and_nothing_else(ada: User) -> None:
-    assert [each.state for each in look().parts if each.part is not Part.COMPANY] == ["to_do"] * 6
+    assert [each.state for each in look().parts if each.part is not Part.COMPANY] == ["to_do"] * 7
     assert state(Part.COMPANY) is PartState.DONE
     assert "Harbour & Vale" in said(Part.COMPANY)
     assert upcoming() is Part.SECOND_FACTOR
@@ -89,7 +92,7 @@ def test_a_second_factor_counts_once_every_administrator_has_one(ada: User) -> N
     bob = make_holder(Role.ADMIN, "Bob Min")
     Authenticator.objects.create(user=ada, type=Authenticator.Type.TOTP, data={})
     assert state(Part.SECOND_FACTOR) is PartState.BEGUN
-    assert said(Part.SECOND_FACTOR) == "1 of 2 administrators has one."
+    assert said(Part.SECOND_FACTOR) == "Set up by 1 of 2 administrators."
     Authenticator.objects.create(user=bob, type=Authenticator.Type.TOTP, data={})
     assert state(Part.SECOND_FACTOR) is PartState.DONE
 
@@ -141,12 +144,21 @@ def test_a_system_counts_once_it_answered_and_not_after_it_was_changed(ada: User
     assert (state(Part.SYSTEM), said(Part.SYSTEM)) == ("begun", "1 system connected; none was tested yet.")
     access.test_system(system=system, actor=CONSOLE, now=NOW)
     assert (state(Part.SYSTEM), said(Part.SYSTEM)) == ("done", "Wiki answered the last test.")
+    access.test_system(system=system, actor=CONSOLE, now=NOW + timedelta(hours=1))
+    assert state(Part.SYSTEM) is PartState.DONE
     moved = {"settings": {"store": str(tmp_path / "other")}}
-    access.change_system(system=system, changes=moved, actor=CONSOLE, now=NOW)
+    access.change_system(system=system, changes=moved, actor=CONSOLE, now=NOW + timedelta(hours=2))
     assert (state(Part.SYSTEM), said(Part.SYSTEM)) == (
         "begun",
         "1 system connected; none passed its last test as it is now.",
     )
+    system.refresh_from_db()
+    access.test_system(system=system, actor=CONSOLE, now=NOW + timedelta(hours=3))
+    assert state(Part.SYSTEM) is PartState.DONE
+    (tmp_path / "other").unlink()
+    (tmp_path / "other").mkdir()
+    access.test_system(system=system, actor=CONSOLE, now=NOW + timedelta(hours=4))
+    assert state(Part.SYSTEM) is PartState.BEGUN
 
 
 def test_what_is_put_aside_is_remembered_for_every_administrator_until_it_is_taken_up(ada: User) -> None:
@@ -186,6 +198,13 @@ def test_an_installation_with_everything_done_or_put_aside_is_finished_and_leave
     assert not is_set_up_open()
     assert b"Go on with the set-up" not in browser.get("/").content
     assert b'href="/set-up/"' in browser.get("/settings/").content
+
+
+def test_asking_whether_it_is_finished_takes_one_query(
+    ada: User, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    with django_assert_num_queries(1):
+        assert is_set_up_open()
 
 
 def test_the_guide_is_for_administrators(ada: User) -> None:

@@ -9,6 +9,7 @@ from tests.proofs.accessible_access import ACCESS
 from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIALS
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_drafts import DRAFTS
+from tests.proofs.accessible_first_run import FIRST_RUN
 from tests.proofs.accessible_ghosts import GHOSTS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_templates import TEMPLATES
@@ -240,26 +241,6 @@ OFFICE = (
     visit(HR, "web:client", "client"),
     visit(HR, "web:clients_import"),
     visit(HR, "web:contracts_import"),
-    visit(ADMIN, "web:set_up"),
-    visit(IT, "web:practice"),
-    visit(IT, "web:practice", state="begun", do=pressing("Begin the practice")),
-    visit(
-        IT,
-        "web:practice_move",
-        start=("web:practice",),
-        do=fill({"Last working day": in_days(-40)}, "Move it"),
-        status=422,
-    ),
-    visit(ADMIN, "web:set_up_calendar"),
-    visit(
-        ADMIN,
-        "web:set_up_calendar",
-        state="refused",
-        is_extra=True,
-        do=fill({"Country": "ZZ"}, "Keep"),
-        status=422,
-    ),
-    visit(ADMIN, "web:set_up_roles", do=deeds.admin_confirms),
     visit(ADMIN, "web:settings"),
     visit(
         ADMIN,
@@ -397,6 +378,7 @@ VISITS = (
     *JOURNEYS,
     *STEPS,
     *OFFICE,
+    *FIRST_RUN,
     *TEMPLATES,
     *ACCESS,
     *CREDENTIALS,

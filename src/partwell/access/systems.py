@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from partwell.access.models import Question, System
@@ -47,6 +47,23 @@ def last_tests(name: str = "") -> dict[str, LastTest]:
     }
     events = Event.objects.in_bulk(list(found.values()))
     return {system: _read(events[event]) for system, event in found.items()}
+
+
+def answering() -> QuerySet[System]:
+    """The enabled systems whose newest test passed and speaks for the connection as it is now, as
+    `last_tests` and `LastTest.is_of` tell it one by one."""
+    newest = Event.objects.filter(kind="system.tested", scope=OuterRef("scope")).order_by(
+        "-occurred_at", "-pk"
+    )
+    return (
+        System.objects.filter(is_enabled=True)
+        .annotate(scope=Concat(Value("system:"), "name"))
+        .annotate(
+            newest=Subquery(newest.values("pk")[:1]), tested_at=Subquery(newest.values("occurred_at")[:1])
+        )
+        .filter(Exists(Event.objects.filter(pk=OuterRef("newest"), fields__ok__value=True)))
+        .filter(Q(connection_changed_at=None) | Q(connection_changed_at__lt=F("tested_at")))
+    )
 
 
 def _read(event: Event) -> LastTest:

@@ -11,25 +11,17 @@ from django.conf import settings
 from django.db.models import Count
 
 from partwell.access.models import System, SystemSweep
-from partwell.access.systems import last_tests
+from partwell.access.systems import answering, last_tests
 from partwell.clock import is_known_country
-from partwell.first_run.models import Practice, PutAside
+from partwell.first_run.facts import ROLES_TO_FILL, Facts, read_facts
+from partwell.first_run.models import Practice
 from partwell.first_run.states import Part, PartState
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, reading
-from partwell.people.models import Client, Installation, Person, User
-from partwell.people.queries import installation, nearest_holders, role_holders
+from partwell.people.models import Client, Person, User
+from partwell.people.queries import nearest_holders, role_holders
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import NotFound
-
-ROLES_TO_FILL: dict[Role, str] = {
-    Role.HR: "Plans departures and sees all that are not confidential. Empty: nobody can start one.",
-    Role.IT_SECURITY: "Approves and cuts access. Empty: access plans wait for somebody who may.",
-    Role.FINANCE: "Settles final pay and open invoices. Empty: those steps have no owner.",
-    Role.LEGAL: "Looks after holds and disputes. Empty: those steps have no owner.",
-    Role.EXECUTIVE: "Agrees when a journey closes with things open. Empty: HR or Legal must.",
-}
-"""Who has to be named, the one who is needed soonest first, and what it means that nobody is."""
 
 
 @dataclass(frozen=True)
@@ -129,134 +121,114 @@ class Guide:
 
 
 _OPEN = (PartState.TO_DO, PartState.BEGUN)
-Found = tuple[PartState, str]
 
 
 @reading("setup.view")
 def view_guide(*, actor: Actor) -> Guide:
     """How far the set-up is. Raises `NotFound` before the first run."""
     check_office(actor, "setup.view")
-    if (here := installation()) is None:
+    if (facts := read_facts()) is None:
         raise NotFound("installation")
-    aside = {row.part: row for row in PutAside.objects.all()}
-    parts: list[GuidePart] = []
-    is_next_known = False
+    following = next(iter(facts.open), None)
+    parts = []
     for part in Part:
-        state, said = _LOOK[part](here)
-        if state in _OPEN and part.value in aside:
+        is_begun, said = _SAID[part](facts)
+        if part in facts.done:
+            state = PartState.DONE
+        elif part in facts.put_aside:
             state = PartState.PUT_ASIDE
-        is_next = state in _OPEN and not is_next_known
-        is_next_known = is_next_known or is_next
-        parts.append(GuidePart(part, state, said, is_next))
+        else:
+            state = PartState.BEGUN if is_begun else PartState.TO_DO
+        parts.append(GuidePart(part, state, said, part is following))
     return Guide(tuple(parts))
 
 
 def is_set_up_open() -> bool:
-    """Whether a part waits to be done, in as few queries as that takes. For whom it is shown, the caller
-    asks."""
-    if (here := installation()) is None:
-        return False
-    aside = set(PutAside.objects.values_list("part", flat=True))
-    return any(_LOOK[part](here)[0] in _OPEN for part in Part if part.value not in aside)
+    """Whether a part waits to be done, in one query. For whom it is shown, the caller asks."""
+    facts = read_facts()
+    return facts is not None and bool(facts.open)
 
 
-def _company(here: Installation) -> Found:
+# Of each part in words what is there; and whether it is begun, where it is not done.
+Said = tuple[bool, str]
+
+
+def _company(facts: Facts) -> Said:
     mail = (
         f"Mail goes out as {settings.DEFAULT_FROM_EMAIL}."
         if settings.MAIL_SERVER
         else "No mail server is set yet, so mail stays in the outbox folder."
     )
-    return PartState.DONE, f"{here.company_name}. {mail}"
+    return False, f"{facts.here.company_name}. {mail}"
 
 
-def _second_factor(here: Installation) -> Found:
+def _second_factor(facts: Facts) -> Said:
     admins = role_holders(Role.ADMIN)
-    protected = set(
-        Authenticator.objects.filter(user__in=admins, type=Authenticator.Type.TOTP).values_list(
-            "user_id", flat=True
-        )
-    )
-    said = f"{len(protected)} of {_count(len(admins), 'administrator')} {_has(len(protected))} one."
-    if admins and len(protected) == len(admins):
-        return PartState.DONE, said
-    return (PartState.BEGUN if protected else PartState.TO_DO), said
+    factors = Authenticator.objects.filter(user__in=admins, type=Authenticator.Type.TOTP)
+    protected = len(set(factors.values_list("user_id", flat=True)))
+    return protected > 0, f"Set up by {protected} of {_count(len(admins), 'administrator')}."
 
 
-def _calendar(here: Installation) -> Found:
-    if here.country and here.timezone:
-        # A country may have been set before its calendar was asked about.
-        if is_known_country(here.country):
-            return PartState.DONE, f"{here.country}, {here.timezone}."
-        return PartState.BEGUN, f"No public holidays are known for “{here.country}”."
-    if here.country or here.timezone:
-        missing = "the timezone" if here.country else "the country"
-        return PartState.BEGUN, f"{here.country or here.timezone}; {missing} is missing."
-    return (
-        PartState.TO_DO,
-        "Not said yet: no public holidays, and times in UTC unless somebody has their own.",
-    )
+def _calendar(facts: Facts) -> Said:
+    country, timezone = facts.here.country, facts.here.timezone
+    if not country and not timezone:
+        return False, "Not said yet: no public holidays, and times in UTC unless somebody has their own."
+    if country and not is_known_country(country):
+        # It may have been set before calendars were asked about.
+        return True, f"No public holidays are known for “{country}”."
+    if country and timezone:
+        return True, f"{country}, {timezone}."
+    return True, f"{country or timezone}; {'the timezone' if country else 'the country'} is missing."
 
 
-def _roles(here: Installation) -> Found:
-    held = firm_wide_holders()
-    empty = [ROLE_LABELS[role] for role in ROLES_TO_FILL if role not in held]
-    if not empty:
-        return PartState.DONE, "Every role has somebody."
-    return (
-        PartState.BEGUN if held else PartState.TO_DO
-    ), f"Nobody holds {_listed(empty)} for the whole firm."
+def _roles(facts: Facts) -> Said:
+    if not facts.empty_roles:
+        return True, "Every role has somebody."
+    names = _listed([ROLE_LABELS[role] for role in facts.empty_roles])
+    return len(facts.empty_roles) < len(ROLES_TO_FILL), f"Nobody holds {names} for the whole firm."
 
 
-def _people(here: Installation) -> Found:
+def _people(facts: Facts) -> Said:
     count = Person.objects.count()
     if not count:
-        return PartState.TO_DO, "Nobody is in the register."
-    led = Person.objects.filter(manager__isnull=False).exists()
+        return False, "Nobody is in the register."
     said = f"{count:,} {'person' if count == 1 else 'people'} in the register."
-    return PartState.DONE, said if led else f"{said} Nobody has a manager there yet."
+    led = Person.objects.filter(manager__isnull=False).exists()
+    return True, said if led else f"{said} Nobody has a manager there yet."
 
 
-def _clients(here: Installation) -> Found:
+def _clients(facts: Facts) -> Said:
     count = Client.objects.count()
-    if not count:
-        return PartState.TO_DO, "No client is in the register."
-    return PartState.DONE, f"{_count(count, 'client')} in the register."
+    return bool(count), f"{_count(count, 'client') if count else 'No client is'} in the register."
 
 
-def _system(here: Installation) -> Found:
-    enabled = list(System.objects.filter(is_enabled=True))
-    tests = last_tests()
-    answering = [
-        system
-        for system in enabled
-        if (test := tests.get(system.name)) is not None and test.is_ok and test.is_of(system)
-    ]
-    if answering:
-        more = f" and {len(answering) - 1} more" if len(answering) > 1 else ""
-        return PartState.DONE, f"{answering[0].title}{more} answered the last test."
+def _system(facts: Facts) -> Said:
+    names = list(answering().values_list("title", flat=True))
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        return True, f"{names[0]}{more} answered the last test."
     by_file = SystemSweep.objects.exclude(source="").select_related("system").first()
     if by_file is not None:
-        return (
-            PartState.BEGUN,
-            f"A list of the accounts in {by_file.system.title} was uploaded; no system answers.",
-        )
-    if enabled:
-        tested = any(system.name in tests for system in enabled)
-        why = "none passed its last test as it is now" if tested else "none was tested yet"
-        return PartState.BEGUN, f"{_count(len(enabled), 'system')} connected; {why}."
-    return PartState.TO_DO, "No system is connected."
+        return True, f"A list of accounts in {by_file.system.title} was uploaded; no system answers."
+    enabled = list(System.objects.filter(is_enabled=True))
+    if not enabled:
+        return False, "No system is connected."
+    tests = last_tests()
+    is_tested = any(system.name in tests for system in enabled)
+    why = "none passed its last test as it is now" if is_tested else "none was tested yet"
+    return True, f"{_count(len(enabled), 'system')} connected; {why}."
 
 
-def _practice(here: Installation) -> Found:
+def _practice(facts: Facts) -> Said:
     ended = Practice.objects.filter(ended_at__isnull=False).order_by("-ended_at").select_related("user")
     if (last := ended.first()) is not None:
-        return PartState.DONE, f"{last.user} tried it."
+        return True, f"{last.user} tried it."
     if (running := Practice.objects.select_related("user").first()) is not None:
-        return PartState.BEGUN, f"{running.user} is trying it, and has not ended it yet."
-    return PartState.TO_DO, "Nobody has tried it."
+        return True, f"{running.user} is trying it, and has not ended it yet."
+    return False, "Nobody has tried it."
 
 
-_LOOK: dict[Part, Callable[[Installation], Found]] = {
+_SAID: dict[Part, Callable[[Facts], Said]] = {
     Part.COMPANY: _company,
     Part.SECOND_FACTOR: _second_factor,
     Part.CALENDAR: _calendar,
@@ -287,10 +259,6 @@ def countries_of_work() -> list[tuple[str, int]]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _has(number: int) -> str:
-    return "has" if number == 1 else "have"
 
 
 def _listed(words: list[str]) -> str:

@@ -11,7 +11,7 @@ from partwell.departures.models import Departure
 from partwell.departures.states import Confidentiality, InitiatedBy, Rehire, SubjectKind
 from partwell.journeys.template.model import Template
 from partwell.people.models import Client, Person
-from partwell.people.queries import usual_place
+from partwell.people.queries import Place, usual_place
 from partwell.refusals import Invalid
 
 NOT_STATED = "not_stated"
@@ -45,8 +45,8 @@ def draft_departure(intake: Intake, template: Template, *, now: datetime) -> Dep
     order, or a code that is not known.
     """
     _check_subject(intake, template)
-    timezone = _timezone(intake)
-    notice_date = intake.notice_date or clock.today_in(timezone, now=now)
+    place = _place(intake)
+    notice_date = intake.notice_date or clock.today_in(place.timezone, now=now)
     _check_dates(intake, notice_date)
     departure = Departure(
         subject_kind=template.audience,
@@ -61,10 +61,10 @@ def draft_departure(intake: Intake, template: Template, *, now: datetime) -> Dep
         rehire=_code(intake.rehire or Rehire.UNDECIDED, Rehire, "rehire"),
         notice_date=notice_date,
         last_working_date=intake.last_working_date,
-        access_end_at=access_end_moment(intake.access_end_at, intake.last_working_date, timezone),
-        timezone=timezone,
+        access_end_at=access_end_moment(intake.access_end_at, intake.last_working_date, place.timezone),
+        timezone=place.timezone,
         contract_end_date=_contract_end(intake),
-        jurisdiction=(intake.jurisdiction or _country(intake)).upper(),
+        jurisdiction=place.country.upper(),
         created_at=now,
         **_subject_as_text(intake),
     )
@@ -120,17 +120,17 @@ def _check_dates(intake: Intake, notice_date: date) -> None:
         )
 
 
-def _timezone(intake: Intake) -> str:
-    manager = intake.client.account_manager if intake.client else None
-    for person in (intake.person, manager):
-        if person and person.timezone:
-            return person.timezone
-    return usual_place().timezone
-
-
-def _country(intake: Intake) -> str:
+def _place(intake: Intake) -> Place:
+    """Whose law and whose clock count: as asked, else the subject's own, else the firm's."""
     subject = intake.person or intake.client
-    return (subject.country if subject else "") or usual_place().country
+    country = intake.jurisdiction or (subject.country if subject else "")
+    manager = intake.client.account_manager if intake.client else None
+    people = (intake.person, manager)
+    timezone = next((person.timezone for person in people if person and person.timezone), "")
+    if country and timezone:
+        return Place(country, timezone)
+    usual = usual_place()
+    return Place(country or usual.country, timezone or usual.timezone)
 
 
 def _contract_end(intake: Intake) -> date:

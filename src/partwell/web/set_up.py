@@ -15,14 +15,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from partwell import clock
 from partwell.first_run import operations
-from partwell.first_run.guide import ABOUT, ROLES_TO_FILL, countries_of_work, firm_wide_holders, view_guide
+from partwell.first_run.facts import ROLES_TO_FILL
+from partwell.first_run.guide import ABOUT, countries_of_work, firm_wide_holders, view_guide
 from partwell.first_run.states import Part, PartState
 from partwell.people.authorisation import check_office
 from partwell.people.models import User
 from partwell.people.operations import change_settings, grant_role
 from partwell.people.queries import usual_place, view_settings
 from partwell.people.roles import ROLE_LABELS, Role
-from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
+from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, Refusal
 from partwell.web.session import actor_of
 from partwell.web.translate import put_refusal
 
@@ -210,7 +211,7 @@ def _grant(form: RolesForm, request: HttpRequest) -> list[str]:
     for role, email in form.given().items():
         try:
             given: User = grant_role(email=email, role=role, actor=actor, now=now).user
-        except Invalid as refusal:
+        except (Conflict, Invalid) as refusal:
             refusal.field = role.value
             raise
         named.append(f"{ROLE_LABELS[role]} is {given}")
