@@ -48,9 +48,9 @@ def write_values(model: type[models.Model], names: Sequence[str], values: Iterab
 
 
 def insert_rows(rows: Sequence[models.Model]) -> None:
-    """Insert unsaved rows of one model, keys included, in less time than `bulk_create` takes: of very many
-    rows, Django takes longer to put its statements together than the database to write them. Fields that make
-    their value when they are saved, such as `auto_now`, are written as they stand.
+    """Insert unsaved rows of one model, keys included, in less time than `bulk_create` takes: of very many,
+    Django takes longer to put its statements together than the database to write them. Fields that make their
+    value when they are saved, such as `auto_now`, are written as they stand.
     """
     if not rows:
         return

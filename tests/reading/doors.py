@@ -31,7 +31,7 @@ from partwell.closure.audits.samples import list_samples
 from partwell.departures.models import GuestLink, Notice
 from partwell.insights.listing import Standing
 from partwell.insights.tables import TABLES
-from partwell.journeys.models import Attachment, Step, TemplateVersion
+from partwell.journeys.models import Attachment, Round, Step, TemplateVersion
 from partwell.people.actors import console_actor
 from partwell.people.models import ApiToken, Contract, Person
 from partwell.people.models import Client as ClientRow
@@ -151,6 +151,10 @@ class Addresses:
             "notice_id": sorted(notices, key=lambda pk: pk not in hidden),
             # One that there is, and one that there is not: both answer alike to whom it is not for.
             "cut_id": [*map(str, Cut.objects.values_list("pk", flat=True)), str(UUID(int=7))],
+            "round_id": [
+                *map(str, Round.objects.order_by("name").values_list("pk", flat=True)),
+                str(UUID(int=7)),
+            ],
             "ghost_id": [*map(str, Ghost.objects.values_list("pk", flat=True)), "999999"],
             "credential_id": [*credentials, str(UUID(int=7))],
             "rotation_id": [

@@ -46,4 +46,7 @@ def places_for(reader: Reader, canaries: Canaries, *, long: bool) -> frozenset[s
         places -= NOT_FOR_PROGRAMS
     if reader.user is not None and not reader.secret:
         places -= NOT_ON_PAGES
+    if all(department for _, department in reader.player.grants):
+        # The round is of somebody in another department than any of theirs.
+        places -= {place for place in places if "round's" in place}
     return places if long else places - ONE_BY_ONE

@@ -26,10 +26,14 @@ from partwell.access.models import (
     Transfer,
 )
 from partwell.departures.models import Departure, Notice, Participant
+from partwell.departures.states import Confidentiality
 from partwell.documents.operations import store_file
 from partwell.evidence.operations import departure_scope, record
-from partwell.journeys.models import Journey, Step
+from partwell.journeys.models import Journey, Round, RoundMember, Step
 from partwell.journeys.operations import ending, steps
+from partwell.journeys.rounds.queries import round_scope
+from partwell.journeys.rounds.states import MemberState, RoundState
+from partwell.journeys.template_queries import latest
 from partwell.people.actors import console_actor
 from partwell.people.models import Client, Contact, Contract, PersonAlias, User
 from partwell.signals.models import Message, Receiver, SecurityEvent
@@ -75,7 +79,46 @@ def plant_office(canaries: Canaries) -> list[System]:
         created_at=NOW,
     )
     _plant_credential(canaries)
+    _plant_round(canaries, Confidentiality.NORMAL, "rounds.view")
+    _plant_round(canaries, Confidentiality.NEED_TO_KNOW)
     return [directory, service]
+
+
+def _plant_round(canaries: Canaries, confidentiality: str, *gates: str) -> None:
+    """A round of somebody in no department who is nobody on the stage; a need-to-know one has no participant,
+    so nobody may read of it."""
+    which = f"{confidentiality} round's"
+    found = Round.objects.create(
+        name=canaries.plant(f"{which} name", OFFICE, *gates),
+        template=latest("small"),
+        confidentiality=confidentiality,
+        state=RoundState.RECALLED,
+        digest="d" * 64,
+        prepared_by=canaries.plant(f"{which} preparer", OFFICE, *gates),
+        prepared_at=NOW,
+        recall_reason=canaries.plant(f"{which} recall", OFFICE, *gates),
+    )
+    name = canaries.plant(f"{which} person", OFFICE, *gates)
+    RoundMember.objects.create(
+        round=found,
+        position=1,
+        name=name,
+        email=f"{name}@harbour.example",
+        last_working_date=LAST_DAY,
+        steps=1,
+        batch=0,
+        state=MemberState.LEFT_OUT,
+        note=canaries.plant(f"{which} note", OFFICE, *gates),
+    )
+    queue_mail(
+        kind="step_assigned",
+        to=f"{name}@harbour.example",
+        subject=name,
+        text=name,
+        dedupe_key=name,
+        scope=round_scope(found.pk),
+        now=NOW,
+    )
 
 
 def _plant_credential(canaries: Canaries) -> None:
