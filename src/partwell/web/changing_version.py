@@ -29,7 +29,7 @@ from partwell.web.journey_sentences import counted
 from partwell.web.journeys import check_may
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
-from partwell.web.template_wording import change_rows
+from partwell.web.template_wording import change_rows, label_of
 
 COUNTED = {
     Fate.ADDED: "added",
@@ -195,6 +195,7 @@ def _step(each: StepChange) -> dict[str, Any]:
         "role": ROLE_LABELS[Role(step.role)],
         "is_leaver": step.role == Role.DEPARTING,
         "changes": [] if is_settled else change_rows(each.fields),
+        "differs": ", ".join(label_of(field.field) for field in each.fields) if is_settled else "",
         "fate": each.fate.value,
         "why": each.why,
         "owner": (after or before or Standing.of(step)).owner or "nobody yet",
