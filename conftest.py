@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 pytest_plugins = ["tests.servers.plugin", "tests.servers.fixtures", "tests.browser"]
+
+# An example takes as long as a busy machine needs. All else stays as hypothesis chose it, in CI or at a desk.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")

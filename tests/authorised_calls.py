@@ -52,16 +52,19 @@ from partwell.first_run import operations as set_up
 from partwell.first_run import practice
 from partwell.first_run.guide import view_guide
 from partwell.first_run.models import PutAside
+from partwell.insights.questions import Question
+from partwell.insights.report import view_process
 from partwell.journeys import draft_operations as drafts
 from partwell.journeys import draft_queries, queries, template_queries
 from partwell.journeys.draft_trial import try_draft
 from partwell.journeys.intake import Intake
-from partwell.journeys.models import Step
+from partwell.journeys.models import Step, TemplateUpkeep
 from partwell.journeys.operations import ending, moving, starting, steps
 from partwell.journeys.operations.participating import add_participant, remove_participant
 from partwell.journeys.operations.shutting_out import shut_out
 from partwell.journeys.template.drafting import SetFields
 from partwell.journeys.template_operations import publish_template
+from partwell.journeys.upkeep_operations import confirm_template_review, set_template_owner
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
@@ -70,8 +73,9 @@ from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
-from tests import authorised_ghosts, authorised_transfers
+from tests import authorised_ghosts, authorised_rounds, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
+from tests.authorised_versions import move_to_another_version
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
 
 Call = Callable[[Actor, Scene | None, str], Any]
@@ -88,6 +92,7 @@ REACHED = {
     "practice.begin": {"not_in_register", "not_to_practise"},
     **{f"practice.{what}": {"no_practice"} for what in ("settle_step", "reopen_step", "move", "end")},
     **authorised_ghosts.REACHED,
+    **authorised_rounds.REACHED,
     **authorised_transfers.REACHED,
 }
 
@@ -265,6 +270,15 @@ def _sample() -> UUID:
     return samples.draw(since=_left(), until=AUDITED, actor=console_actor(), now=NOW).id
 
 
+def _reviews(actor: Actor) -> TemplateUpkeep:
+    """A template of the actor's own, or of nobody's for who has no account."""
+    latest = template_queries.latest("small")
+    TemplateUpkeep.objects.update_or_create(template_id="small", defaults={"owner_id": actor.user_id})
+    return confirm_template_review(
+        template_id="small", version=latest.version, note=REASON, actor=actor, now=NOW
+    )
+
+
 def _closable(scene: Scene | None) -> Departure:
     Step.objects.filter(journey_id=_departure(scene).pk).update(state="done", waits_for=[])
     return _departure(scene)
@@ -288,6 +302,7 @@ def _intake() -> Intake:
 
 
 AUDITED = NOW.date() - timedelta(days=3)
+AUDITED_PROCESS = Question(AUDITED, AUDITED, "UTC")
 PEOPLE = b"email,name\nnew.hand@harbour.example,New Hand\n"
 CLIENTS = b"client_ref,name\nC1,Northwind\n"
 CONTRACTS = b"client_ref,title,start_date,end_date\n"
@@ -346,6 +361,9 @@ CALLS: dict[str, Call] = {
     "templates.try_draft": lambda a, s, k: try_draft(
         template_id=_draft(), intake=_intake(), actor=a, now=NOW
     ),
+    "templates.set_owner": lambda a, s, k: set_template_owner(template_id="small", to=None, actor=a, now=NOW),
+    "templates.confirm_review": lambda a, s, k: _reviews(a),
+    "process.view": lambda a, s, k: view_process(AUDITED_PROCESS, actor=a, now=NOW),
     "journeys.start": _starts,
     "notices.give": lambda a, s, k: starting.give_notice(
         template_id="small", intake=_intake(), actor=a, now=NOW
@@ -389,6 +407,7 @@ CALLS: dict[str, Call] = {
     "journeys.move": lambda a, s, k: moving.move(
         departure=_departure(s), last_working_date=date(2026, 12, 4), actor=a, now=NOW
     ),
+    "journeys.change_version": lambda a, s, k: move_to_another_version(_departure(s), a),
     "journeys.withdraw": lambda a, s, k: ending.withdraw(
         departure=_departure(s), reason=REASON, actor=a, now=NOW
     ),
@@ -524,5 +543,6 @@ CALLS: dict[str, Call] = {
     ),
     "guests.revoke": lambda a, s, k: guests.revoke(link=_link(s), actor=a, now=NOW),
     **authorised_ghosts.CALLS,
+    **authorised_rounds.CALLS,
     **authorised_transfers.CALLS,
 }

@@ -47,6 +47,21 @@ def write_values(model: type[models.Model], names: Sequence[str], values: Iterab
     _execute_for_each(connection, statement, (*fields, key), ((*rest, pk) for pk, *rest in values))
 
 
+def insert_rows(rows: Sequence[models.Model]) -> None:
+    """Insert unsaved rows of one model, keys included, in less time than `bulk_create` takes: of very many
+    rows, Django takes longer to put its statements together than the database to write them. Fields that make
+    their value when they are saved, such as `auto_now`, are written as they stand.
+    """
+    if not rows:
+        return
+    fields = type(rows[0])._meta.concrete_fields
+    attributes = [field.attname for field in fields]
+    insert_values(type(rows[0]), attributes, ([getattr(row, name) for name in attributes] for row in rows))
+    database = router.db_for_write(type(rows[0]))
+    for row in rows:
+        row._state.adding, row._state.db = False, database
+
+
 def insert_values(model: type[models.Model], names: Sequence[str], values: Iterable[Sequence[Any]]) -> None:
     """Insert rows of which nobody needs the object, with these fields alone."""
     connection = connections[router.db_for_write(model)]

@@ -160,6 +160,8 @@ class Reader:
 
     def _keys(self, value: ast.expr, module: str) -> set[str]:
         """The literal keys of a dictionary, with those that are spread into it or that a function makes."""
+        if isinstance(value, ast.IfExp):
+            return self._keys(value.body, module) | self._keys(value.orelse, module)
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
             made = [
                 f

@@ -12,6 +12,7 @@ import pytest
 
 from partwell.config.env import SETTINGS
 from partwell.departures.states import DepartureState, NoticeState
+from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.journeys.states import JourneyState, StepState
 from partwell.journeys.template.model import StepKind
 from partwell.signals.states import MailState, SignalState
@@ -90,7 +91,18 @@ def test_the_fields_of_events_are_documented(recorded: dict[str, set[str]]) -> N
 
 
 @pytest.mark.parametrize(
-    "states", [DepartureState, JourneyState, StepState, NoticeState, MailState, SignalState, StepKind]
+    "states",
+    [
+        DepartureState,
+        JourneyState,
+        StepState,
+        RoundState,
+        MemberState,
+        NoticeState,
+        MailState,
+        SignalState,
+        StepKind,
+    ],
 )
 def test_every_state_and_kind_of_step_is_explained(states: type) -> None:
     page = (REFERENCE / "states.md").read_text()

@@ -160,7 +160,7 @@ def test_the_page_of_a_template_shows_what_waits_for_what_and_what_changed(
     assert "The longest chain: 3 steps" in page
     assert 'aria-label="6.1 Approve the access plan, waits for 1.1, holds up 1"' in page
     assert "Changes since version 1" in page
-    assert "1.1 Confirm the notice in writing: title, guidance" in page
+    assert "1.1 Confirm the notice in writing: title, how it is done" in page
     assert "Changes since" not in browser.get("/templates/small/?version=1").content.decode()
 
 

@@ -52,8 +52,13 @@ def test_one_change_is_made_from_json_and_a_broken_one_refused() -> None:
         refused = run("change", "own-one", "--revision", 2, *words, "--json")
         assert refused.exit_code == 1
         assert json.loads(refused.stdout)["error"]["field"] == "change"
-    assert run("publish", "own-one", "--revision", 2, "--over", 0).exit_code == 1
-    assert run("discard", "own-one", "--revision", 2).exit_code == 0
+    assert "cut-access waits for approve-access-plan" in run("dependencies", "own-one").stdout
+    ring = {"do": "change_step", "key": "confirm", "fields": {"needs": ["cut-access"]}}
+    assert run("change", "own-one", "--revision", 2, "--change", json.dumps(ring)).exit_code == 0
+    assert "Never open, for they wait for each other: " in run("dependencies", "own-one").stdout
+    assert data("dependencies", "own-one")["rings"] != []
+    assert run("publish", "own-one", "--revision", 3, "--over", 0).exit_code == 1
+    assert run("discard", "own-one", "--revision", 3).exit_code == 0
 
 
 def test_a_draft_is_tried_on_somebody(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_only_those_who_may_write_templates_open_the_pages(draft: TemplateDraft)
         "small/steps/confirm/",
         "small/try/",
         "small/publish/",
+        "small/waits/",
         "small/export/",
     ):
         assert finance.get(f"/drafts/{path}").status_code == 403
@@ -102,6 +103,34 @@ def test_a_file_becomes_a_draft_or_is_refused_with_its_line(browser: Client) -> 
     exported = browser.get("/drafts/small/export/")
     assert check(exported.content.decode(), file="small.yaml") == []
     assert 'filename="small.yaml"' in exported.headers["Content-Disposition"]
+
+
+def test_the_map_of_a_draft_leads_to_its_steps_and_names_those_that_wait_for_each_other(
+    browser: Client, draft: TemplateDraft
+) -> None:
+    page = browser.get("/drafts/small/waits/").content.decode()
+    assert 'href="/drafts/small/steps/cut-access/" aria-label="' in page
+    assert "wait for each other" not in page
+    browser.post("/drafts/small/steps/confirm/", {**FIELDS, "needs": ["cut-access"]})
+    page = browser.get("/drafts/small/waits/").content.decode()
+    assert "These steps wait for each other" in page
+    browser.post("/drafts/", {"how": "nothing", "id": "own-one", "title": "Own", "audience": "staff"})
+    assert "There is no step yet" in browser.get("/drafts/own-one/waits/").content.decode()
+
+
+def test_a_role_that_nobody_holds_is_named_with_what_waits_for_it(
+    browser: Client, draft: TemplateDraft
+) -> None:
+    mei = make_person("Mei Tanaka", email="mei@harbour.example")
+    asked = {"subject": mei.email, "notice_date": "2026-11-20", "last_day": "2027-02-26"}
+    page = browser.post("/drafts/small/try/", asked).content.decode()
+    assert "2 steps for IT/Security would find nobody to do them" in page
+    assert "Ask an administrator to grant it, or name somebody on each step." in page
+    assert "The register names no line manager of Mei Tanaka who is still here." in page
+    make_holder(Role.IT_SECURITY, "Tomas Berg")
+    mei.manager = make_person("Joon-ho Baek")
+    mei.save()
+    assert "would find nobody" not in browser.post("/drafts/small/try/", asked).content.decode()
 
 
 def test_html_in_a_step_is_shown_as_text(browser: Client, draft: TemplateDraft) -> None:

@@ -35,7 +35,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(many=st.lists(rows, min_size=1, max_size=5), anew=st.lists(rows, min_size=5, max_size=5))
 def test_whatever_a_row_holds_is_read_back_inserted_and_written_over(many, anew) -> None:
     Event.objects.all().delete()

@@ -224,3 +224,10 @@ def no_tries_left() -> AbstractContextManager[None]:
 def any_host() -> AbstractContextManager[None]:
     """The server answers to the name under which others reach it over the network."""
     return override_settings(ALLOWED_HOSTS=[*settings.ALLOWED_HOSTS, ".localhost"])
+
+
+def open_a_load(page: Page, stage: Stage) -> None:
+    """Open the steps of whoever carries most."""
+    table = page.get_by_role("group", name="Who carries how much now")
+    with page.expect_navigation():
+        table.get_by_role("link").last.click()

@@ -26,6 +26,7 @@ DRAFTS = (
         status=422,
     ),
     visit(HR, "web:draft_remove", DRAFT, "approve-access-plan"),
+    visit(HR, "web:draft_waits", DRAFT),
     visit(HR, "web:draft_try", DRAFT),
     visit(HR, "web:draft_try", DRAFT, state="planned", do=fill(ON_MEI, "Show the plan")),
     visit(HR, "web:draft_publish", DRAFT),

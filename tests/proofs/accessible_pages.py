@@ -124,6 +124,9 @@ JOURNEYS = (
         state="difference",
         do=fill({"Last working day": in_days(60)}, "Show the difference"),
     ),
+    visit(HR, "web:journey_version", "elspeth"),
+    visit(HR, "web:journey_version", "marit", state="latest", is_extra=True),
+    visit(HR, "web:journey", "elspeth", state="newer version", is_extra=True),
     visit(HR, "web:journey_edit", "marit"),
     visit(HR, "web:journey_withdraw", "marit"),
     visit(
@@ -277,6 +280,12 @@ EVIDENCE = (
         do=fill({"Seed (optional)": "no seed"}, "Draw"),
         status=422,
     ),
+    visit(HR, "web:process"),
+    visit(EXECUTIVE, "web:process", query="?department=Studio", state="few", is_extra=True),
+    visit(HR, "web:process", query="?since=2100-01-01", state="refused", status=422),
+    visit(HR, "web:process_steps", query="?standing=due"),
+    visit(HR, "web:process_load", query="?queue=it_security", state="queue", is_extra=True),
+    visit(HR, "web:process_load", start=("web:process",), do=deeds.open_a_load),
     visit(ADMIN, "web:evidence"),
     visit(ADMIN, "web:evidence", state="verified", do=pressing("Verify the record")),
     visit(

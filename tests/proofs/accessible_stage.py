@@ -51,10 +51,13 @@ from partwell.people.roles import Role
 from partwell.signals.models import SecurityEvent
 from partwell.signals.receivers import add_receiver
 from tests.browser import beside_the_browser
+from tests.moved_templates import another_version
 
 NOBODY, GUEST, HELPER = "nobody", "guest", "helper"
 NOBODYS = ("undecided", "kept", "proposed", "cut")
 NEW_VERSION = "staff-urgent-cut"
+MOVED = "staff-retirement"
+"""A template of which one journey runs on the version before the latest."""
 NEWCOMER = "noor.haddad@harbourvale.example"
 
 
@@ -131,6 +134,8 @@ def _publish_a_new_version(now: datetime) -> None:
         "due: access_end +24 hours", "due: access_end +12 hours\n    when: person.tenure_years >= 0"
     )
     publish_template(text=text, actor=console_actor(), now=now)
+    library = (LIBRARY_DIR / f"{MOVED}.yaml").read_text(encoding="utf-8")
+    publish_template(text=another_version(library), actor=console_actor(), now=now)
 
 
 def _decide_about_nobodys(now: datetime) -> None:

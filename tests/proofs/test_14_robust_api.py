@@ -183,7 +183,6 @@ def run_round(operation: Any, mode: GenerationMode, number: int, world: dict[str
     @seed(number)
     @settings(
         max_examples=PER_ROUND,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -239,6 +239,7 @@ ON_PAPER = (
     ("Priya Raman", ("web:access_plan", "marit"), ".pw-plan tr"),
     ("Priya Raman", ("web:access_plan", "ana"), ".pw-plan tr"),
     ("Amara Osei", ("web:templates_compare",), ".pw-outline tr"),
+    ("Amara Osei", ("web:process",), "tbody tr"),
 )
 
 

@@ -29,6 +29,8 @@ from partwell.access.models import (
 from partwell.closure.audiences import Audience
 from partwell.closure.audits.samples import list_samples
 from partwell.departures.models import GuestLink, Notice
+from partwell.insights.listing import Standing
+from partwell.insights.tables import TABLES
 from partwell.journeys.models import Attachment, Step, TemplateVersion
 from partwell.people.actors import console_actor
 from partwell.people.models import ApiToken, Contract, Person
@@ -54,6 +56,11 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "audit": (AUDITED,),
     "audit_population": (AUDITED,),
     "api/v1/audits/population": (AUDITED,),
+    "process": ("since=2026-01-01", "since=2026-01-01&audience=client"),
+    "process_steps": tuple(f"since=2026-01-01&standing={each}" for each in Standing),
+    "process_load": ("queue=hr", "queue=it_security", *(f"owner={number}" for number in range(1, 9))),
+    "api/v1/process": ("since=2026-01-01",),
+    "api/v1/process/steps": tuple(f"since=2026-01-01&standing={each}" for each in Standing),
     "api/v1/journeys": ("state=all", f"search={PREFIX}&state=all"),
     "api/v1/rotations": ("state=all",),
     "api/v1/transfers": ("state=all", "state=all&mine=true"),
@@ -155,6 +162,7 @@ class Addresses:
                 str(UUID(int=7)),
             ],
             "sample_id": [*(str(each.id) for each in list_samples(actor=console_actor())), str(UUID(int=7))],
+            "table": list(TABLES),
             "holder_id": [*map(str, Holder.objects.values_list("pk", flat=True))],
             "key": list(dict.fromkeys([*PLANTED_STEPS, *keys])),
             # Nobody's: what a guest's link and a reset of a password look like.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -93,6 +94,15 @@ def test_a_template_is_copied_changed_tried_on_somebody_and_published(
     expect(page.locator("tr[data-pw-step]", has_text="File the council’s answer")).to_contain_text(
         "3 days after"
     )
+
+    # What waits for what, drawn; a step's box leads to its form.
+    follow(page.get_by_role("link", name="What waits for what"))
+    axe(page, "draft-waits")
+    box = page.get_by_role("link", name="File the council’s answer, waits for")
+    expect(box).to_have_accessible_name(re.compile(r"waits for 1\.\d+$"))
+    follow(box)
+    expect(page.get_by_label("Title")).to_have_value("File the council’s answer")
+    page.goto(f"/drafts/{COPY}/")
 
     # By keyboard alone: up twice, and the focus stays on the arrow.
     before = row(page, "Ask the works council")

@@ -113,7 +113,7 @@ def test_signatures_of_rfc_8032_verify_and_no_neighbour_does(key: str, message: 
     assert not verify_ed25519(public, text, signed[:32] + shifted)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=40), st.integers(0, 64 * 8 - 1), st.booleans())
 def test_our_check_agrees_with_the_library(seed: bytes, message: bytes, bit: int, flip: bool) -> None:
     private = Ed25519PrivateKey.from_private_bytes(seed)

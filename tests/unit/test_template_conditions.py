@@ -95,7 +95,7 @@ def test_other_conditions_are_refused_with_the_way_out(source: str, message: str
 
 
 @given(st.text(alphabet="persontul.cy()[]!&|?:<>='\"0159 ,+-{}", max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_text_makes_the_compiler_fail(source: str) -> None:
     try:
         condition = _sound(source)
@@ -133,7 +133,7 @@ atoms = st.one_of(
 @example([("person.tenure_years > 3", "&&"), ("person.tenure_years < 4", "&&")])
 @example([("person.tenure_years < 0", "&&")])
 @given(st.lists(st.tuples(atoms, st.sampled_from(["&&", "||"])), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_can_hold_agrees_with_trying_everybody(parts: list[tuple[str, str]]) -> None:
     source = " ".join(f"({atom}) {joint}" for atom, joint in parts[:-1]) + f" ({parts[-1][0]})"
     condition = compile_condition(source)

@@ -72,7 +72,7 @@ def test_what_the_library_says_is_written_and_read_back_the_same(path: Any) -> N
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     title=LINES, guidance=LINES, why=LINES, value=TEXTS, gap=st.sampled_from(["", " ", "\n", "\n\n", "\t"])
 )

@@ -43,7 +43,7 @@ def begin_stage(cut: Cut, departures: Sequence[Departure], actor: Actor, now: da
     left = yet_to_begin(cut, departures)
     stage = left[: cut.stage_size or None]
     _end_access_now(stage, now)
-    rotations.at_access_end(stage, actor=actor, now=now)
+    rotations.open_all(stage, actor=actor, now=now)
     opening.at_access_end(stage, now=now)
     plans = _plans_of(cut, stage, now)
     systems = _start_runs(plans, now)

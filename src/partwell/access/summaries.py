@@ -175,6 +175,12 @@ def _glance(plan_state: str | None, states: Counter[str]) -> AtAGlance:
     )
 
 
+def with_plan(departure_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these departures for which an access plan was made, whatever became of it. One query."""
+    plans = Plan.objects.filter(departure_id__in=list(departure_ids)).order_by()
+    return set(plans.values_list("departure_id", flat=True).distinct())
+
+
 def settled_summary(departure: Departure) -> str | None:
     """What was proven, once all access is settled after a plan was applied; None before.
 

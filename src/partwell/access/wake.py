@@ -50,11 +50,15 @@ def resume_at(run: SystemRun, moment: datetime) -> None:
     set_timer(RESUME, key=f"{run.plan.cut_id or run.plan_id}:{run.system_id}", due_at=moment)
 
 
-def end_at(departure_id: UUID, moment: datetime, *, escalate_at: Mapping[int, datetime]) -> None:
-    """Ask that access ends at `moment`, and that a missing approval is raised before: `escalate_at` says
-    when, by how many hours before access end that is."""
-    escalations = {(ESCALATE, f"{departure_id}:{hours}"): before for hours, before in escalate_at.items()}
-    set_mixed_timers({(END, str(departure_id)): moment, **escalations})
+def end_at(ends: Mapping[UUID, datetime], *, escalate_at: Mapping[tuple[UUID, int], datetime]) -> None:
+    """Ask that the access of these departures ends at these moments, and that a missing approval is raised
+    before: `escalate_at` says when, by departure and how many hours before access end that is."""
+    set_mixed_timers(
+        {
+            **{(END, str(pk)): moment for pk, moment in ends.items()},
+            **{(ESCALATE, f"{pk}:{hours}"): before for (pk, hours), before in escalate_at.items()},
+        }
+    )
 
 
 def end_after_cut(departures: Iterable[UUID], moment: datetime) -> None:

@@ -32,8 +32,10 @@ from partwell.api import (
     notices,
     participants,
     people,
+    process,
     receivers,
     rotations,
+    rounds,
     set_up,
     settings,
     steps,
@@ -78,6 +80,7 @@ def build() -> Api:
         api.add_router("/journeys", below_journeys.router)
     api.add_router("/steps", steps.mine)
     api.add_router("/notices", notices.router)
+    api.add_router("/rounds", rounds.router)
     api.add_router("/cuts", cuts.router)
     api.add_router("/ghosts", ghosts.router)
     api.add_router("/credentials", credentials.router)
@@ -85,6 +88,7 @@ def build() -> Api:
     api.add_router("/transfers", transfers.router)
     api.add_router("", evidence.router)
     api.add_router("/audits", audits.router)
+    api.add_router("/process", process.router)
     api.add_router("/clients", clients.router)
     api.add_router("/contracts", contracts.router)
     api.add_router("/templates", templates.router)

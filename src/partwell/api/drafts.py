@@ -21,6 +21,7 @@ from partwell.api.shapes.office import (
     PublishedTemplate,
     TrialShape,
 )
+from partwell.api.shapes.templates import DraftDependencies
 from partwell.departures.states import SubjectKind
 from partwell.journeys import draft_operations as operations
 from partwell.journeys.draft_queries import changes_since, list_drafts, show_draft
@@ -99,6 +100,14 @@ def begin(request: HttpRequest, body: NewDraft) -> HttpResponse:
 def show(request: HttpRequest, template_id: str) -> HttpResponse:
     """A whole draft, as values and as YAML, with what keeps it from being published."""
     return reply(show_draft(template_id=template_id, actor=actor_of(request)).as_dict())
+
+
+@router.get("/{template_id}/dependencies", response=DraftDependencies)
+def dependencies(request: HttpRequest, template_id: str) -> HttpResponse:
+    """What waits for what, the longest chain, and the steps that hold up most or wait for each other."""
+    found = show_draft(template_id=template_id, actor=actor_of(request))
+    head = {"id": found.row.template_id, "revision": found.row.revision}
+    return reply({**head, **found.dependencies.as_dict()})
 
 
 @router.patch("/{template_id}", response=DraftDetail)

@@ -20,6 +20,7 @@ from partwell.api.shapes.journeys import (
     MoveShape,
     NoticeShape,
     OverrideShape,
+    VersionChangeShape,
     WithdrawalShape,
 )
 from partwell.closure.statements import closing_statement
@@ -27,7 +28,8 @@ from partwell.departures.models import Notice
 from partwell.departures.states import DepartureState
 from partwell.journeys import queries
 from partwell.journeys.intake import Intake
-from partwell.journeys.operations import ending, moving, starting
+from partwell.journeys.operations import changing_version, ending, moving, starting
+from partwell.journeys.version_drafts import draft_version_change
 from partwell.paging import encode_cursor
 from partwell.people.queries import find_client, find_person
 
@@ -69,6 +71,13 @@ class Edit(Body):
     rehire: Line | None = None
     jurisdiction: Annotated[str, Query(max_length=10)] | None = None
     timezone: Annotated[str, Query(max_length=64)] | None = None
+
+
+class ChangeVersion(Body):
+    """The version, or the latest; and the digest of the difference that was looked at."""
+
+    version: Annotated[int, Query(ge=1, le=2**31 - 1)] | None = None
+    seen: Annotated[str, Query(max_length=64)] = ""
 
 
 class Why(Body):
@@ -166,6 +175,24 @@ def move(request: HttpRequest, journey_id: UUID, body: Move, dry_run: bool = Fal
             **dates,  # type: ignore[arg-type]
         )
     return reply(draft.as_dict())
+
+
+@router.post("/{journey_id}/version", response=VersionChangeShape)
+@idempotent
+def change_version(
+    request: HttpRequest, journey_id: UUID, body: ChangeVersion, dry_run: bool = False
+) -> HttpResponse:
+    """Move a journey to another version of its template; with `dry_run` only the difference. `seen` confirms
+    the difference that a dry run showed, by its `digest`."""
+    actor, now = actor_of(request), clock.now()
+    departure = queries.get_departure(actor, journey_id)
+    if dry_run:
+        shown = draft_version_change(departure=departure, actor=actor, now=now, version=body.version)
+        return reply(shown.as_dict())
+    moved = changing_version.change_version(
+        departure=departure, seen=body.seen, actor=actor, now=now, version=body.version
+    )
+    return reply(moved.as_dict())
 
 
 @router.post("/{journey_id}/withdraw", response=WithdrawalShape)

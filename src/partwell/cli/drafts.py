@@ -12,6 +12,7 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.cli.template_words import dependencies_as_text
 from partwell.cli.templates import read_template
 from partwell.departures.states import SubjectKind
 from partwell.journeys import draft_operations as operations
@@ -74,6 +75,18 @@ def show(
     answer(found.as_dict(), as_json=as_json, text=lambda: as_yaml(found.content).rstrip("\n"))
     if not as_json:
         _say_problems(found)
+
+
+@app.command("dependencies")
+@speaks
+def dependencies(draft_id: DraftId, as_email: As = None, as_json: AsJson = False) -> None:
+    """Show what waits for what in a draft, the longest chain, and steps that wait for each other."""
+    found = show_draft(template_id=draft_id, actor=acting(as_email))
+    answer(
+        {"id": found.row.template_id, "revision": found.row.revision, **found.dependencies.as_dict()},
+        as_json=as_json,
+        text=lambda: dependencies_as_text(found.content, found.dependencies),
+    )
 
 
 @app.command("begin")
@@ -224,6 +237,8 @@ def _trial_text(trial: Trial) -> str:
         for step in trial.steps
     ]
     lines = [table(rows, ("Step", "Due", "Who", "What"))]
+    for role, count in trial.plan.vacancies.items():
+        lines.append(f"Nobody holds {ROLE_LABELS[role]}, whom {count} step{'' if count == 1 else 's'} need.")
     for each in trial.left_out:
         facts = ", ".join(f"{name} is {value!r}" for name, value in each.facts.items())
         lines.append(f"Left out: {each.step.key}, when {each.step.condition}; {facts}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -10,17 +11,20 @@ from partwell import clock
 from partwell.cli.acting import As, acting
 from partwell.cli.dates import read_date, read_moment
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
+from partwell.cli.version_words import behind_as_text, change_as_text, outcomes_as_text
 from partwell.closure.statements import closing_statement, head_to_keep
 from partwell.departures.models import Departure, Notice
 from partwell.departures.states import DepartureState
 from partwell.evidence.heads import head_text
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys import queries
+from partwell.journeys.earlier_versions import list_behind
 from partwell.journeys.intake import Intake
-from partwell.journeys.operations import ending, moving, starting
+from partwell.journeys.operations import changing_version, ending, moving, starting
 from partwell.journeys.operations.advancing import advance
+from partwell.journeys.version_drafts import draft_version_change
 from partwell.people.queries import find_client, find_person
-from partwell.refusals import Conflict, NotFound
+from partwell.refusals import Conflict, Invalid, NotFound
 
 app = typer.Typer(help="Departures and their journeys.", no_args_is_help=True)
 
@@ -146,6 +150,69 @@ def move(
     answer(data, as_json=as_json, text=lambda: _move_text(draft, stored=not dry_run))
 
 
+@app.command("change-version")
+@speaks
+def change_version(
+    journey_id: JourneyId,
+    to: Annotated[int | None, typer.Option(min=1, help="The version; the latest unless given.")] = None,
+    seen: Annotated[str, typer.Option(help="The digest of the difference, as --dry-run prints it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference, change nothing.")] = False,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a journey to another version of its template. Look at the difference first."""
+    actor, now = acting(as_email), clock.now()
+    departure = find(journey_id, actor)
+    if dry_run:
+        shown = draft_version_change(departure=departure, actor=actor, now=now, version=to)
+        answer(
+            shown.as_dict(),
+            as_json=as_json,
+            text=lambda: f"{change_as_text(shown)}\nNothing was changed. Digest {shown.digest}",
+        )
+        return
+    if not seen:
+        raise Invalid(
+            "digest_missing",
+            "Look at the difference first: --dry-run prints it with its digest, which confirms it.",
+            field="seen",
+        )
+    moved = changing_version.change_version(departure=departure, seen=seen, actor=actor, now=now, version=to)
+    answer(moved.as_dict(), as_json=as_json, text=lambda: f"{change_as_text(moved)}\nMoved.")
+
+
+@app.command("change-versions")
+@speaks
+def change_versions(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="As `templates list` names it.")],
+    to: Annotated[int | None, typer.Option(min=1, help="The version; the latest unless given.")] = None,
+    seen: Annotated[
+        list[str] | None, typer.Option(metavar="ID=DIGEST", help="Move this one; can be given several times.")
+    ] = None,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the journeys on earlier versions of a template with what would change in each, or move some of
+    them."""
+    actor, now = acting(as_email), clock.now()
+    if seen:
+        outcomes = changing_version.change_versions(
+            seen=read_seen(seen), actor=actor, now=now, version=to, template_id=template
+        )
+        items = [each.as_dict() for each in outcomes]
+        answer(listing(items), as_json=as_json, text=lambda: outcomes_as_text(outcomes))
+        if any(each.refusal for each in outcomes):
+            raise typer.Exit(1)
+        return
+    rows, after = [], None
+    while True:
+        _, page, after = list_behind(template_id=template, actor=actor, now=now, version=to, after=after)
+        rows += page
+        if after is None:
+            break
+    answer(listing(row.as_dict() for row in rows), as_json=as_json, text=lambda: behind_as_text(rows))
+
+
 @app.command()
 @speaks
 def edit(
@@ -244,6 +311,18 @@ def close(
         as_json=as_json,
         text=f"Closed.\n{statement}",
     )
+
+
+def read_seen(pairs: list[str]) -> dict[UUID, str]:
+    """Journeys and the digests that confirm their differences, from `ID=DIGEST`."""
+    read = {}
+    for pair in pairs:
+        journey_id, _, digest = pair.partition("=")
+        try:
+            read[UUID(journey_id)] = digest
+        except ValueError as error:
+            raise Invalid("seen_unreadable", f"“{pair}” is not ID=DIGEST.", field="seen") from error
+    return read
 
 
 def find(text: str, actor: Any) -> Departure:

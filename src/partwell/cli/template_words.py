@@ -71,7 +71,8 @@ def comparison_as_text(shown: SideBySide) -> str:
 
 def dependencies_as_text(template: Template, found: Dependencies) -> str:
     """The longest chain, what holds up most, and what each step waits for."""
-    lines = ["The longest chain"]
+    lines = [f"Never open, for they wait for each other: {', '.join(ring)}" for ring in found.rings]
+    lines += ["The longest chain"]
     lines += [f"   {key}" for key in found.longest] or ["   no step waits for another"]
     lines += ["", "Steps that hold up most"]
     lines += [f"   {key}: {len(found.links[key].after)}" for key in found.holding_up[:MOST_HOLDING]]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from partwell import clock
+from partwell.cli.acting import As, acting
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
 from partwell.cli.template_words import comparison_as_text, dependencies_as_text, difference_as_text
 from partwell.journeys.template.check import check
@@ -15,12 +16,17 @@ from partwell.journeys.template.model import PHASES, TemplateStep
 from partwell.journeys.template_comparisons import compare_templates, diff_versions, show_dependencies
 from partwell.journeys.template_operations import publish_template
 from partwell.journeys.template_queries import TemplateSummary, list_templates, show_template
+from partwell.journeys.upkeep_operations import confirm_template_review, set_template_owner
+from partwell.journeys.upkeep_queries import list_upkeep, show_upkeep
 from partwell.people.actors import console_actor
+from partwell.people.queries import find_user
 from partwell.people.roles import ROLE_LABELS
 from partwell.refusals import Invalid
 
 app = typer.Typer(
-    name="templates", help="Journey templates: list, show, compare, check, publish.", no_args_is_help=True
+    name="templates",
+    help="Journey templates: list, show, compare, check, publish, own.",
+    no_args_is_help=True,
 )
 
 TemplateFile = Annotated[Path, typer.Argument(metavar="F", help="A template in YAML.")]
@@ -127,6 +133,62 @@ def publish(file: TemplateFile, as_json: AsJson = False) -> None:
         as_json=as_json,
         text=f"{version} is published; its digest is {version.digest}.",
     )
+
+
+@app.command()
+@speaks
+def upkeep(as_json: AsJson = False) -> None:
+    """List who answers for each template, and when somebody last read it."""
+    now = clock.now()
+    rows = [found.as_dict(now) for found in list_upkeep(actor=console_actor())]
+    answer(
+        listing(rows),
+        as_json=as_json,
+        text=lambda: table(
+            (
+                [row["id"], row["owner"] or "nobody", row["last_read_at"] or "never", ", ".join(row["lacks"])]
+                for row in rows
+            ),
+            ("Template", "Owner", "Last read", "Lacks"),
+        ),
+    )
+
+
+@app.command()
+@speaks
+def own(
+    template_id: Annotated[str, typer.Argument(metavar="ID", help="As `templates list` names it.")],
+    owner: Annotated[str, typer.Argument(metavar="EMAIL", help="Who answers for it; `nobody` for nobody.")],
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who answers for a template, all its versions."""
+    actor, now = acting(as_email), clock.now()
+    to = None if owner == "nobody" else find_user(owner, field="owner")
+    set_template_owner(template_id=template_id, to=to, actor=actor, now=now)
+    found = show_upkeep(template_id=template_id, actor=actor).as_dict(now)
+    answer(found, as_json=as_json, text=f"{found['owner'] or 'Nobody'} answers for {template_id}.")
+
+
+@app.command()
+@speaks
+def reviewed(
+    template_id: Annotated[str, typer.Argument(metavar="ID", help="As `templates list` names it.")],
+    note: Annotated[str, typer.Option(help="What was looked at; kept as evidence.")],
+    version: Annotated[
+        int | None, typer.Option(help="The version that was read; the latest without it.")
+    ] = None,
+    as_email: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a template was read and still holds."""
+    actor, now = acting(as_email), clock.now()
+    current = show_upkeep(template_id=template_id, actor=actor).version.version
+    confirm_template_review(
+        template_id=template_id, version=version or current, note=note, actor=actor, now=now
+    )
+    found = show_upkeep(template_id=template_id, actor=actor).as_dict(now)
+    answer(found, as_json=as_json, text=f"{template_id} version {found['version']} was read and holds.")
 
 
 def _as_text(found: TemplateSummary) -> str:

@@ -69,9 +69,15 @@ _LINK = _both("guest ends_at", auditor="capacity steps is_work_address ends_at")
 
 # Every kind of event that a departure's record can hold; a test compares this with what the source records.
 EVENTS: dict[str, Shown] = {
-    "journey.started": _both(_DATES, auditor=f"{_DATES} template template_digest steps"),
+    "journey.started": _both(
+        _DATES, auditor=f"{_DATES} template template_digest steps round round_approved_by"
+    ),
     "journey.brought_forward": _inside("access_end"),
     "journey.moved": _both("dates", auditor="dates steps"),
+    "journey.version_changed": _inside(
+        "template version_before version_after digest_before digest_after seen"
+        " added changed fell_away set_aside stayed"
+    ),
     "journey.withdrawn": _both("", auditor="done undone restorable given own_sign_in_reopened"),
     "journey.override_requested": _inside(),
     "journey.closed": _both(""),
@@ -166,6 +172,8 @@ ELSEWHERE: frozenset[str] = frozenset(
     {
         *(f"{register}.{what}" for register in ("people", "clients", "contracts") for what in _REGISTER),
         *("notice.given", "notice.started", "notice.declined"),
+        *("round.prepared", "round.approved", "round.batch_started"),
+        *("round.recalled", "round.recall_finished"),
         *("role.granted", "role.revoked", "token.created", "token.revoked"),
         *("user.created", "user.invitation_accepted"),
         *(
@@ -182,6 +190,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         *(f"system.ghost_cut_{what}" for what in ("proposed", "approved", "called_off", "drifted")),
         *("receiver.added", "receiver.changed", "receiver.tested", "signing_key.made"),
         *(f"template.draft_{what}" for what in ("begun", "changed", "discarded")),
+        *("template.owner_set", "template.reviewed"),
         *("template.published", "file.stored", "evidence.key_made", "installation.initialised", "demo.built"),
         *("credential.added", "credential.changed", "credential.retired"),
         *("credentials.imported", "credentials.exported"),

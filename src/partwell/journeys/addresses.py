@@ -26,9 +26,19 @@ def first_page() -> str:
     return page("web:home")
 
 
+def my_steps_page() -> str:
+    """Where everybody has their own steps, of all journeys."""
+    return page("web:my_steps")
+
+
 def journey_page(departure: Departure) -> str:
     """Where those on the inside see the journey."""
     return page("web:journey", departure.pk)
+
+
+def upkeep_page(template_id: str) -> str:
+    """Where a template's owner says that it still holds."""
+    return page("web:template_upkeep", template_id)
 
 
 def guest_page(token: str) -> str:

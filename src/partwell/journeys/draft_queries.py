@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from partwell.journeys.models import DraftChange, TemplateDraft, TemplateVersion
+from partwell.journeys.template.dependencies import Dependencies, dependencies_of
 from partwell.journeys.template.drafting import DraftTemplate, draft_of, problems_of
 from partwell.journeys.template.text import as_yaml
 from partwell.people.actors import Actor
@@ -30,6 +31,11 @@ class DraftView:
     def latest(self) -> TemplateVersion | None:
         """The version that publishing would replace; None when it would be the first."""
         return TemplateVersion.objects.filter(template_id=self.row.template_id).order_by("-version").first()
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        """What waits for what in it, steps that wait for each other included."""
+        return dependencies_of(self.content)
 
     def as_row(self) -> dict[str, Any]:
         """The draft in a list, as the API and the command line show it."""

@@ -129,7 +129,7 @@ def _named(
     people: dict[int, Person] = {}
     clients: dict[int, Client] = {}
     problems = []
-    persons, firms = _persons_by({text for _, text in lines}), _clients_by({text for _, text in lines})
+    persons, firms = persons_by({text for _, text in lines}), _clients_by({text for _, text in lines})
     for number, text in lines:
         found: list[Person | Client] = [*persons[text.lower()].values()]
         found = found or [*firms[text.lower()].values()]
@@ -145,8 +145,8 @@ def _named(
     return people, clients, problems
 
 
-def _persons_by(texts: set[str]) -> dict[str, dict[int, Person]]:
-    """People by what they are called here, in small letters."""
+def persons_by(texts: set[str]) -> dict[str, dict[int, Person]]:
+    """People by what they are called here (address, alias or number), in small letters. Few queries."""
     found: dict[str, dict[int, Person]] = defaultdict(dict)
     for chunk in _chunks(texts):
         small = [text.lower() for text in chunk]

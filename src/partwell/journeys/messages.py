@@ -15,7 +15,7 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import is_own_account
 from partwell.departures.states import Confidentiality, GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
-from partwell.journeys.addresses import guest_page, invitation_page, journey_page
+from partwell.journeys.addresses import guest_page, invitation_page, journey_page, upkeep_page
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING
 from partwell.people.actors import Actor
@@ -30,7 +30,7 @@ SHOWN = 8
 
 ASSIGNED, DUE, OVERDUE, ESCALATED = "step_assigned", "step_due", "step_overdue", "step_escalated"
 INVITATION, GUEST, CLOSING, ACCESS = "invitation", "guest_link", "closing_statement", "access_alert"
-LET_IN = "let_in"
+LET_IN, UNREAD = "let_in", "template_unread"
 
 
 def key_of(kind: str, departure: Departure, about: str) -> str:
@@ -38,18 +38,20 @@ def key_of(kind: str, departure: Departure, about: str) -> str:
     return f"{kind}:{departure.pk}:{about}"
 
 
-def tell_assigned_at_start(
+def tell_all_assigned(
     departure: Departure,
     steps: Iterable[Step],
     *,
     holders: Mapping[Role, Sequence[User]],
     actor: Actor,
     now: datetime,
+    occasion: str = "start",
 ) -> None:
-    """One mail to each owner with all their steps, one to each member of a team whose queue got some.
+    """One mail to each owner with all of these steps that are theirs, one to each member of a team whose
+    queue got some.
 
-    `holders` says who is in which team here. Whoever started the journey knows already. One insert,
-    whatever the number of steps.
+    `holders` says who is in which team here, `occasion` what gave the steps: of each nobody is told twice.
+    Whoever acts knows already. One insert, whatever the number of steps.
     """
     mine: dict[User, list[Step]] = {}
     queued: dict[str, list[Step]] = {}
@@ -61,14 +63,17 @@ def tell_assigned_at_start(
         elif step.queue:
             queued.setdefault(step.queue, []).append(step)
     mails = [
-        _about_steps(ASSIGNED, user, departure, theirs, f"start:{user.pk}", _count(theirs) + " for you", now)
+        _about_steps(
+            ASSIGNED, user, departure, theirs, f"{occasion}:{user.pk}", _count(theirs) + " for you", now
+        )
         for user, theirs in mine.items()
         if _may_write(user, departure, actor)
     ]
+    queue = "queue" if occasion == "start" else f"queue:{occasion}"
     for role, waiting in queued.items():
         what = f"{_count(waiting)} to claim for {ROLE_LABELS[Role(role)]}"
         mails += [
-            _about_steps(ASSIGNED, user, departure, waiting, f"queue:{role}:{user.pk}", what, now)
+            _about_steps(ASSIGNED, user, departure, waiting, f"{queue}:{role}:{user.pk}", what, now)
             for user in holders.get(Role(role), [])
             if _may_write(user, departure, actor) and user not in mine
         ]
@@ -118,10 +123,26 @@ def invitation(user: User, *, now: datetime) -> Mail:
         kind=INVITATION,
         to=user.email,
         subject=f"{_company()}: your account at Partwell",
-        text=_letter(
+        text=letter(
             "You now have an account at Partwell, where departures are planned and finished.", user, now
         ),
         dedupe_key=f"{INVITATION}:{user.pk}",
+        scope="installation",
+    )
+
+
+def template_unread(user: User, title: str, template_id: str, *, key: str, now: datetime) -> Mail:
+    """Asks a template's owner to read it and to say whether it still holds."""
+    body = (
+        f"You answer for the template “{title}”. It is time to read it once more: does it still say what you "
+        f"do when somebody leaves? Say so there, or change it.\n\n{upkeep_page(template_id)}"
+    )
+    return Mail(
+        kind=UNREAD,
+        to=user.email,
+        subject=f"Does “{title}” still hold?",
+        text=letter(body, user, now),
+        dedupe_key=key,
         scope="installation",
     )
 
@@ -215,13 +236,14 @@ def _mail(
         kind=kind,
         to=user.email,
         subject=subject or "A step waits for you",
-        text=_letter(body, user, now),
+        text=letter(body, user, now),
         dedupe_key=key_of(kind, departure, key),
         scope=departure_scope(departure.pk),
     )
 
 
-def _letter(body: str, user: User, now: datetime) -> str:
+def letter(body: str, user: User, now: datetime) -> str:
+    """The whole text of a mail to somebody on the inside, with the way in for who has never signed in."""
     parts = ["Hello,", body]
     if needs_invitation(user):
         parts.append(

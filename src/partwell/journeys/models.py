@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 
 from partwell.departures.models import choices
+from partwell.departures.states import Confidentiality
+from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.journeys.states import JourneyState, StepState
 from partwell.journeys.template.model import PHASES, EvidenceKind, StepKind, Visibility
 from partwell.people.roles import ROLE_LABELS
@@ -32,6 +34,32 @@ class TemplateVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template_id} v{self.version}"
+
+
+class TemplateUpkeep(models.Model):
+    """Who answers for a template, whatever its version, and when somebody last read it and said that it still
+    holds. One per template id; without a row nobody does, and nobody did."""
+
+    template_id = models.CharField(max_length=60, unique=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="owned_templates",
+    )
+    owner_name = models.CharField(max_length=200, blank=True)
+    owned_since = models.DateTimeField(null=True, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.CharField(max_length=300, blank=True)
+    reviewed_version = models.PositiveIntegerField(null=True, blank=True)
+    review_note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["template_id"]
+
+    def __str__(self) -> str:
+        return f"upkeep of {self.template_id}"
 
 
 class TemplateDraft(models.Model):
@@ -116,7 +144,8 @@ class Step(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="steps")
+    # The constraint below and an index begin with it, so that it needs none of its own.
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="steps", db_index=False)
     key = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     phase = models.PositiveSmallIntegerField(choices=list(PHASES.items()))
@@ -158,6 +187,15 @@ class Step(models.Model):
                 name="step_queue_by_due",
             ),
             models.Index(fields=["state", "due_at"], name="step_by_due"),
+            models.Index(
+                fields=["settled_at"], condition=models.Q(state=StepState.SKIPPED), name="step_skipped_at"
+            ),
+            # All that lateness and phases of many journeys are counted from: the table itself, with the texts
+            # of its steps, is many times as large.
+            models.Index(
+                fields=["journey", "phase", "state", "settled_at", "due_at", "role", "key", "is_own"],
+                name="step_by_phase",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -192,3 +230,93 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return str(self.file)
+
+
+class Round(models.Model):
+    """Many departures that are prepared, approved and started together.
+
+    `digest` names exactly what was prepared: the template's version, the terms, and everybody with their
+    dates. `overview` is what the preparation found about owners and dates, as `rounds.preview` says it.
+    `batch_size` people start on a working day, all at once where it is empty; the first when `starts_at` has
+    come, or with the approval.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    template = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="rounds")
+    reason = models.CharField(max_length=60, blank=True)
+    notice_date = models.DateField(null=True, blank=True)
+    jurisdiction = models.CharField(max_length=10, blank=True)
+    confidentiality = models.CharField(max_length=20, choices=choices(Confidentiality))
+    starts_at = models.DateTimeField(null=True, blank=True)
+    batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=choices(RoundState), default=RoundState.PREPARED)
+    digest = models.CharField(max_length=64)
+    overview = models.JSONField(default=dict)
+    prepared_by = models.CharField(max_length=300)
+    prepared_by_id = models.BigIntegerField(null=True, blank=True)
+    prepared_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=300, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    recalled_by = models.CharField(max_length=300, blank=True)
+    recalled_at = models.DateTimeField(null=True, blank=True)
+    recall_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-prepared_at", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RoundMember(models.Model):
+    """One person of a round, in the order of the list. `note` says why they were left out or not recalled,
+    `outcome` what their recall leaves behind; `is_told` that the owners of their steps had their mail."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="members")
+    position = models.PositiveIntegerField()
+    person = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    name = models.CharField(max_length=200)
+    email = models.EmailField()
+    department = models.CharField(max_length=120, blank=True)
+    last_working_date = models.DateField()
+    notice_date = models.DateField(null=True, blank=True)
+    reason = models.CharField(max_length=60, blank=True)
+    steps = models.PositiveSmallIntegerField()
+    batch = models.PositiveSmallIntegerField()
+    starts_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=choices(MemberState), default=MemberState.WAITING)
+    departure = models.OneToOneField(
+        "departures.Departure", null=True, blank=True, on_delete=models.SET_NULL, related_name="round_member"
+    )
+    note = models.TextField(blank=True)
+    outcome = models.JSONField(default=dict)
+    is_told = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["round", "position"]
+        constraints = [
+            models.UniqueConstraint("round", "position", name="round_position_once"),
+            models.UniqueConstraint("round", "person", name="round_person_once"),
+        ]
+        indexes = [models.Index(fields=["round", "state", "position"], name="round_by_state")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RoundParticipant(models.Model):
+    """Somebody for whom a round exists, and as what; they take part in each of its departures."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="participants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    capacity = models.CharField(max_length=20)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint("round", "user", name="round_participant_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.capacity}"

@@ -8,9 +8,11 @@ from datetime import datetime
 from partwell import clock
 from partwell.departures.models import Departure
 from partwell.journeys.due import Calendar
+from partwell.journeys.facts import facts_of
 from partwell.journeys.models import Journey, Step
 from partwell.journeys.owners import Owners
 from partwell.journeys.states import PENDING, SETTLED, StepState
+from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
 from partwell.journeys.template.model import Due, Template, TemplateStep
 
 
@@ -25,6 +27,21 @@ def calendar_of(departure: Departure, *, now: datetime) -> Calendar:
         country=departure.jurisdiction[:2],
         planned_on=max(departure.notice_date, clock.today_in(departure.timezone, now=now)),
     )
+
+
+def needed_in(departure: Departure, template: Template, digest: str) -> Callable[[TemplateStep], bool]:
+    """Whether this departure needs a step of the template that has this digest: its condition, if it has
+    one."""
+    compiled = compile_conditions(digest, template)
+    facts = ready(facts_of(departure))
+    answers: dict[str, bool] = {"": True}
+
+    def is_needed(step: TemplateStep) -> bool:
+        if step.when not in answers:  # steps often share a condition
+            answers[step.when] = evaluate(compiled[step.key], facts)
+        return answers[step.when]
+
+    return is_needed
 
 
 def plan_steps(
@@ -89,6 +106,12 @@ def refresh_blocks(steps: Iterable[Step]) -> list[Step]:
             step.waits_for, step.state = waits_for, state
             changed.append(step)
     return changed
+
+
+def is_set_aside(step: Step) -> bool:
+    """Whether the step is not needed because a version of the template asks for it no longer, rather than
+    by its condition; why is its `skip_reason`."""
+    return step.state == StepState.NOT_NEEDED and bool(step.skip_reason)
 
 
 def redate(steps: Iterable[Step], calendar: Calendar) -> list[tuple[Step, datetime, datetime]]:

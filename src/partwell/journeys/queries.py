@@ -9,12 +9,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from partwell.departures.models import Departure
 from partwell.departures.policies import authorise, can_read, visibility, visible_departures
 from partwell.departures.states import Confidentiality, DepartureState
-from partwell.journeys.models import Step
+from partwell.journeys.models import Step, TemplateVersion
 from partwell.journeys.states import PENDING, SETTLED, StepState
 from partwell.journeys.template.model import PHASES
 from partwell.paging import decode_cursor
@@ -80,12 +80,28 @@ def open_departure(actor: Actor, departure_id: UUID | str) -> tuple[Departure, f
     """As `get_departure`, with what the actor is to it, for those who go on to ask what they may do."""
     departure = (
         Departure.objects.select_related("journey__template", "person", "client")
+        .annotate(newer_version_at=_newer_version_at())
         .filter(pk=_uuid(departure_id))
         .first()
     )
     if departure is None:
         raise NotFound("departure")
     return departure, authorise(actor, "journeys.view", departure)
+
+
+def newer_version_at(departure: Departure) -> datetime | None:
+    """When the latest version of the template was published, where the journey follows an earlier one; of a
+    departure that `open_departure` or `get_departure` found."""
+    found: datetime | None = getattr(departure, "newer_version_at", None)
+    return found
+
+
+def _newer_version_at() -> Subquery:
+    newer = TemplateVersion.objects.filter(
+        template_id=OuterRef("journey__template__template_id"),
+        version__gt=OuterRef("journey__template__version"),
+    )
+    return Subquery(newer.order_by("-version").values("published_at")[:1])
 
 
 def get_step(actor: Actor, departure_id: UUID | str, key: str) -> Step:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from pydantic import ValidationError
 
 from partwell.departures.policies import visibility
@@ -50,14 +50,8 @@ class TemplateSummary:
 def list_templates(*, actor: Actor) -> list[TemplateSummary]:
     """Every template's latest version, by id."""
     check_office(actor, "templates.view")
-    newest = TemplateVersion.objects.filter(template_id=OuterRef("template_id")).order_by("-version")
-    versions = (
-        TemplateVersion.objects.annotate(newest=Subquery(newest.values("version")[:1]))
-        .filter(version=F("newest"))
-        .order_by("template_id")
-    )
     counts = _journeys(actor)
-    return [TemplateSummary(v, load_version(v), counts.get(v.pk, 0)) for v in versions]
+    return [TemplateSummary(v, load_version(v), counts.get(v.pk, 0)) for v in latest_versions()]
 
 
 def show_template(*, template_id: str, actor: Actor, version: int | None = None) -> TemplateSummary:
@@ -73,6 +67,16 @@ def _journeys(actor: Actor) -> dict[int, int]:
     """How many journeys pinned each version, of those whose departure exists for the actor."""
     mine = Journey.objects.filter(visibility(actor, prefix="departure__"))
     return dict(mine.order_by().values_list("template_id").annotate(Count("pk")))
+
+
+def latest_versions() -> QuerySet[TemplateVersion]:
+    """The latest version of every template, by id."""
+    newest = TemplateVersion.objects.filter(template_id=OuterRef("template_id")).order_by("-version")
+    return (
+        TemplateVersion.objects.annotate(newest=Subquery(newest.values("version")[:1]))
+        .filter(version=F("newest"))
+        .order_by("template_id")
+    )
 
 
 def latest(template_id: str) -> TemplateVersion:

@@ -24,7 +24,7 @@ from partwell.people.models import (
     User,
     fold,
 )
-from partwell.people.roles import Role
+from partwell.people.roles import GRANTABLE, Role
 from partwell.refusals import Conflict, Invalid, NotFound
 
 LONGEST_PAGE = 200
@@ -91,6 +91,18 @@ def nearest_holders(department: str = "", *, roles: Iterable[Role | str] = Role)
     for grant in grants:
         (own if grant.department else firm_wide).setdefault(Role(grant.role), []).append(grant.user)
     return firm_wide | own
+
+
+def stand_ins(roles: Iterable[Role | str]) -> list[User]:
+    """Who could take over steps of these roles, by name: everybody who may sign in and holds one of
+    them; for roles that follow from the register, whoever answers for a colleague or client there."""
+    wanted = {Role(role) for role in roles}
+    could = Q(grants__role__in=[role.value for role in wanted & GRANTABLE])
+    if Role.LINE_MANAGER in wanted:
+        could |= Q(person__reports__isnull=False)
+    if Role.ACCOUNT_MANAGER in wanted:
+        could |= Q(person__clients__isnull=False)
+    return list(User.objects.filter(could, is_active=True).distinct().order_by("name", "email"))
 
 
 def list_grants() -> list[RoleGrant]:

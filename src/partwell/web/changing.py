@@ -109,7 +109,9 @@ def facts(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     held = capacities(actor, departure)
     names = [n for n in FactsForm.base_fields if can_read(actor, f"departure.{n}", held)]
     form = FactsForm(request.POST or None, initial={n: getattr(departure, n) for n in names})
-    reasons = (*load_version(departure.journey.template).reasons, NOT_STATED)
+    known = load_version(departure.journey.template).reasons
+    # A version that the journey was moved to may not have the reason that it was started with.
+    reasons = dict.fromkeys((*known, NOT_STATED, departure.reason))
     form.fields["reason"].choices = [(r, presenting.words(r)) for r in reasons]  # type: ignore[attr-defined]
     for name in set(FactsForm.base_fields) - set(names):
         del form.fields[name]

@@ -26,8 +26,9 @@ from partwell.journeys.template.rules import OWNER_ROLES
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Refusal
 from partwell.web import presenting
-from partwell.web.draft_words import ANCHORS, COMPARISON_WORDS, field_name
+from partwell.web.draft_words import COMPARISON_WORDS, field_name
 from partwell.web.fields import DATE
+from partwell.web.template_wording import ANCHORS
 
 _LONG = {"rows": 8}
 _SPARE_ROWS = 2

@@ -118,6 +118,7 @@ def _form(
         "view": view,
         "form": form,
         "step": found,
+        "when": found.when if found else "",
         "number": view.content.numbers.get(key, ""),
         "problems": [row for row in problem_rows(view.content, view.problems) if key and row["key"] == key],
         "crumbs": crumbs(view, found.title or key if found else "New step"),
@@ -226,7 +227,8 @@ def trial(request: HttpRequest, template_id: str) -> HttpResponse:
                     "departure": tried.plan.departure,
                     "groups": presenting.groups_of(tried.steps, phases, viewer_id=None, role="", now=now),
                     "count": len(tried.steps),
-                    "without_owner": [s for s in tried.steps if not s.owner_name],
+                    "plan": tried.plan,
+                    "vacancies": presenting.vacancy_rows(tried.plan, actor),
                     "left_out": [_left_out(each) for each in tried.left_out],
                 }
     return render(request, "drafts/try.html", context, status=status)

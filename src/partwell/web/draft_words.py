@@ -10,41 +10,11 @@ from django.urls import reverse
 from partwell.journeys.models import DraftChange
 from partwell.journeys.template.condition_choices import Comparison
 from partwell.journeys.template.drafting import DraftTemplate
-from partwell.journeys.template.model import PHASES, Anchor, Due
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
+from partwell.web.template_wording import LABELS, label_of, said
 
-FIELDS = {
-    "title": "Title",
-    "summary": "Summary",
-    "audience": "For",
-    "initiated_by": "Who ends it",
-    "confidentiality": "Who may know",
-    "reasons": "Reasons",
-    "empty_phases": "Why a phase is empty",
-    "empty_roles": "Why a role has no step",
-    "steps": "Steps",
-    "key": "Name",
-    "phase": "Phase",
-    "role": "Who",
-    "due": "Due",
-    "needs": "Needs",
-    "when": "Only if",
-    "evidence": "Proof",
-    "kind": "Kind",
-    "visibility": "Who sees it",
-    "required": "Must be done",
-    "guide": "Good practice",
-    "guidance": "How it is done",
-    "place": "Place",
-    "order": "Order of the steps",
-}
-ANCHORS = {
-    Anchor.NOTICE: "the notice",
-    Anchor.LAST_WORKING_DAY: "the last working day",
-    Anchor.ACCESS_END: "the end of access",
-    Anchor.CONTRACT_END: "the end of the contract",
-}
+_MOST_LETTERS = 160
 COMPARISON_WORDS = {
     Comparison.IS: "is",
     Comparison.IS_NOT: "is not",
@@ -57,19 +27,6 @@ COMPARISON_WORDS = {
     Comparison.YES: "is so",
     Comparison.NO: "is not so",
 }
-
-
-def due_words(due: str) -> str:
-    """A due rule as words: “5 working days before the last working day”."""
-    rule = Due.parse(due)
-    if not rule.offset:
-        return (
-            f"on {ANCHORS[rule.anchor]}" if rule.anchor is not Anchor.ACCESS_END else "at the end of access"
-        )
-    count = abs(rule.offset)
-    unit = rule.unit.replace("_", " ")
-    side = "before" if rule.offset < 0 else "after"
-    return f"{count} {unit if count != 1 else unit[:-1]} {side} {ANCHORS[rule.anchor]}"
 
 
 def field_name(name: str) -> str:
@@ -88,10 +45,10 @@ def problem_rows(draft: DraftTemplate, problems: Iterable[tuple[str, str]]) -> l
         key = parts[1] if parts[0] == "steps" and len(parts) > 1 else ""
         if key in numbers:
             what = parts[2] if len(parts) > 2 else "title"
-            where = f"{numbers[key]} {titles[key] or key}: {FIELDS.get(what, what)}"
+            where = f"{numbers[key]} {titles[key] or key}: {label_of(what)}"
             url = reverse("web:draft_step", args=[draft.id, key])
         else:
-            where = FIELDS.get(parts[0], "The template")
+            where = LABELS.get(parts[0], "The template")
             if len(parts) > 1 and parts[0] == "empty_roles":
                 where += f": {ROLE_LABELS[Role(parts[1])]}"
             url = reverse("web:draft_about", args=[draft.id])
@@ -122,7 +79,7 @@ def _difference(found: dict[str, Any], titles: dict[str, str]) -> dict[str, str]
     parts = found["path"].split(".")
     before, after = found.get("before"), found.get("after")
     if parts[0] != "steps":
-        shown = FIELDS.get(parts[0], parts[0])
+        shown = label_of(parts[0])
         return {"what": shown, "before": value_words(parts[0], before), "after": value_words(parts[0], after)}
     name = f"“{titles.get(parts[1]) or parts[1]}”"
     if len(parts) == 2:
@@ -131,31 +88,13 @@ def _difference(found: dict[str, Any], titles: dict[str, str]) -> dict[str, str]
         return {"what": f"Step “{title}”", "before": "", "after": "taken out" if gone else "added"}
     field = parts[2]
     return {
-        "what": f"{name}: {FIELDS.get(field, field)}",
+        "what": f"{name}: {label_of(field)}",
         "before": value_words(field, before),
         "after": value_words(field, after),
     }
 
 
 def value_words(field: str, value: Any) -> str:
-    """A value of a draft as people read it."""
-    if value in (None, "", [], {}):
-        return "nothing"
-    match field, value:
-        case "due", str():
-            return due_words(value)
-        case "role", str():
-            return ROLE_LABELS[Role(value)]
-        case "phase", int():
-            return f"{value} {PHASES[value]}"
-        case "required", bool():
-            return "yes" if value else "no"
-        case (("title" | "summary" | "when" | "guidance" | "place"), str()):
-            return value if len(value) <= 160 else f"{value[:160]}…"
-        case _, list():
-            return ", ".join(str(each) for each in value)
-        case _, dict():
-            return "; ".join(f"{key}: {each}" for key, each in value.items())
-        case _, str():
-            return presenting.words(value)
-    return str(value)
+    """A value of a draft as people read it, cut where it is long."""
+    words = said(field, value) or "nothing"
+    return words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS]}…"

@@ -23,8 +23,10 @@ from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, Refusal
 from partwell.web import presenting
 from partwell.web.draft_forms import AboutForm, BeginForm
-from partwell.web.draft_words import change_rows, due_words, problem_rows
+from partwell.web.draft_words import change_rows, problem_rows
 from partwell.web.session import actor_of
+from partwell.web.template_maps import map_of
+from partwell.web.template_wording import due_words
 from partwell.web.translate import is_htmx, put_refusal
 
 _SHOWN_CHANGES = 12
@@ -90,6 +92,19 @@ def _uploaded(data: dict[str, Any]) -> operations.Origin:
 def draft(request: HttpRequest, template_id: str) -> HttpResponse:
     """A draft: phases as lanes, its steps in order, its problems, and who changed what."""
     return _page(request, show_draft(template_id=template_id, actor=actor_of(request)))
+
+
+@require_GET
+def waits(request: HttpRequest, template_id: str) -> HttpResponse:
+    """What waits for what in a draft; a step's box leads to its form."""
+    view = show_draft(template_id=template_id, actor=actor_of(request))
+
+    def address_of(key: str) -> str:
+        return reverse("web:draft_step", args=[template_id, key])
+
+    found = map_of(view.content, view.dependencies, address_of=address_of)
+    context = {"view": view, "map": found, "crumbs": crumbs(view, "What waits for what")}
+    return render(request, "drafts/waits.html", context)
 
 
 @require_POST

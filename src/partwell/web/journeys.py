@@ -155,6 +155,7 @@ def _journey_context(request: HttpRequest, departure: Departure, held: frozenset
         )
         if may["evidence"]
         else [],
+        "newer_version_at": queries.newer_version_at(departure) if may["change_version"] else None,
         "rev": str(newest[0].pk) if newest else "",
         "may": may,
         "now": now,
@@ -186,6 +187,7 @@ def _allowed(held: frozenset[str], departure: Departure) -> dict[str, bool]:
     rows = load_matrix().operations
     names = {
         "move": "journeys.move",
+        "change_version": "journeys.change_version",
         "edit": "journeys.edit",
         "withdraw": "journeys.withdraw",
         "close": "journeys.close",

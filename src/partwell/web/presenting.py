@@ -10,11 +10,15 @@ from django.urls import reverse
 
 from partwell.departures.models import Departure
 from partwell.journeys.models import Step
+from partwell.journeys.operations.starting import Draft
+from partwell.journeys.planning import is_set_aside
 from partwell.journeys.queries import PhaseCount
 from partwell.journeys.states import PENDING, StepState
 from partwell.journeys.step_kinds import rule_of
 from partwell.journeys.template.model import StepKind
+from partwell.people.actors import Actor
 from partwell.people.roles import ROLE_LABELS, Role
+from partwell.web.navigation import may_follow
 
 REASONS = {"not_stated": "Not stated"}
 
@@ -72,6 +76,8 @@ def step_row(
 
 def _truth(step: Step) -> str:
     """One line that says what is known beyond the state."""
+    if is_set_aside(step):
+        return step.skip_reason
     if step.state == StepState.NOT_NEEDED:
         return f"Condition not met: {step.condition}"
     if step.state == StepState.SKIPPED:
@@ -151,3 +157,21 @@ def groups_of(
 def subject_kind(departure: Departure) -> str:
     """Which face the subject has: a leaver's or a client's."""
     return "client" if departure.subject_kind == "client" else "leaver"
+
+
+def vacancy_rows(plan: Draft, actor: Actor) -> list[dict[str, Any]]:
+    """The roles of a plan that nobody holds: how many steps wait for that, why, and the way out."""
+    return [
+        {"role": ROLE_LABELS[role], "count": count, **_way_out(role, plan.departure.subject_name, actor)}
+        for role, count in plan.vacancies.items()
+    ]
+
+
+def _way_out(role: Role, subject: str, actor: Actor) -> dict[str, str]:
+    if role in (Role.LINE_MANAGER, Role.ACCOUNT_MANAGER):
+        who = ROLE_LABELS[role].lower()
+        why = f"The register names no {who} of {subject} who is still here."
+        return {"why": why, "url": "", "way_out": "Import one"}
+    if may_follow(actor, "roles.grant"):
+        return {"why": "Nobody holds this role.", "url": reverse("web:settings"), "way_out": "Grant it"}
+    return {"why": "Nobody holds this role.", "url": "", "way_out": "Ask an administrator to grant it"}

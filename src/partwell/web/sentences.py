@@ -12,20 +12,13 @@ from typing import Any
 from partwell.access.alerts import DOING
 from partwell.closure.audiences import AUDIENCE_LABELS, Audience
 from partwell.web.first_run_sentences import FIRST_RUN
+from partwell.web.journey_sentences import JOURNEYS, counted
+from partwell.web.round_sentences import ROUNDS
 from partwell.web.transfer_sentences import TRANSFERS
 
 Sentence = Callable[[str, dict[str, Any]], str]
 
 _VERBS = {**{verb.value: doing for verb, doing in DOING.items()}, "": "the work by hand"}
-
-
-def _changed(fields: dict[str, Any]) -> str:
-    names = sorted({name.removesuffix("_after") for name in fields if name.endswith("_after")})
-    return ", ".join(name.replace("_", " ") for name in names) or "a fact"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _what(f: dict[str, Any]) -> str:
@@ -96,7 +89,7 @@ def _looked_at(f: dict[str, Any]) -> str:
 
 
 def _reverified(who: str, f: dict[str, Any]) -> str:
-    said = f"Day {f['day']} after access end: {_count(f['proven'], 'effect')} read back and still so"
+    said = f"Day {f['day']} after access end: {counted(f['proven'], 'effect')} read back and still so"
     said += f", {f['came_back']} came back" if f["came_back"] else ""
     return said + (f", {f['unread']} could not be read and unknown" if f["unread"] else "")
 
@@ -107,7 +100,7 @@ def _swept(who: str, f: dict[str, Any]) -> str:
         "broken off": "broke off while it was read",
         "unread": "could not be read",
     }.get(f["read"], f["read"])
-    return f"{f['name']} {read}: {_count(f['accounts'], 'account')}. {f['reason']}".strip()
+    return f"{f['name']} {read}: {counted(f['accounts'], 'account')}. {f['reason']}".strip()
 
 
 def _system(f: dict[str, Any]) -> str:
@@ -138,20 +131,8 @@ def _read(f: dict[str, Any]) -> str:
 def _planned(who: str, f: dict[str, Any]) -> str:
     if f["plan_kind"] == "restore":
         return f"{who} made plan {f['plan']} to put access back"
-    changes, systems = f["changes"], len(f["systems"])
-    return (
-        f"{who} made access plan {f['plan']}: {_count(changes, 'effect')}, {_count(systems, 'system')} asked"
-    )
-
-
-def _brought_forward(who: str, f: dict[str, Any]) -> str:
-    moved = [
-        f"“{row['title']}” from {row['due_before'][:10]} to {row['due_after'][:10]}" for row in f["steps"]
-    ]
-    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-    return (
-        f"Access ended sooner, so {_count(len(moved), 'due date')} came forward: {', '.join(moved[:3])}{more}"
-    )
+    effects, systems = counted(f["changes"], "effect"), counted(len(f["systems"]), "system")
+    return f"{who} made access plan {f['plan']}: {effects}, {systems} asked"
 
 
 def _began(who: str, f: dict[str, Any]) -> str:
@@ -165,7 +146,7 @@ def _reading(who: str, f: dict[str, Any]) -> str:
     so = sum(row["after"] == "verified" for row in read)
     silent = len(f["accounts"]) - len(read)
     more = f"; {silent} could not be read" if silent else ""
-    return f"{who} read {_count(len(read), 'effect')} back, {so} as it should be{more}"
+    return f"{who} read {counted(len(read), 'effect')} back, {so} as it should be{more}"
 
 
 def _asked(who: str, f: dict[str, Any]) -> str:
@@ -185,38 +166,14 @@ def _counts(f: dict[str, Any]) -> str:
 
 
 SENTENCES: dict[str, tuple[str, Sentence]] = {
-    "journey.started": ("accepted", lambda who, f: f"{who} started the journey with {len(f['steps'])} steps"),
-    "journey.moved": ("accepted", lambda who, f: f"{who} moved the dates; {len(f['steps'])} steps changed"),
-    "journey.brought_forward": ("accepted", _brought_forward),
-    "journey.withdrawn": ("failed", lambda who, f: f"{who} withdrew the notice: {f['withdrawal_reason']}"),
-    "journey.closed": ("verified", lambda who, f: f"{who} closed the journey"),
-    "journey.closed_with_override": (
-        "failed",
-        lambda who, f: f"{who} approved closing with {len(f['open'])} things open: {f['override_reason']}",
-    ),
-    "journey.override_requested": (
-        "failed",
-        lambda who, f: f"{who} asked to close with {len(f['open'])} things open",
-    ),
-    "departure.edited": ("accepted", lambda who, f: f"{who} changed {_changed(f)}"),
-    "step.completed": ("accepted", lambda who, f: f"{who} completed “{f['title']}”"),
-    "step.settled": ("verified", lambda who, f: f"“{f['title']}” is proven: {f['note']}"),
-    "step.reopened": ("accepted", lambda who, f: f"{who} opened “{f['title']}” again"),
-    "step.skipped": ("failed", lambda who, f: f"{who} left out “{f['title']}”: {f['reason']}"),
-    "step.reassigned": ("accepted", lambda who, f: f"{who} gave “{f.get('title', f['step'])}” to {f['to']}"),
-    "step.claimed": ("accepted", lambda who, f: f"{who} claimed “{f['title']}”"),
-    "step.commented": ("accepted", lambda who, f: f"{who} commented on “{f['title']}”"),
-    "step.attached": ("accepted", lambda who, f: f"{who} attached {f['file']} to “{f['title']}”"),
-    "step.added": ("accepted", lambda who, f: f"{who} added “{f['title']}”"),
+    **JOURNEYS,
     "user.ended": ("verified", lambda who, f: f"The Partwell account {f['user']} ended"),
-    "notice.given": ("accepted", lambda who, f: f"{who} gave notice for {f['subject']}"),
-    "notice.started": ("accepted", lambda who, f: f"{who} started a journey from the notice"),
-    "notice.declined": ("accepted", lambda who, f: f"{who} settled the notice: nothing follows"),
+    **ROUNDS,
     "access.asked": ("accepted", _asked),
     "access.planned": ("accepted", _planned),
     "access.tried": (
         "accepted",
-        lambda who, f: f"{who} tried access plan {f['plan']}: {_count(f['calls'], 'call')}, none sent",
+        lambda who, f: f"{who} tried access plan {f['plan']}: {counted(f['calls'], 'call')}, none sent",
     ),
     "access.approved": (
         "verified",
@@ -246,12 +203,14 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "access.reverified": ("verified", _reverified),
     "ghosts.sweep_started": (
         "accepted",
-        lambda who, f: f"{who} had {_count(len(f['systems']), 'system')} looked through for ghost accounts",
+        lambda who, f: f"{who} had {counted(len(f['systems']), 'system')} looked through for ghost accounts",
     ),
     "system.swept": ("accepted", _swept),
     "system.accounts_uploaded": (
         "accepted",
-        lambda who, f: f"{who} uploaded {_count(f['accounts'], 'account')} of {f['name']} from {f['source']}",
+        lambda who, f: (
+            f"{who} uploaded {counted(f['accounts'], 'account')} of {f['name']} from {f['source']}"
+        ),
     ),
     "access.drifted": (
         "failed",
@@ -318,23 +277,23 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "evidence.exported": (
         "accepted",
         lambda who, f: (
-            f"{who} exported {_count(f['events'], 'record')} for {AUDIENCE_LABELS[Audience(f['audience'])]}"
+            f"{who} exported {counted(f['events'], 'record')} for {AUDIENCE_LABELS[Audience(f['audience'])]}"
         ),
     ),
     "audit.population_listed": (
         "accepted",
-        lambda who, f: f"{who} listed {_count(len(f['refs']), 'leaver')} of {f['since']} to {f['until']}",
+        lambda who, f: f"{who} listed {counted(len(f['refs']), 'leaver')} of {f['since']} to {f['until']}",
     ),
     "audit.sample_drawn": (
         "accepted",
         lambda who, f: (
-            f"{who} drew {len(f['drawn'])} of {_count(f['count'], 'leaver')} of {f['since']} to {f['until']} "
-            f"with the seed {f['seed']}"
+            f"{who} drew {len(f['drawn'])} of {counted(f['count'], 'leaver')} of {f['since']} to "
+            f"{f['until']} with the seed {f['seed']}"
         ),
     ),
     "audit.sample_exported": (
         "accepted",
-        lambda who, f: f"{who} exported a sample with {_count(f['events'], 'record')} for an auditor",
+        lambda who, f: f"{who} exported a sample with {counted(f['events'], 'record')} for an auditor",
     ),
     "evidence.erased": (
         "failed",
@@ -395,6 +354,18 @@ SENTENCES: dict[str, tuple[str, Sentence]] = {
     "template.published": (
         "accepted",
         lambda who, f: f"{who} published version {f['version']} of the template {f['template']}",
+    ),
+    "template.owner_set": (
+        "accepted",
+        lambda who, f: (
+            f"{who} made {f['to']} answer for the template {f['template']}"
+            if f.get("to")
+            else f"{who} left the template {f['template']} without an owner"
+        ),
+    ),
+    "template.reviewed": (
+        "accepted",
+        lambda who, f: f"{who} read version {f['version']} of the template {f['template']}: {f['note']}",
     ),
     "template.draft_begun": (
         "accepted",

@@ -17,6 +17,7 @@ from partwell import clock
 from partwell.departures.policies import scopes_of_others
 from partwell.evidence import queries as evidence
 from partwell.evidence.heads import head_text
+from partwell.journeys.rounds.queries import hidden_round_scopes
 from partwell.people import operations
 from partwell.people.models import Installation
 from partwell.people.queries import list_grants, view_settings
@@ -115,8 +116,8 @@ def _page(
     grant_form: GrantForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    head = evidence.head()
-    mail = count_mail(without=scopes_of_others(actor_of(request)))
+    head, actor = evidence.head(), actor_of(request)
+    mail = count_mail(without=[*scopes_of_others(actor), *hidden_round_scopes(actor)])
     is_set = {name: known for name, known, _ in configured.ENVIRONMENT}
     context: dict[str, Any] = {
         "here": here,

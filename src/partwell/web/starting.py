@@ -70,7 +70,7 @@ class IntakeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        templates = {version: load_version(version) for version in _templates()}
+        templates = {version: load_version(version) for version in startable_templates()}
         self.endings = [(version.title, template.summary) for version, template in templates.items()]
         usual = next((v.template_id for v in templates if v.template_id == USUAL), None)
         self.fields["template"].initial = usual
@@ -128,7 +128,8 @@ def start(request: HttpRequest) -> HttpResponse:
             "summary": load_version(draft.journey.template).summary,
             "groups": presenting.groups_of(draft.steps, phases, viewer_id=None, role="", now=now),
             "count": sum(p.total for p in phases),
-            "without_owner": [s for s in draft.steps if not s.owner_name],
+            "plan": draft,
+            "vacancies": presenting.vacancy_rows(draft, actor),
             "crumbs": _crumbs(),
             "notice": request.POST.get("notice", ""),
         },
@@ -216,7 +217,8 @@ def _renamed(refusal: Refusal) -> Refusal:
     return refusal
 
 
-def _templates() -> list[TemplateVersion]:
+def startable_templates() -> list[TemplateVersion]:
+    """The latest version of every template that somebody may choose, colleagues first."""
     seen: dict[str, TemplateVersion] = {}
     for version in TemplateVersion.objects.exclude(template_id__in=URGENT).order_by(
         "template_id", "-version"

@@ -25,7 +25,7 @@ from partwell.journeys.template_comparisons import (
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.refusals import NotFound
 from partwell.web.session import actor_of
-from partwell.web.template_wording import change_rows, label_of
+from partwell.web.template_wording import change_rows, due_words, label_of
 
 LIKENESS = {
     Likeness.SAME_KEY: "In both",
@@ -54,6 +54,8 @@ def compare(request: HttpRequest) -> HttpResponse:
     context = {
         "choices": _choices(versions),
         "found": found,
+        "left_named": left,
+        "right_named": right,
         "crumbs": [{"title": "Templates", "url": reverse("web:templates")}, {"title": "Compare"}],
     }
     if found:
@@ -175,7 +177,7 @@ def _cell(step: TemplateStep | None, numbers: dict[str, str]) -> dict[str, Any] 
         "title": step.title,
         "role": ROLE_LABELS[step.role],
         "is_leaver": step.role == Role.DEPARTING,
-        "due": step.due.replace("_", " "),
+        "due": due_words(step.due),
     }
 
 

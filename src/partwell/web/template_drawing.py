@@ -6,7 +6,7 @@ hundreds of lines and boxes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -90,7 +90,7 @@ def draw_template(template: Template, found: Dependencies) -> Drawing:
         boxes=tuple(boxes.values()),
         lines=tuple(lines),
         width=LEFT + len(shown) * COLUMN_W,
-        height=max(box.y for box in boxes.values()) + ROW_H,
+        height=max((box.y for box in boxes.values()), default=HEAD) + ROW_H,
     )
 
 
@@ -100,14 +100,15 @@ def _boxes(template: Template, found: Dependencies, columns: dict[int, int]) -> 
     rows = dict.fromkeys(PHASES, 0)
     for step in template.steps:
         links = found.links[step.key]
+        name = step.title or step.key
         yield Box(
             place=places[step.key],
             key=step.key,
             x=columns[step.phase],
             y=HEAD + rows[step.phase] * ROW_H,
             number=numbers[step.key],
-            lines=_in_lines(step.title),
-            label=f"{numbers[step.key]} {step.title}{_waiting(links.needs, len(links.after), numbers)}",
+            lines=_in_lines(name),
+            label=f"{numbers[step.key]} {name}{_waiting(links.needs, len(links.after), numbers)}",
             is_leaver=step.role == Role.DEPARTING,
             before=tuple(places[key] for key in links.before),
             after=tuple(places[key] for key in links.after),
@@ -140,8 +141,11 @@ def _line(start: Box, end: Box) -> Line:
     return Line(path, start.place, end.place)
 
 
-def svg_of(drawing: Drawing) -> SafeString:
-    """What stands within the picture's frame: headings, then lines, and boxes above them."""
+def svg_of(drawing: Drawing, address_of: Callable[[str], str]) -> SafeString:
+    """What stands within the picture's frame: headings, then lines, and boxes above them.
+
+    `address_of` says where a step's box leads.
+    """
     return format_html(
         "{}{}{}",
         format_html_join(
@@ -154,17 +158,17 @@ def svg_of(drawing: Drawing) -> SafeString:
             '<path d="{}" data-s="{}" data-e="{}"/>',
             ((line.path, line.start, line.end) for line in drawing.lines),
         ),
-        format_html_join("", "{}", ((_svg_box(box),) for box in drawing.boxes)),
+        format_html_join("", "{}", ((_svg_box(box, address_of(box.key)),) for box in drawing.boxes)),
     )
 
 
-def _svg_box(box: Box) -> SafeString:
+def _svg_box(box: Box, address: str) -> SafeString:
     (first_y, first), *more = box.rows
     return format_html(
-        '<a href="#step-{}" aria-label="{}" data-n="{}" data-before="{}" data-after="{}"{}>'
+        '<a href="{}" aria-label="{}" data-n="{}" data-before="{}" data-after="{}"{}>'
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/>'
         '<text x="{}" y="{}"><tspan class="pw-tmap__n">{}</tspan> {}</text>{}</a>',
-        box.key,
+        address,
         box.label,
         box.place,
         " ".join(map(str, box.before)),

@@ -1,4 +1,4 @@
-"""What differs between templates, in words: fields by their names on pages, values as people read them."""
+"""Templates in words: fields by their names on pages, values as people read them, and what differs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from partwell.journeys.template.difference import Difference, FieldChange
-from partwell.journeys.template.model import PHASES, Template
+from partwell.journeys.template.model import PHASES, Anchor, Due, Template
 from partwell.journeys.template.word_changes import Fate, Words, words_between
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
@@ -16,20 +16,32 @@ LABELS = {
     "title": "Title",
     "summary": "Summary",
     "audience": "For",
-    "initiated_by": "Begun by",
+    "initiated_by": "Who ends it",
     "confidentiality": "Who may know",
     "reasons": "Reasons",
+    "empty_phases": "Why a phase is empty",
+    "empty_roles": "Why a role has no step",
+    "steps": "Steps",
+    "key": "Name",
     "phase": "Phase",
-    "guidance": "Guidance",
     "role": "Who",
     "due": "Due",
     "needs": "Needs",
     "when": "Only if",
     "evidence": "Proof",
     "kind": "Kind",
-    "visibility": "Shown to",
-    "required": "Closing waits for it",
+    "visibility": "Who sees it",
+    "required": "Must be done",
     "guide": "Good practice",
+    "guidance": "How it is done",
+    "place": "Place",
+    "order": "Order of the steps",
+}
+ANCHORS = {
+    Anchor.NOTICE: "the notice",
+    Anchor.LAST_WORKING_DAY: "the last working day",
+    Anchor.ACCESS_END: "the end of access",
+    Anchor.CONTRACT_END: "the end of the contract",
 }
 TEXTS = {"title", "summary", "guidance"}
 
@@ -37,11 +49,24 @@ TEXTS = {"title", "summary", "guidance"}
 def label_of(field: str) -> str:
     """A field's name on pages."""
     name, _, part = field.partition(".")
-    if name == "empty_phases":
+    if name == "empty_phases" and part:
         return f"Why phase {part} has no step"
-    if name == "empty_roles":
+    if name == "empty_roles" and part:
         return f"Why there is no step for {ROLE_LABELS[Role(part)]}"
-    return LABELS[name]
+    return LABELS.get(name, name)
+
+
+def due_words(due: str) -> str:
+    """A due rule as words: “5 working days before the last working day”."""
+    rule = Due.parse(due)
+    if not rule.offset:
+        return (
+            f"on {ANCHORS[rule.anchor]}" if rule.anchor is not Anchor.ACCESS_END else "at the end of access"
+        )
+    count = abs(rule.offset)
+    unit = rule.unit.replace("_", " ")
+    side = "before" if rule.offset < 0 else "after"
+    return f"{count} {unit if count != 1 else unit[:-1]} {side} {ANCHORS[rule.anchor]}"
 
 
 def change_rows(changes: Iterable[FieldChange]) -> list[dict[str, Any]]:
@@ -78,7 +103,7 @@ def _words(change: FieldChange) -> tuple[Words, ...]:
         gone = [item for item in change.old if item not in change.new]
         come = [item for item in change.new if item not in change.old]
         return _replaced(", ".join(gone), ", ".join(come))
-    return _replaced(_said(change.field, change.old), _said(change.field, change.new))
+    return _replaced(said(change.field, change.old), said(change.field, change.new))
 
 
 def _replaced(old: str, new: str) -> tuple[Words, ...]:
@@ -87,19 +112,25 @@ def _replaced(old: str, new: str) -> tuple[Words, ...]:
     return tuple(Words(fate, text) for fate, text in runs if text)
 
 
-def _said(field: str, value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if field == "phase":
-        return f"{value} {PHASES[value]}"
-    if field == "role":
-        return ROLE_LABELS[Role(value)]
-    if field == "due":
-        return str(value).replace("_", " ")
-    if field == "when":
-        return value or "always"
-    if field == "id":
-        return str(value)
+def said(field: str, value: Any) -> str:
+    """A value as people read it; empty for one that is not there."""
+    match field, value:
+        case "when", _:
+            return str(value or "always")
+        case _, None | "" | [] | {}:
+            return ""
+        case "due", str():
+            return due_words(value)
+        case "role", str():
+            return ROLE_LABELS[Role(value)]
+        case "phase", int():
+            return f"{value} {PHASES[value]}"
+        case _, bool():
+            return "yes" if value else "no"
+        case _, list():
+            return ", ".join(str(each) for each in value)
+        case _, dict():
+            return "; ".join(f"{key}: {each}" for key, each in value.items())
+        case (("id" | "title" | "summary" | "guidance" | "place"), _):
+            return str(value)
     return presenting.words(str(value))

@@ -9,23 +9,26 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from partwell import clock
 from partwell.documents.markdown import render_markdown
 from partwell.journeys.draft_queries import has_draft
+from partwell.journeys.earlier_versions import count_behind
 from partwell.journeys.models import TemplateVersion
-from partwell.journeys.template.dependencies import Dependencies
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
+from partwell.journeys.upkeep_queries import list_upkeep, show_upkeep
 from partwell.people.actors import Actor
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
 from partwell.web.navigation import may_follow
 from partwell.web.session import actor_of
 from partwell.web.template_comparisons import version_asked
-from partwell.web.template_drawing import draw_template, svg_of
-from partwell.web.template_wording import change_lines
+from partwell.web.template_maps import map_of
+from partwell.web.template_wording import change_lines, due_words
+from partwell.web.upkeep import upkeep_row
 
-MOST_LINES, MOST_HOLDING = 8, 5
+MOST_LINES = 8
 
 
 @require_GET
@@ -33,9 +36,12 @@ def templates(request: HttpRequest) -> HttpResponse:
     """The latest version of every template."""
     actor = actor_of(request)
     found = list_templates(actor=actor)
+    now = clock.now()
+    upkeep = {each.version.template_id: upkeep_row(each, now) for each in list_upkeep(actor=actor)}
     rows = [
         {"version": each.version, "summary": each.template.summary, "steps": len(each.template.steps)}
         | {"journeys": each.journeys, "audience": each.template.audience.value}
+        | {"upkeep": upkeep.get(each.version.template_id)}
         for each in found
     ]
     return render(
@@ -62,10 +68,12 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "journeys": found.journeys,
             "versions": list(versions.only("version", "published_at", "published_by", "template_id")),
             "phases": _phases(found.template),
-            "map": _map(found.template, dependencies),
+            "map": map_of(found.template, dependencies, address_of="#step-{}".format),
             "changes": _changes(found.version, actor),
+            "behind": count_behind(template_id=template_id, actor=actor, version=found.version.version),
             "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
+            "upkeep": upkeep_row(show_upkeep(template_id=template_id, actor=actor), clock.now()),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
             "empty_roles": [
@@ -99,7 +107,7 @@ def _row(step: TemplateStep, numbers: dict[str, str]) -> dict[str, Any]:
         "title": step.title,
         "role": ROLE_LABELS[step.role],
         "is_leaver": step.role == Role.DEPARTING,
-        "due": step.due.replace("_", " "),
+        "due": due_words(step.due),
         "needs": [numbers[key] for key in step.needs],
         "when": step.when,
         "evidence": presenting.words(step.evidence),
@@ -116,27 +124,3 @@ def _changes(version: TemplateVersion, actor: Actor) -> dict[str, Any] | None:
     found = diff_versions(template_id=version.template_id, actor=actor, new=version.version)
     lines = change_lines(found.found, found.old_template, found.new_template)
     return {"before": found.old.version, "lines": lines[:MOST_LINES], "more": len(lines[MOST_LINES:])}
-
-
-def _map(template: Template, found: Dependencies) -> dict[str, Any]:
-    numbers = template.numbers
-    drawing = draw_template(template, found)
-    titles = {step.key: f"{numbers[step.key]} {step.title}" for step in template.steps}
-    return {
-        "svg": svg_of(drawing),
-        "width": drawing.width,
-        "height": drawing.height,
-        "longest": [titles[key] for key in found.longest],
-        "holding": [(titles[key], len(found.links[key].after)) for key in found.holding_up[:MOST_HOLDING]],
-        "rows": [
-            {
-                "title": titles[key],
-                "needs": [titles[other] for other in links.needs],
-                "opens": [titles[other] for other in links.opens],
-                "behind": len(links.after),
-            }
-            for key, links in found.links.items()
-            if links.needs or links.opens
-        ],
-        "alone": sum(1 for links in found.links.values() if not links.needs and not links.opens),
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from partwell import clock
 from partwell.closure.statements import closing_statement, head_to_keep
 from partwell.departures.models import Departure
-from partwell.journeys import correspondence, reminders
+from partwell.journeys import correspondence, reminders, upkeep_reminders
 from partwell.signals.sending import send_pending
 
 SEND_EVERY_SECONDS = 5
@@ -27,8 +27,10 @@ def tell() -> None:
 
 
 def remind() -> None:
-    """Queue the reminders of steps that are due or late."""
-    reminders.remind(now=clock.now())
+    """Queue the reminders of steps that are due or late, and of templates that their owners should read."""
+    now = clock.now()
+    reminders.remind(now=now)
+    upkeep_reminders.remind_owners(now=now)
 
 
 def _statement(departure: Departure) -> str | None:

@@ -18,6 +18,8 @@ from partwell.access.transfers import waking
 from partwell.engine import registry
 from partwell.evidence.sequencer import sequence_pending
 from partwell.journeys.operations.advancing import advance, end_access
+from partwell.journeys.rounds import carrying_out
+from partwell.journeys.rounds.operations import GO_ON
 from partwell.signals import delivery
 from partwell.signals.security_events import DELIVER
 from partwell.worker import mail
@@ -42,6 +44,7 @@ def register_all() -> None:
     registry.timer(cuts.FIRE, cuts.fire_due_cut)
     registry.timer(cuts.REVIEW, cuts.warn_about_missing_review)
     registry.timer(cuts.STAGE, cuts.look_at_stage)
+    registry.timer(GO_ON, carrying_out.go_on)
     registry.workflow(questions.ANSWER, questions.answer)
     registry.workflow(sweeping.SWEEP_SYSTEM, sweeping.sweep_system)
     registry.workflow(cutting.LOOK, cutting.look_at_ghost)

@@ -35,6 +35,10 @@ def test_a_draft_is_changed_tried_and_published(hr: Api, firm: dict, draft: dict
     changed = change(hr, 2, do="set_fields", empty_phases=phases).json()
     assert (changed["revision"], changed["problems"]) == (3, [])
     assert "key: hand-over-the-keys" in changed["source"]
+    waits = hr.get("/template-drafts/small/dependencies").json()
+    assert waits["revision"] == 3
+    [links] = [step for step in waits["steps"] if step["key"] == "hand-over-the-keys"]
+    assert (links["needs"], links["opens"]) == (["confirm"], [])
     moved = change(hr, 3, do="move_step", key="hand-over-the-keys", phase=1, place=1).json()
     assert moved["problems"][0]["field"] == "empty_phases.5"
     assert (

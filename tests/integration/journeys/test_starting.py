@@ -140,7 +140,7 @@ def test_no_event_means_no_journey(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError("the evidence store is read-only")
 
-    monkeypatch.setattr("partwell.evidence.operations.record_many", refuse)
+    monkeypatch.setattr("partwell.journeys.operations.starting.record_many", refuse)
     with pytest.raises(OSError, match="read-only"):
         start_journey(make_person())
     assert not Departure.objects.exists()

@@ -114,8 +114,8 @@ def tell_of(departure: Departure, *, now: datetime) -> None:
         end_knowing(rotation, now=now)
 
 
-def at_access_end(departures: Sequence[Departure], *, actor: Actor, now: datetime) -> None:
-    """What follows for shared secrets when access ends, by its date or by the kill switch.
+def open_all(departures: Sequence[Departure], *, actor: Actor, now: datetime) -> None:
+    """`open_rotations` for departures that begin together, or whose access ends together.
 
     Four queries for those who know nothing that is on record, whatever their number.
     """

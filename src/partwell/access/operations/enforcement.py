@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,12 +27,18 @@ RULE = "standing rule"
 def schedule(departure: Departure, *, now: datetime) -> None:
     """Set, or move, the timers of this departure's access end. To be called whenever its dates change, in
     the same transaction. An escalation whose time is past already is not set again."""
-    before = {hours: departure.access_end_at - timedelta(hours=hours) for hours in ESCALATE_HOURS}
-    wake.end_at(
-        departure.pk,
-        departure.access_end_at,
-        escalate_at={hours: moment for hours, moment in before.items() if moment > now},
-    )
+    schedule_all([departure], now=now)
+
+
+def schedule_all(departures: Iterable[Departure], *, now: datetime) -> None:
+    """`schedule` for departures that begin together, with the queries of one."""
+    escalations: dict[tuple[UUID, int], datetime] = {}
+    ends = {departure.pk: departure.access_end_at for departure in departures}
+    for pk, end in ends.items():
+        for hours in ESCALATE_HOURS:
+            if (before := end - timedelta(hours=hours)) > now:
+                escalations[pk, hours] = before
+    wake.end_at(ends, escalate_at=escalations)
 
 
 def unschedule(departure: Departure) -> None:
@@ -55,7 +62,7 @@ def enforce_access_end(*, departure_id: UUID, now: datetime, actor: Actor | None
         return None
     lock(departure)
     days_after.schedule(departure)
-    rotations.at_access_end([departure], actor=actor, now=now)
+    rotations.open_all([departure], actor=actor, now=now)
     opening.at_access_end([departure], now=now)
     plans = departure.access_plans.exclude(kind=PlanKind.RESTORE).select_related("cut")
     latest = plans.order_by("-version").first()

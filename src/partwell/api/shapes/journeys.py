@@ -7,6 +7,8 @@ from typing import Any
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from partwell.api.shapes.templates import TemplateFieldChange
+
 
 class StepShape(Schema):
     key: str
@@ -162,6 +164,64 @@ class MoveShape(Schema):
     dates: list[DateChangeShape]
     steps: list[StepMove]
     warnings: list[str]
+
+
+class StandingShape(Schema):
+    state: str
+    due_at: str
+    owner: str
+
+
+class StepVersionChange(Schema):
+    """What becomes of one step. `before` is null where it is added, `after` where it falls away; `meant_for`
+    is when an added step would have been due, where that has passed."""
+
+    key: str
+    phase: int
+    title: str
+    fate: str = Field(description="added, changed, falls_away, set_aside or stays.")
+    fields: list[TemplateFieldChange]
+    before: StandingShape | None
+    after: StandingShape | None
+    why: str
+    meant_for: str | None
+
+
+class VersionChangeShape(Schema):
+    """What moving a journey to another version of its template changes; `digest` names exactly this."""
+
+    id: str
+    subject: str
+    template: str
+    old_version: int
+    new_version: int
+    is_reordered: bool
+    steps: list[StepVersionChange]
+    digest: str
+
+
+class BehindShape(Schema):
+    """A journey on an earlier version, and how many steps would have which fate. `message` says why it cannot
+    be moved; then `digest` is empty."""
+
+    id: str
+    subject: str
+    last_working_day: str
+    version: int
+    digest: str
+    counts: dict[str, int]
+    message: str
+
+
+class VersionOutcome(Schema):
+    """What came of one journey of several. `subject` is empty where the caller sees no such journey."""
+
+    id: str
+    subject: str
+    moved: bool
+    changed: int
+    code: str
+    message: str
 
 
 class WithdrawalShape(Schema):

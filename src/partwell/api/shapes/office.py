@@ -286,6 +286,11 @@ class LeftOutStep(Schema):
     )
 
 
+class VacantRole(Schema):
+    role: str
+    steps: int = Field(description="How many steps wait until somebody holds the role.")
+
+
 class TrialShape(Schema):
     model_config = ConfigDict(extra="allow")
     template: str
@@ -293,4 +298,5 @@ class TrialShape(Schema):
     access_end: str
     contract_end: str
     steps: list[dict[str, Any]]
+    vacant_roles: list[VacantRole]
     left_out: list[LeftOutStep]

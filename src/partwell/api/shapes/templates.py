@@ -110,12 +110,21 @@ class HoldingStep(Schema):
     steps: int
 
 
-class TemplateDependencies(Schema):
-    """What waits for what, the longest chain, and the steps that hold up most."""
-
+class _Dependencies(Schema):
     id: str
-    version: int
     steps: list[StepLinks]
     longest: list[str]
     holding_up: list[HoldingStep]
     rings: list[list[str]]
+
+
+class TemplateDependencies(_Dependencies):
+    """What waits for what, the longest chain, and the steps that hold up most."""
+
+    version: int
+
+
+class DraftDependencies(_Dependencies):
+    """What waits for what in a draft, with the steps that wait for each other in a ring."""
+
+    revision: int

@@ -32,6 +32,7 @@ from partwell.closure.audits.judging import (
 )
 from partwell.departures.models import Departure
 from partwell.journeys.models import Comment, Step
+from partwell.journeys.planning import is_set_aside
 from partwell.journeys.states import StepState
 
 
@@ -75,6 +76,7 @@ def _steps(ids: list[UUID]) -> dict[UUID, list[StepFact]]:
                 settled_at=row.settled_at,
                 reason=row.skip_reason or said.get(row.pk, ""),
                 files=row.files,
+                is_set_aside=is_set_aside(row),
             )
         )
     return found

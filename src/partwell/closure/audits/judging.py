@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class StepFact:
-    """`reason` is why it was skipped, or what was last said of it."""
+    """`reason` is why it was skipped or is asked no longer, or what was last said of it."""
 
     key: str
     title: str
@@ -53,6 +53,7 @@ class StepFact:
     settled_at: datetime | None = None
     reason: str = ""
     files: int = 0
+    is_set_aside: bool = False
 
     @property
     def late_by(self) -> timedelta:
@@ -151,6 +152,9 @@ def steps(control: Control, facts: Facts) -> Finding:
 
 def _of_step(step: StepFact, now: datetime) -> Finding:
     where, said = f"step:{step.key}", f"“{step.key}”"
+    if step.is_set_aside:
+        said = f"{said} is asked no longer; why is on record."
+        return Finding(Standing.NOT_APPLICABLE, said, where, step.reason)
     if step.state == StepState.NOT_NEEDED:
         return Finding(Standing.NOT_APPLICABLE, f"{said} was not needed: its condition was not met.", where)
     if step.state == StepState.SKIPPED:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, F, Func, IntegerField, Value, When
+from django.db.models import Case, Count, F, IntegerField, Value, When
 from django.db.models.functions import Greatest, Least
 from django.db.models.lookups import GreaterThan
 
@@ -21,28 +21,12 @@ from partwell.access.states import SLA_MINUTES, AccessState, Link, SlaClass
 from partwell.access.timing import SAID, duration
 from partwell.departures.policies import visibility
 from partwell.departures.states import DepartureState, SubjectKind
+from partwell.moments import Seconds
 from partwell.people.actors import Actor
 
 # Upper ends of the classes of time, in minutes; the time that each class of system allows is one of them.
 EDGES = (0, 5, 15, 60, 240, 1440, 4320, 10080)
 PROMISED, OVERDUE, OPEN = -1, -2, -3
-
-
-class Seconds(Func):
-    """A moment as whole seconds, so that a database takes one from another by itself: on SQLite, Django
-    would otherwise call Python for each row."""
-
-    output_field = IntegerField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)", **more
-        )
-
-    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint", **more
-        )
 
 
 @dataclass

@@ -22,9 +22,9 @@ from partwell.evidence.operations import departure_scope, record
 from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import access_end_moment
 from partwell.journeys.models import Step
-from partwell.journeys.planning import calendar_of, redate, refresh_blocks
+from partwell.journeys.planning import calendar_of, is_set_aside, redate, refresh_blocks
 from partwell.journeys.states import StepState
-from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
+from partwell.journeys.template.conditions import compile_condition, evaluate, ready
 from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import operation
@@ -254,14 +254,16 @@ def _replan(departure: Departure, now: datetime) -> list[StepChange]:
 
 
 def _reconsider_conditions(departure: Departure, steps: list[Step]) -> None:
-    """A pending step may become unneeded, an unneeded one needed; what is done stays done."""
-    version = departure.journey.template
-    compiled = compile_conditions(version.digest, load_version(version))
+    """A pending step may become unneeded, an unneeded one needed; what is done stays done, and what another
+    version of the template set aside stays aside.
+
+    Each step's own condition counts: of a step that stayed from an earlier version, the present one has none.
+    """
     facts = ready(facts_of(departure))
     for step in steps:
-        if not step.condition or step.is_own:
+        if not step.condition or step.is_own or is_set_aside(step):
             continue
-        needed = evaluate(compiled[step.key], facts)
+        needed = evaluate(compile_condition(step.condition), facts)
         if step.state == StepState.NOT_NEEDED and needed:
             step.state = StepState.OPEN
         elif step.state in (StepState.OPEN, StepState.BLOCKED) and not needed:
@@ -293,7 +295,8 @@ def _check_value(departure: Departure, field: str, value: str) -> None:
             )
     elif field == "reason":
         known = load_version(departure.journey.template).reasons
-        if value not in (*known, "not_stated"):
+        # A version that the journey was moved to may not have the reason that it was started with.
+        if value not in (*known, "not_stated", departure.reason):
             raise Invalid(
                 "reason_unknown", f"“{value}” is not known. Known are: {', '.join(known)}.", field=field
             )

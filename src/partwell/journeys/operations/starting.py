@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,23 +17,22 @@ from partwell.departures.notices import hidden_departures
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import Confidentiality, DepartureState, NoticeState
 from partwell.engine import operations as engine
-from partwell.evidence.operations import departure_scope, record
+from partwell.evidence.operations import build, departure_scope, record, record_many
 from partwell.journeys import messages
-from partwell.journeys.facts import facts_of
 from partwell.journeys.intake import Intake, draft_departure
 from partwell.journeys.models import Journey, Step, TemplateVersion
 from partwell.journeys.owners import Owners
-from partwell.journeys.planning import plan_steps
+from partwell.journeys.planning import needed_in, plan_steps
 from partwell.journeys.queries import step_dict
-from partwell.journeys.template.conditions import compile_conditions, evaluate, ready
-from partwell.journeys.template.model import Template, TemplateStep
+from partwell.journeys.states import StepState
+from partwell.journeys.template.model import Template
 from partwell.journeys.template_queries import latest, load_version
 from partwell.people.actors import Actor, Channel, Grant
 from partwell.people.authorisation import check_office, operation
-from partwell.people.models import User
 from partwell.people.operations import tie_account
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, Invalid, NotAllowed, NotFound
+from partwell.rows import insert_rows
 
 GIVE_NOTICE = "give_notice_instead"
 
@@ -45,6 +45,24 @@ class Draft:
     journey: Journey
     steps: list[Step]
     owners: Owners
+
+    @property
+    def vacancies(self) -> dict[Role, int]:
+        """The roles that nobody holds who could do their steps, and how many steps wait for that."""
+        waiting = Counter(Role(step.role) for step in self.steps if step.state != StepState.NOT_NEEDED)
+        vacant = {role for role, owner in self.owners.resolved().items() if owner.is_vacant}
+        return {role: waiting[role] for role in Role if role in vacant and waiting[role]}
+
+    @property
+    def unowned(self) -> list[Step]:
+        """The steps that nobody is named for although somebody holds the role: where few may know, a queue
+        would tell all who hold it."""
+        vacant = self.vacancies
+        return [
+            step
+            for step in self.steps
+            if not step.owner_name and step.role not in vacant and step.state != StepState.NOT_NEEDED
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as the API and the command line show it; it has no id yet."""
@@ -62,6 +80,7 @@ class Draft:
             "access_end": departure.access_end_at.isoformat(),
             "contract_end": departure.contract_end_date.isoformat(),
             "steps": [step_dict(step) for step in self.steps],
+            "vacant_roles": [{"role": role.value, "steps": count} for role, count in self.vacancies.items()],
         }
 
 
@@ -109,9 +128,8 @@ def plan_draft(
     )
     if owners is None:
         owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id)
-    steps = plan_steps(
-        template, journey, owners=owners, is_needed=_condition(template, version, departure), now=now
-    )
+    is_needed = needed_in(departure, template, version.digest)
+    steps = plan_steps(template, journey, owners=owners, is_needed=is_needed, now=now)
     return Draft(departure, journey, steps, owners)
 
 
@@ -134,30 +152,54 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
 
 
 def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
-    """Write a planned journey, in the caller's transaction. Raises `Conflict` when they leave already."""
-    departure = draft.departure
+    """Write a planned journey, in the caller's transaction, and tell everybody who has a step in it. Raises
+    `Conflict` when they leave already."""
+    store_many([draft], actor=actor, now=now)
+    messages.tell_all_assigned(
+        draft.departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
+    )
+    return draft.journey
+
+
+def store_many(
+    drafts: Sequence[Draft],
+    *,
+    actor: Actor,
+    now: datetime,
+    round_id: str = "",
+    round_approved_by: str = "",
+) -> None:
+    """Write planned journeys, in the caller's transaction and all or none, with hardly more statements than
+    one takes. Nobody is told of their steps. Of a round, its id and who approved it stand in their evidence.
+
+    Raises `Conflict` when one of them leaves already, before anything else is written.
+    """
+    departures = [draft.departure for draft in drafts]
     try:
         with transaction.atomic():
-            departure.save(force_insert=True)
+            Departure.objects.bulk_create(departures)
     except IntegrityError as error:
-        raise _leaves_already(departure) from error
-    draft.journey.save(force_insert=True)
-    Step.objects.bulk_create(draft.steps)
-    Participant.objects.bulk_create(_participants(draft, actor, now))
-    record(
-        "journey.started",
-        scope=departure_scope(departure.pk),
-        actor=actor.label,
-        at=now,
-        fields=_started_fields(draft),
+        raise _leaves_already(*departures) from error
+    Journey.objects.bulk_create([draft.journey for draft in drafts])
+    insert_rows([step for draft in drafts for step in draft.steps])
+    Participant.objects.bulk_create([part for draft in drafts for part in _participants(draft, actor, now)])
+    record_many(
+        build(
+            "journey.started",
+            scope=departure_scope(draft.departure.pk),
+            actor=actor.label,
+            at=now,
+            fields={
+                **_started_fields(draft),
+                **(_of_round(round_id, round_approved_by) if round_id else {}),
+            },
+        )
+        for draft in drafts
     )
-    messages.tell_assigned_at_start(
-        departure, draft.steps, holders=draft.owners.holders, actor=actor, now=now
-    )
-    enforcement.schedule(departure, now=now)
-    rotations.open_rotations(departure, actor=actor, now=now)
-    engine.poke(departure.pk)
-    return draft.journey
+    enforcement.schedule_all(departures, now=now)
+    rotations.open_all(departures, actor=actor, now=now)
+    for departure in departures:
+        engine.poke(departure.pk)
 
 
 def start_or_give_notice(
@@ -276,27 +318,13 @@ def _give_notice() -> NotAllowed:
     return NotAllowed(GIVE_NOTICE, "HR starts this journey. Give notice, and they will see it at once.")
 
 
-def _leaves_already(departure: Departure) -> Conflict:
+def _leaves_already(*departures: Departure) -> Conflict:
+    names = " or ".join(departure.subject_name for departure in departures)
     return Conflict(
         "already_leaving",
-        f"{departure.subject_name} is leaving already. Open that journey, or withdraw it first.",
+        f"{names} is leaving already. Open that journey, or withdraw it first.",
         field="person",
     )
-
-
-def _condition(
-    template: Template, version: TemplateVersion, departure: Departure
-) -> Callable[[TemplateStep], bool]:
-    compiled = compile_conditions(version.digest, template)
-    facts = ready(facts_of(departure))
-    answers: dict[str, bool] = {"": True}
-
-    def is_needed(step: TemplateStep) -> bool:
-        if step.when not in answers:  # steps often share a condition
-            answers[step.when] = evaluate(compiled[step.key], facts)
-        return answers[step.when]
-
-    return is_needed
 
 
 def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant]:
@@ -310,7 +338,7 @@ def _participants(draft: Draft, actor: Actor, now: datetime) -> list[Participant
     if actor.user_id is not None:
         mine = [role for role in (Role.HR, Role.IT_SECURITY) if actor.has_role(role)]
         found.add((actor.user_id, (mine or [Role.ACCOUNT_MANAGER])[0].value))
-    leaver = User.objects.filter(person=departure.person).first() if departure.person else None
+    leaver = draft.owners.register.user_of(departure.person) if departure.person else None
     if leaver is not None:
         found = {(user, capacity) for user, capacity in found if user != leaver.pk}
         found.add((leaver.pk, Role.DEPARTING.value))
@@ -341,3 +369,7 @@ def _started_fields(draft: Draft) -> dict[str, Any]:
         "steps": [step.key for step in draft.steps],
         **_dates(departure),
     }
+
+
+def _of_round(round_id: str, approved_by: str) -> dict[str, str]:
+    return {"round": round_id, "round_approved_by": approved_by}

@@ -1,0 +1,502 @@
+"""Many departures at once: prepared, approved by another person, started in batches, recalled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from partwell.departures.models import Departure, Participant
+from partwell.departures.states import Confidentiality
+from partwell.engine.models import Timer
+from partwell.evidence.models import Event
+from partwell.journeys.intake import Intake
+from partwell.journeys.models import Journey, Round, RoundMember, Step
+from partwell.journeys.operations.ending import withdraw
+from partwell.journeys.operations.starting import draft_journey
+from partwell.journeys.operations.steps import complete_step
+from partwell.journeys.rounds import carrying_out
+from partwell.journeys.rounds.carrying_out import go_on
+from partwell.journeys.rounds.drift import drift_of
+from partwell.journeys.rounds.operations import GO_ON, approve_round, prepare_round, recall_round
+from partwell.journeys.rounds.preview import Preview, Terms, preview_round
+from partwell.journeys.rounds.queries import get_round, list_rounds, visible_rounds
+from partwell.people.actors import Channel, console_actor
+from partwell.people.models import Person, RoleGrant, User
+from partwell.people.operations import ensure_user, grant_role
+from partwell.people.roles import Role
+from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, NotAllowed, NotFound
+from partwell.signals.models import Message
+from tests.factories import (
+    LAST_DAY,
+    NOW,
+    SMALL_TEMPLATE,
+    as_actor,
+    make_holder,
+    make_person,
+    publish,
+    start_journey,
+    step_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+OPENLY = Confidentiality.NORMAL.value
+SECRETLY = Confidentiality.NEED_TO_KNOW.value
+TERMS = Terms(
+    name="Closing Leeds",
+    template_id="small",
+    last_working_date=LAST_DAY,
+    reason="moving",
+    notice_date=NOW.date(),
+)
+WHY = "The site stays open after all."
+
+
+@pytest.fixture
+def hr() -> User:
+    publish()
+    return make_holder(Role.HR, "Amara Osei")
+
+
+@pytest.fixture
+def executive() -> User:
+    return make_holder(Role.EXECUTIVE, "Helen Marsh")
+
+
+@pytest.fixture
+def manager() -> Person:
+    return make_person("Joon-ho Park")
+
+
+def people(count: int, **fields: Any) -> list[Person]:
+    return [make_person(f"Leaver {n:02}", **fields) for n in range(1, count + 1)]
+
+
+def listed(*persons: Person) -> bytes:
+    return "\n".join(person.email for person in persons).encode()
+
+
+def look(hr: User, data: bytes, terms: Terms = TERMS, *, now: datetime = NOW) -> Preview:
+    return preview_round(terms=terms, data=data, actor=as_actor(hr), now=now)
+
+
+def prepare(
+    hr: User, data: bytes, terms: Terms = TERMS, *, approvers: tuple[User, ...] = (), now: datetime = NOW
+) -> Round:
+    return prepare_round(terms=terms, data=data, approvers=approvers, actor=as_actor(hr), now=now)
+
+
+def approve(found: Round, user: User, *, now: datetime = NOW) -> Round:
+    return approve_round(found=found, digest=drift_of(found, now=now).digest, actor=as_actor(user), now=now)
+
+
+def states(found: Round) -> dict[str, str]:
+    return {member.name: member.state for member in found.members.all()}
+
+
+def test_a_round_is_prepared_approved_by_another_person_and_started_by_the_worker(
+    hr: User, executive: User, manager: Person
+) -> None:
+    found = prepare(hr, listed(*people(30, manager=manager)))
+    assert not Departure.objects.exists()
+    approve(found, executive)
+    timer = Timer.objects.get(name=GO_ON)
+    assert (timer.key, timer.due_at) == (str(found.pk), NOW)
+    assert not Departure.objects.exists(), "it starts by the worker"
+    go_on(str(found.pk), NOW)
+    assert Journey.objects.count() == 30
+    assert Step.objects.count() == 30 * 6
+    found.refresh_from_db()
+    assert (found.state, set(states(found).values())) == ("started", {"started"})
+    for event in Event.objects.filter(kind="journey.started"):
+        assert event.fields["round_approved_by"]["value"].startswith("Helen Marsh")
+    go_on(str(found.pk), NOW)
+    assert Journey.objects.count() == 30, "nobody twice"
+
+
+def test_a_journey_of_a_round_is_as_if_it_had_been_started_alone(
+    hr: User, executive: User, manager: Person
+) -> None:
+    first, second = people(2, manager=manager)
+    alone = start_journey(first, actor=as_actor(hr), reason="moving")
+    approve(found := prepare(hr, listed(second)), executive)
+    go_on(str(found.pk), NOW)
+    together = Journey.objects.get(departure__person=second)
+
+    def facts(journey: Journey) -> list[Any]:
+        fields = ("key", "owner", "queue", "state", "due_at", "waits_for")
+        return list(journey.steps.values_list(*fields).order_by("position"))
+
+    assert facts(alone) == facts(together)
+    names = ("reason", "confidentiality", "notice_date", "access_end_at", "jurisdiction", "timezone")
+    for name in names:
+        assert getattr(alone.departure, name) == getattr(together.departure, name), name
+    timers = Timer.objects.exclude(name=GO_ON).values_list("name", "due_at")
+    of = {journey.pk: sorted(timers.filter(key__startswith=str(journey.pk))) for journey in (alone, together)}
+    assert of[alone.pk] == of[together.pk] != []
+
+
+def test_every_bad_line_is_told_at_once_with_its_value_and_why(hr: User) -> None:
+    make_person("Mei Tanaka", email="mei@harbour.example", employee_number="77")
+    make_person("Bo Lind", email="bo@harbour.example", employee_number="78")
+    data = (
+        b"email,employee_number,last_working_day,reason\n"
+        b"nobody@harbour.example,,,\n"
+        b"mei@harbour.example,,31.12.2026,\n"
+        b"mei@harbour.example,78,,\n"
+        b",,,\n"
+        b",,2026-12-30,\n"
+        b"bo@harbour.example,,2026-10-01,\n"
+        b"mei@harbour.example,,,because\n"
+        b"mei@harbour.example,77,,\n"
+    )
+    preview = look(hr, data)
+    told = {(bad.line, bad.reason) for bad in preview.bad_lines}
+    assert [bad.line for bad in preview.bad_lines] == [2, 3, 4, 6, 7, 8, 9]
+    said = " ".join(reason for _, reason in told)
+    for words in (
+        "nobody in the registers",
+        "no date of the form",
+        "this could mean Bo Lind",
+        "does not say who",
+        "before the notice",
+        "“because” is not known",
+        "stands in line 8 already",
+    ):
+        assert words in said, words
+    with pytest.raises(Invalid) as refused:
+        prepare(hr, data)
+    assert refused.value.code == "lines_bad"
+    assert not Round.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "names nobody"),
+        (b"a@b.example, 2026-12-31", "no header says what"),
+        ("a@b.example".encode("utf-16"), "UTF-16"),
+        (b"email\n" + b"x@y.example\n" * 1001, "at most 1000"),
+        (b'email\n"open', "never closed"),
+        (b"=cmd|' /C calc'!A0", "nobody in the registers"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_in_words(hr: User, data: bytes, said: str) -> None:
+    preview = look(hr, data)
+    assert not preview.members
+    assert said in " ".join(str(bad) for bad in preview.bad_lines)
+
+
+def test_whoever_leaves_already_or_has_left_is_left_out_by_name(hr: User, manager: Person) -> None:
+    first, second, third = people(3, manager=manager)
+    start_journey(first)
+    Person.objects.filter(pk=second.pk).update(left_on_date=date(2026, 1, 31))
+    preview = look(hr, listed(first, second, third))
+    assert preview.left_out == (
+        ("Leaver 01", "Is leaving already."),
+        ("Leaver 02", "Left on 2026-01-31."),
+    )
+    assert [each.departure.subject_name for each in preview.members] == ["Leaver 03"]
+
+
+def test_a_preview_is_the_same_whether_or_not_somebody_leaves_in_secret(hr: User, executive: User) -> None:
+    make_holder(Role.HR, "Other Hr")  # so that neither takes part for being the only one
+    first, second = people(2)
+    before = look(hr, listed(first, second)).as_dict()
+    start_journey(first, confidentiality=SECRETLY)
+    assert look(hr, listed(first, second)).as_dict() == before
+    approve(found := prepare(hr, listed(first, second)), executive)
+    go_on(str(found.pk), NOW)
+    assert states(found) == {"Leaver 01": "left_out", "Leaver 02": "started"}
+    assert found.members.get(name="Leaver 01").note == carrying_out.NOT_HERE
+
+
+def test_a_preview_shows_owners_loads_with_what_they_have_open_and_what_clashes(hr: User) -> None:
+    manager = make_person("Joon-ho Park")
+    start_journey(make_person("Before Them", manager=manager))
+    leavers = [*people(4, manager=manager), manager]
+    make_person("Stays Here", manager=leavers[0])
+    preview = look(hr, listed(*leavers), replace(TERMS, last_working_date=date(2026, 11, 28)))
+    overview = preview.overview
+    loads = {load["owner"]: load for load in overview["loads"]}
+    assert loads["Joon-ho Park"]["steps"] == 4 + 1, "one of them manages people, and hands over the team"
+    assert loads["Joon-ho Park"]["already_open"] == 1
+    assert loads["Joon-ho Park"]["is_in_round"]
+    assert not loads["Amara Osei"]["is_in_round"]
+    pending = sum(each.steps for each in preview.members)
+    assert overview["totals"]["steps"] == pending == sum(overview["totals"].values()) - pending
+    assert {each["name"] for each in overview["managers"]} == {"Leaver 01", "Joon-ho Park"}
+    assert {c["about"] for c in overview["clashes"] if c["kind"] == "day_off"} >= {
+        "Leaver 01",
+        "Joon-ho Park",
+    }
+
+
+def test_hr_of_one_department_prepares_nothing_for_another(hr: User) -> None:
+    own = make_holder(Role.HR, "Noa Lind", department="Studio")
+    [person] = people(1)
+    preview = look(own, listed(person))
+    assert "HR of “Platform” starts this journey" in str(preview.bad_lines[0])
+    with pytest.raises(NotAllowed):
+        look(make_holder(Role.FINANCE, "Ida Berg"), listed(person))
+
+
+def test_nobody_prepares_a_round_with_themselves_in_it(hr: User) -> None:
+    assert hr.person is not None
+    assert "This is you" in str(look(hr, listed(hr.person)).bad_lines[0])
+
+
+def test_what_was_looked_at_is_what_is_prepared_and_approved(hr: User, executive: User) -> None:
+    first, second = people(2)
+    data = listed(first, second)
+    seen = look(hr, data).digest
+    start_journey(second)
+    with pytest.raises(Conflict) as refused:
+        prepare_round(terms=TERMS, data=data, digest=seen, actor=as_actor(hr), now=NOW)
+    assert refused.value.code == "changed_meanwhile"
+    found = prepare(hr, listed(first))
+    with pytest.raises(Conflict):
+        approve_round(found=found, digest=found.digest, actor=as_actor(executive), now=NOW)
+
+
+def test_only_another_person_with_a_fresh_sign_in_approves(hr: User, executive: User) -> None:
+    found = prepare(hr, listed(*people(2)))
+    digest = drift_of(found, now=NOW).digest
+    refusals = {
+        "same_person": as_actor(hr),
+        "second_person_needed": as_actor(executive, channel=Channel.API),
+        "not_allowed": as_actor(make_holder(Role.LEGAL, "Lea Roth")),
+    }
+    for code, actor in refusals.items():
+        with pytest.raises(NotAllowed) as refused:
+            approve_round(found=found, digest=digest, actor=actor, now=NOW)
+        assert refused.value.code == code
+    with pytest.raises(NotFound):
+        approve(found, make_holder(Role.HR, "Noa Lind", department="Studio"))
+    with pytest.raises(FreshSignInNeeded):
+        approve_round(found=found, digest=digest, actor=as_actor(executive, is_fresh=False), now=NOW)
+    assert approve(found, executive).state == "approved"
+    with pytest.raises(Conflict):
+        approve(found, executive)
+
+
+def test_an_approvers_role_counts_for_everybody_in_the_round(hr: User) -> None:
+    [person] = people(1)
+    own, other = (
+        make_holder(Role.EXECUTIVE, name, department=department)
+        for name, department in (("Own Boss", "Platform"), ("Other Boss", "Studio"))
+    )
+    with pytest.raises(Invalid) as unfit:
+        prepare(hr, listed(person), approvers=(other,))
+    assert "not HR or an executive for everybody" in unfit.value.message
+    found = prepare(hr, listed(person), approvers=(own,))
+    RoleGrant.objects.filter(user=own).update(department="Studio")
+    with pytest.raises(NotAllowed) as refused:
+        approve(found, own)
+    assert refused.value.code == "not_for_everybody"
+
+
+def test_a_new_version_of_the_template_needs_a_new_preparation(hr: User, executive: User) -> None:
+    found = prepare(hr, listed(*people(1)))
+    publish(SMALL_TEMPLATE.replace("A small journey", "A small journey, revised"))
+    assert "Version 2" in drift_of(found, now=NOW).obstacles[0]
+    with pytest.raises(Conflict) as refused:
+        approve(found, executive)
+    assert refused.value.code == "round_drifted"
+
+
+def test_who_dropped_out_since_is_left_out_by_name_and_a_change_meanwhile_is_told(
+    hr: User, executive: User
+) -> None:
+    first, second, third, fourth = people(4)
+    found = prepare(hr, listed(first, second, third, fourth))
+    Person.objects.filter(pk=first.pk).update(left_on_date=NOW.date())
+    start_journey(second)
+    seen = drift_of(found, now=NOW)
+    assert [(member.name, reason[:11]) for member, reason in seen.leaving_out] == [
+        ("Leaver 01", "Left on 202"),
+        ("Leaver 02", "Is leaving "),
+    ]
+    third.delete()
+    with pytest.raises(Conflict) as refused:
+        approve_round(found=found, digest=seen.digest, actor=as_actor(executive), now=NOW)
+    assert refused.value.code == "changed_meanwhile"
+    approve(found, executive)
+    go_on(str(found.pk), NOW)
+    assert states(found) == {
+        "Leaver 01": "left_out",
+        "Leaver 02": "left_out",
+        "Leaver 03": "left_out",
+        "Leaver 04": "started",
+    }
+
+
+def test_a_staggered_round_starts_so_many_on_each_working_day(hr: User, executive: User) -> None:
+    friday = datetime.fromisoformat("2026-11-06T08:00+00:00")
+    terms = replace(TERMS, batch_size=2, starts_at=friday, notice_date=None)
+    approve(found := prepare(hr, listed(*people(5)), terms), executive)
+    assert Timer.objects.get(name=GO_ON).due_at == friday
+    go_on(str(found.pk), NOW)
+    assert not Journey.objects.exists(), "not before its time"
+    monday, tuesday = friday + timedelta(days=3), friday + timedelta(days=4)
+    for moment, journeys, then in ((friday, 2, monday), (monday, 4, tuesday), (tuesday, 5, tuesday)):
+        go_on(str(found.pk), moment)
+        assert Journey.objects.count() == journeys
+        assert Timer.objects.get(name=GO_ON).due_at == then
+    notices = Departure.objects.order_by("subject_name").values_list("notice_date", flat=True)
+    assert [day.day for day in notices] == [6, 6, 9, 9, 10]
+    found.refresh_from_db()
+    assert found.state == "started"
+
+
+def test_a_crash_between_two_groups_starts_nobody_twice_and_loses_nobody(
+    hr: User, executive: User, manager: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying_out, "AT_ONCE", 4)
+    approve(found := prepare(hr, listed(*people(10, manager=manager))), executive)
+    real, calls = carrying_out.store_many, []
+
+    def dies_in_the_second(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        calls.append(1)
+        if len(calls) == 2:
+            raise SystemExit("killed after the rows were written, before they were committed")
+
+    monkeypatch.setattr(carrying_out, "store_many", dies_in_the_second)
+    with pytest.raises(SystemExit):
+        go_on(str(found.pk), NOW)
+    assert Journey.objects.count() == 4
+    assert not Message.objects.exists(), "owners are told once all are there"
+    go_on(str(found.pk), NOW)
+    assert Journey.objects.count() == 10
+    assert Departure.objects.values("person").distinct().count() == 10
+    assert RoundMember.objects.filter(state="started", departure__person=F("person")).count() == 10
+    assert Message.objects.filter(to=manager.email).count() == 1
+
+
+def test_each_owner_gets_one_mail_for_all_of_them(hr: User, executive: User, manager: Person) -> None:
+    it = make_holder(Role.IT_SECURITY, "Tomasz Wrona")
+    approve(found := prepare(hr, listed(*people(12, manager=manager))), executive)
+    go_on(str(found.pk), NOW)
+    mails = {mail.to: mail for mail in Message.objects.all()}
+    assert set(mails) == {manager.email, it.email}, "whoever prepared it knows"
+    assert mails[manager.email].subject == "12 steps for you: 12 people leave"
+    assert mails[it.email].subject == "24 steps for you: 12 people leave"
+
+
+def test_a_secret_round_exists_for_its_participants_alone_and_its_mail_says_nothing(
+    hr: User, executive: User, manager: Person
+) -> None:
+    other = make_holder(Role.HR, "Other Hr")
+    persons = people(3, manager=manager)
+    terms = replace(TERMS, confidentiality=SECRETLY)
+    with pytest.raises(Invalid) as refused:
+        prepare(hr, listed(*persons), terms)
+    assert refused.value.code == "approver_missing"
+    found = prepare(hr, listed(*persons), terms, approvers=(executive,))
+    assert list_rounds(actor=as_actor(other)) == []
+    with pytest.raises(NotFound):
+        get_round(as_actor(other), found.pk)
+    for user in (hr, executive):
+        assert get_round(as_actor(user), found.pk) == found
+    approve(found, executive)
+    go_on(str(found.pk), NOW)
+    for departure in Departure.objects.all():
+        parts = set(Participant.objects.filter(departure=departure).values_list("user__email", "capacity"))
+        assert (hr.email, "hr") in parts
+        assert (executive.email, "executive") in parts
+        assert other.email not in {email for email, _ in parts}
+    [mail] = Message.objects.filter(to=manager.email)
+    assert mail.subject == "Steps wait for you"
+    assert not visible_rounds(as_actor(other)).exists()
+
+
+def test_nobody_in_a_round_sees_it_and_nobody_in_it_approves_it(hr: User, executive: User) -> None:
+    [person] = people(1)
+    colleague = ensure_user(person, now=NOW)
+    found = prepare(hr, listed(person), replace(TERMS, confidentiality=OPENLY))
+    assert get_round(as_actor(executive), found.pk) == found
+    grant_role(email=colleague.email, role=Role.HR, actor=console_actor(), now=NOW)
+    assert not visible_rounds(as_actor(colleague)).exists()
+    with pytest.raises(Invalid) as refused:
+        prepare(hr, listed(person), replace(TERMS, confidentiality=SECRETLY), approvers=(colleague,))
+    assert "is in this round" in refused.value.message
+
+
+def test_a_recall_before_the_start_leaves_nobody_started(hr: User, executive: User) -> None:
+    later = NOW + timedelta(days=3)
+    terms = replace(TERMS, starts_at=later, notice_date=None)
+    approve(found := prepare(hr, listed(*people(3)), terms), executive)
+    recalled = recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
+    assert (recalled.state, set(states(recalled).values())) == ("recalled", {"recalled"})
+    assert Timer.objects.get(name=GO_ON).state == "cancelled"
+    go_on(str(found.pk), later)
+    assert not Departure.objects.exists()
+    with pytest.raises(Conflict):
+        recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
+
+
+def test_a_recall_after_the_start_withdraws_each_journey_and_says_what_was_done(
+    hr: User, executive: User, manager: Person
+) -> None:
+    approve(found := prepare(hr, listed(*people(3, manager=manager))), executive)
+    go_on(str(found.pk), NOW)
+    first = found.members.get(name="Leaver 01").departure
+    assert first is not None
+    complete_step(step=step_of(first, "confirm"), note="Told.", actor=as_actor(hr), now=NOW)
+    later = NOW + timedelta(days=1)
+    recall_round(found=found, reason=WHY, actor=as_actor(hr), now=later)
+    assert set(states(found).values()) == {"recalling"}
+    assert Timer.objects.get(name=GO_ON).due_at == later
+    go_on(str(found.pk), later)
+    assert set(states(found).values()) == {"recalled"}
+    assert set(Departure.objects.values_list("state", flat=True)) == {"withdrawn"}
+    assert found.members.get(name="Leaver 01").outcome["done"] == ["Confirm the notice"]
+    [event] = Event.objects.filter(kind="round.recall_finished")
+    assert event.fields["withdrawn"]["value"] == 3
+    assert not Message.objects.filter(state="queued").exists(), "nobody is told of what was taken back"
+
+
+def test_some_are_recalled_and_what_cannot_be_withdrawn_says_so(
+    hr: User, executive: User, manager: Person
+) -> None:
+    persons = people(4, manager=manager)
+    early = f"{persons[1].email},{NOW.date() + timedelta(days=2)}"
+    data = f"email,last_working_day\n{persons[0].email},\n{early}\n{persons[2].email},\n{persons[3].email},\n"
+    approve(found := prepare(hr, data.encode()), executive)
+    go_on(str(found.pk), NOW)
+    third = found.members.get(name="Leaver 03").departure
+    assert third is not None
+    withdraw(departure=third, reason="Stays, by themselves.", actor=as_actor(hr), now=NOW)
+    later = NOW + timedelta(days=5)
+    chosen = found.members.exclude(name="Leaver 04").values_list("pk", flat=True)
+    found = recall_round(found=found, reason=WHY, people=list(chosen), actor=as_actor(hr), now=later)
+    assert found.state == "started"
+    go_on(str(found.pk), later)
+    assert states(found) == {
+        "Leaver 01": "recalled",
+        "Leaver 02": "started",
+        "Leaver 03": "started",
+        "Leaver 04": "started",
+    }
+    notes = {member.name: member.note for member in found.members.all()}
+    assert "access has ended" in notes["Leaver 02"]
+    assert "withdrawn" in notes["Leaver 03"]
+    assert notes["Leaver 04"] == ""
+    [event] = Event.objects.filter(kind="round.recall_finished")
+    assert [each["email"] for each in event.fields["not_withdrawn"]["value"]] == [
+        persons[1].email,
+        persons[2].email,
+    ]
+
+
+def test_a_preview_of_one_is_the_plan_of_one(hr: User, manager: Person) -> None:
+    [person] = people(1, manager=manager)
+    intake = Intake(person=person, last_working_date=LAST_DAY, notice_date=NOW.date(), reason="moving")
+    alone = draft_journey(template_id="small", intake=intake, actor=as_actor(hr), now=NOW)
+    [planned] = look(hr, listed(person)).members
+    assert planned.draft.as_dict() == alone.as_dict()
