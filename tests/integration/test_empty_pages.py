@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 LISTS = (
     "home",
     "departures",
+    "rounds",
+    "process",
     "my_steps",
     "access_overview",
     "ghosts",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -18,6 +17,7 @@ from partwell.insights.listing import Standing, list_steps, listed_dict
 from partwell.insights.questions import Question, usual_period
 from partwell.insights.report import report_dict, view_process
 from partwell.paging import decode_place, encode_cursor
+from partwell.people.queries import usual_place
 from partwell.people.roles import Role
 
 router = Router(tags=["process"])
@@ -79,6 +79,6 @@ def steps(
 def _question(
     since: date | None, until: date | None, timezone: str, template: str, audience: str, department: str
 ) -> Question:
-    zone = timezone or settings.DEFAULT_PERSON_TIMEZONE
+    zone = timezone or usual_place().timezone
     first, last = usual_period(zone if clock.is_timezone(zone) else "UTC", now=clock.now())
     return Question(since or first, until or last, zone, template, audience, department)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from django.conf import settings
 
 from partwell import clock
 from partwell.cli.acting import As, acting
@@ -18,6 +17,7 @@ from partwell.insights.questions import Question, usual_period
 from partwell.insights.report import report_dict, view_process
 from partwell.insights.tables import TABLES, table_csv
 from partwell.paging import decode_place, encode_cursor
+from partwell.people.queries import usual_place
 
 app = typer.Typer(no_args_is_help=True, help="How the process goes, over a period.")
 
@@ -109,7 +109,7 @@ def export(
 def _question(
     since: str, until: str, timezone: str, template: str, audience: str, department: str
 ) -> Question:
-    zone = timezone or settings.DEFAULT_PERSON_TIMEZONE
+    zone = timezone or usual_place().timezone
     first, last = usual_period(zone if clock.is_timezone(zone) else "UTC", now=clock.now())
     return Question(
         read_date(since, "since") if since else first,

@@ -7,7 +7,6 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, Min, Q, QuerySet
 
 from partwell import clock
@@ -15,6 +14,7 @@ from partwell.departures.models import Departure
 from partwell.departures.states import DepartureState
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING, StepState
+from partwell.people.queries import usual_place
 from partwell.people.roles import ROLE_LABELS, Role
 
 SOON_DAYS = 5
@@ -78,7 +78,7 @@ class Loads:
 
 
 def read_loads(departures: QuerySet[Departure], *, timezone: str, now: datetime) -> Loads:
-    """In one query. Working days are those of the country that the installation names."""
+    """In two queries. Working days are those of the firm's country."""
     until = soon_until(timezone, now=now)
     can = Q(state=StepState.OPEN)
     rows = (
@@ -137,7 +137,7 @@ def marked(people: list[Load]) -> list[Load]:
 def soon_until(timezone: str, *, now: datetime) -> datetime:
     """The end of the working day that is the last of the next few."""
     today = clock.today_in(timezone, now=now)
-    last = clock.add_working_days(today, SOON_DAYS, settings.DEFAULT_COUNTRY)
+    last = clock.add_working_days(today, SOON_DAYS, usual_place().country)
     return clock.at_local(last, clock.DEFAULT_WORKDAY_END, timezone)
 
 

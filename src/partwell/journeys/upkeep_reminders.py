@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
-from django.conf import settings
-
 from partwell import clock
 from partwell.journeys import messages
 from partwell.journeys.reminders import queue_new
 from partwell.journeys.upkeep_queries import READ_EVERY, Upkeep, read_upkeep
 from partwell.people.models import User
+from partwell.people.queries import usual_place
 from partwell.signals.outbox import Mail
 
 # Whoever was given a template that nobody here has ever read gets so long before they are reminded.
@@ -46,7 +45,7 @@ def due_at(upkeep: Upkeep) -> datetime:
 
 def _is_time(owner: User, due: datetime, now: datetime) -> bool:
     """Whether it is due, and the morning of a day has come where the owner is."""
-    zone = owner.timezone if clock.is_timezone(owner.timezone) else settings.DEFAULT_PERSON_TIMEZONE
+    zone = owner.timezone if clock.is_timezone(owner.timezone) else usual_place().timezone
     return max(due, clock.at_local(clock.today_in(zone, now=now), MORNING, zone)) <= now
 
 

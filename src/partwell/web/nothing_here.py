@@ -133,6 +133,22 @@ NOTHING: dict[str, Nothing] = {
         "Go to Today",
         "sun-high",
     ),
+    "rounds": Nothing(
+        "No round yet",
+        "For a site that closes or a team that ends: one list, one look at everything, one approval.",
+        "web:round_prepare",
+        "New round",
+        "plus",
+        "rounds.prepare",
+        "prepare one",
+    ),
+    "loads": Nothing(
+        "No step is open in a journey that you may read",
+        "Once journeys run, this says who carries how much of them, and who carries too much.",
+        "web:departures",
+        "Look at the journeys",
+        "route",
+    ),
     "compare": Nothing(
         "Choose two templates",
         "Partwell compares one for a client with one for a colleague by itself as soon as both are "

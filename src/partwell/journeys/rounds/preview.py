@@ -13,8 +13,6 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from partwell import clock
 from partwell.departures.models import Departure
 from partwell.departures.policies import visible_departures
@@ -31,7 +29,7 @@ from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office
 from partwell.people.imports.report import BadLine
-from partwell.people.queries import installation
+from partwell.people.queries import usual_place
 from partwell.refusals import Invalid, Refusal
 
 
@@ -236,9 +234,8 @@ def start_moments(
 ) -> list[datetime]:
     """When each of `count` people starts, in the list's order: `batch_size` on each working day from the
     first moment on, at its hour on the wall; all at that moment without one."""
-    here = installation()
-    zone = (here.timezone if here else "") or settings.DEFAULT_PERSON_TIMEZONE
-    country = jurisdiction[:2].upper() or (here.country if here else "") or settings.DEFAULT_COUNTRY
+    usual = usual_place()
+    zone, country = usual.timezone, jurisdiction[:2].upper() or usual.country
     local = first.astimezone(ZoneInfo(zone))
     moments: dict[int, datetime] = {0: first}
     day = local.date()
