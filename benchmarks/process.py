@@ -18,7 +18,8 @@ from benchmarks.measuring import Figure, look_at, median_ms, own_installation, r
 DEPARTURES, EACH, OWNERS, TIMES = 10_000, 40, 40, 9
 UNTIL = date(2026, 10, 31)
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-MILLISECONDS, QUERIES = 500.0, 20
+# Everything is counted from 400,000 rows each time; a part of it is answered like any other page.
+WHOLE, PART, QUERIES = 1500.0, 500.0, 20
 BATCH = 250
 
 
@@ -130,7 +131,7 @@ def main() -> int:
         ):
             queries, median = look_at(browser, name, address, times=TIMES)
             figures += [
-                Figure(f"{name}: server time", median, "ms", MILLISECONDS),
+                Figure(f"{name}: server time", median, "ms", WHOLE if name == "a year" else PART),
                 Figure(f"{name}: queries", queries, "", QUERIES),
             ]
         bare = Step.objects.filter(journey__departure__confidentiality="normal")

@@ -89,7 +89,9 @@ def test_late_is_told_by_role_and_by_step_and_every_figure_leads_to_its_steps(
     done(running, "confirm", 3 * DAY)
     done(closed, "cut", timedelta(hours=1), role="it_security")
     step(running, "cut", role="it_security")
-    step(running, "later", due_at=NOW + DAY)
+    # Of today's, what is due in an hour is not late yet, and not in time either.
+    step(running, "later", due_at=NOW + timedelta(hours=1))
+    done(running, "early", due_at=NOW + timedelta(hours=1))
     step(running, "unneeded", state=StepState.NOT_NEEDED)
     done(running, "own-1", 5 * DAY, is_own=True)
     past = view().past
@@ -141,6 +143,9 @@ def test_closings_past_the_gate_and_cuts_are_told_with_both_people(
     asked = gone(version, "Asked")
     Journey.objects.filter(pk=asked.pk).update(override_reason="It waits", override_by="A")
     gone(version, "Ordinary", ended=NOW - DAY)
+    # They asked, then finished what was open and closed without anybody's approval.
+    finished = gone(version, "Finished after all", ended=NOW - DAY)
+    Journey.objects.filter(pk=finished.pk).update(override_reason="It waits", override_by="A")
     for reviewed_at in (NOW, None):
         cut = Cut.objects.create(
             title="Now", reason="He shouted", state="fired", ordered_by="A", ordered_at=NOW - DAY,
@@ -164,7 +169,8 @@ def test_phases_of_closed_journeys_stand_apart_from_those_that_run(version: Temp
     running = gone(version, "Running")
     done(running, "confirm", due_at=NOW - 6 * DAY)
     step(running, "initiate")
-    gone(version, "Withdrawn", ended=STARTED + DAY, state=DepartureState.WITHDRAWN)
+    withdrawn = gone(version, "Withdrawn", ended=STARTED + 5 * DAY, state=DepartureState.WITHDRAWN)
+    done(withdrawn, "confirm", due_at=STARTED + 2 * DAY)
     past = view().past
     assert past is not None
     first = past.phases[0]

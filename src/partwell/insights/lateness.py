@@ -23,8 +23,9 @@ from partwell.journeys.states import PENDING, StepState
 from partwell.moments import Seconds
 
 DAY = 86_400
-IN_TIME, OPEN_LATE = 0, -1
-COUNTED = (StepState.DONE, StepState.SKIPPED, StepState.OPEN, StepState.BLOCKED)
+IN_TIME, OPEN_LATE, NEVER_DUE = 0, -1, -2
+NOT_COUNTED = (StepState.NOT_NEEDED, StepState.WITHDRAWN)
+COUNTED = (StepState.DONE, StepState.SKIPPED, *sorted(PENDING))
 
 
 class Counted(NamedTuple):
@@ -99,19 +100,25 @@ def read_lateness(departures: QuerySet[Departure], question: Question, *, now: d
     the one kind `own`."""
     return [
         Counted("own" if is_own else key, role, standing, count)
-        for key, is_own, role, standing, count in steps_due(departures, question, now=now)
+        for key, is_own, role, standing, count in _in_period(departures, question, now)
         .annotate(standing=standing())
         .order_by()
         .values_list("key", "is_own", "role", "standing")
         .annotate(steps=Count("*"))
+        if standing != NEVER_DUE
     ]
 
 
 def steps_due(departures: QuerySet[Departure], question: Question, *, now: datetime) -> QuerySet[Step]:
     """The steps that `read_lateness` counts."""
+    return _in_period(departures, question, now).filter(state__in=COUNTED)
+
+
+def _in_period(departures: QuerySet[Departure], question: Question, now: datetime) -> QuerySet[Step]:
+    """Steps in any state. Without one in the condition, a database that knows nothing of its tables yet takes
+    the index by journey, which holds all that is counted here, and not the one by state and due date."""
     return Step.objects.filter(
         journey__in=departures.values("pk"),
-        state__in=COUNTED,
         due_at__gte=question.begins_at,
         due_at__lt=min(question.ends_at, now),
     )
@@ -122,6 +129,7 @@ def standing() -> Case:
     late_by = Greatest((Seconds(F("settled_at")) - Seconds(F("due_at")) + DAY - 1) / DAY, 1)
     return Case(
         When(state__in=PENDING, then=Value(OPEN_LATE)),
+        When(state__in=NOT_COUNTED, then=Value(NEVER_DUE)),
         When(settled_at__gt=F("due_at"), then=late_by),
         default=Value(IN_TIME),
         output_field=IntegerField(),

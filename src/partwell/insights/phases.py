@@ -20,7 +20,7 @@ from partwell.departures.models import Departure
 from partwell.departures.states import DepartureState
 from partwell.insights.questions import Question
 from partwell.journeys.models import Step
-from partwell.journeys.states import PENDING, StepState
+from partwell.journeys.states import PENDING
 from partwell.journeys.template.model import PHASES
 from partwell.moments import Seconds
 
@@ -92,9 +92,9 @@ def read_phases(departures: QuerySet[Departure], question: Question, *, now: dat
     """Each of the ten phases, in two queries."""
     found = {number: PhaseTimes(number) for number in PHASES}
     closed = departures.filter(state=DepartureState.CLOSED, **question.within("ended_at"))
-    settled = Step.objects.filter(
-        journey__in=closed.values("pk"), state__in=[StepState.DONE, StepState.SKIPPED]
-    )
+    # What is done or skipped has its moment, and nothing else has. Asked by its state, a database that knows
+    # nothing of its tables yet would take the index by state and due date, and read the table itself.
+    settled = Step.objects.filter(journey__in=closed.values("pk"), settled_at__isnull=False)
     stretches = (
         settled.order_by()
         .values("journey_id", "phase")
@@ -117,14 +117,11 @@ def read_phases(departures: QuerySet[Departure], question: Question, *, now: dat
 def _running(departures: QuerySet[Departure], *, now: datetime) -> Iterable[tuple[int, int]]:
     """Each phase of each of these departures that has begun and is not finished: its number, and for how many
     days something in it has been settled."""
-    settled = Q(state__in=[StepState.DONE, StepState.SKIPPED])
     return (
         Step.objects.filter(journey__in=departures.values("pk"))
         .order_by()
         .values("journey_id", "phase")
-        .annotate(
-            begun=Min("settled_at", filter=settled), pending=Count("phase", filter=Q(state__in=PENDING))
-        )
+        .annotate(begun=Min("settled_at"), pending=Count("phase", filter=Q(state__in=PENDING)))
         .filter(begun__isnull=False, pending__gt=0)
         .annotate(since=(int(now.timestamp()) - Seconds(F("begun"))) / DAY)
         .values_list("phase", "since")
