@@ -10,6 +10,7 @@ from tests.proofs.accessible_credentials import CHANGED_BY_CONNECTOR, CREDENTIAL
 from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold, upload
 from tests.proofs.accessible_drafts import DRAFTS
 from tests.proofs.accessible_ghosts import GHOSTS
+from tests.proofs.accessible_rounds import ROUNDS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_templates import TEMPLATES
 from tests.proofs.accessible_transfers import TRANSFERS
@@ -366,6 +367,7 @@ VISITS = (
     *GUESTS,
     *TODAY,
     *JOURNEYS,
+    *ROUNDS,
     *STEPS,
     *OFFICE,
     *TEMPLATES,
