@@ -11,6 +11,7 @@ from tests.proofs.accessible_deeds import fill, in_days, post, pressing, unfold,
 from tests.proofs.accessible_drafts import DRAFTS
 from tests.proofs.accessible_first_run import FIRST_RUN
 from tests.proofs.accessible_ghosts import GHOSTS
+from tests.proofs.accessible_rounds import ROUNDS
 from tests.proofs.accessible_stage import GUEST, HELPER, NOBODY
 from tests.proofs.accessible_templates import TEMPLATES
 from tests.proofs.accessible_transfers import TRANSFERS
@@ -376,6 +377,7 @@ VISITS = (
     *GUESTS,
     *TODAY,
     *JOURNEYS,
+    *ROUNDS,
     *STEPS,
     *OFFICE,
     *FIRST_RUN,

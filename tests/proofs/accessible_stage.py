@@ -40,7 +40,11 @@ from partwell.departures.models import Departure
 from partwell.engine import schema
 from partwell.journeys.draft_operations import Origin, begin_draft
 from partwell.journeys.guests import invite_guest
-from partwell.journeys.models import Step
+from partwell.journeys.models import Round, Step
+from partwell.journeys.rounds.carrying_out import go_on
+from partwell.journeys.rounds.drift import drift_of
+from partwell.journeys.rounds.operations import approve_round, prepare_round
+from partwell.journeys.rounds.preview import Terms
 from partwell.journeys.template.library import LIBRARY_DIR
 from partwell.journeys.template_operations import publish_template
 from partwell.people.actors import actor_for_user, console_actor
@@ -124,6 +128,25 @@ def _add_what_the_demo_lacks() -> None:
     origin = Origin(template="staff-resignation")
     begin_draft(origin=origin, template_id="own-resignation", actor=console_actor(), now=now)
     _publish_a_new_version(now)
+    _prepare_rounds(now)
+
+
+def _prepare_rounds(now: datetime) -> None:
+    """A round that waits for its second person, and one that was started."""
+    hr, boss = (User.objects.get(email=address_of(name)) for name in ("Amara Osei", "Helen Marsh"))
+    free = Person.objects.filter(left_on_date=None, departures=None, user=None).order_by("pk")
+    for name, people in (("Closing the workshop", free[:3]), ("Moving the studio", free[3:6])):
+        terms = Terms(name, "staff-redundancy", last_working_date=now.date() + timedelta(days=90))
+        found = prepare_round(
+            terms=terms,
+            data="\n".join(person.email for person in people).encode(),
+            approvers=[boss],
+            actor=actor_for_user(hr),
+            now=now,
+        )
+    second = actor_for_user(boss, is_fresh=True)
+    approve_round(found=found, digest=drift_of(found, now=now).digest, actor=second, now=now)
+    go_on(str(found.pk), now)
 
 
 def _publish_a_new_version(now: datetime) -> None:
@@ -250,6 +273,8 @@ class Stage:
                 f"nobody {ghost.login}": str(ghost.pk)
                 for ghost in Ghost.objects.filter(external_id__in=NOBODYS)
             },
+            "round prepared": str(Round.objects.get(state="prepared").pk),
+            "round started": str(Round.objects.get(state="started").pk),
             "sample": self._sample(),
             "invitation": invitation_token(User.objects.get(email=NEWCOMER), now=now),
             "reset account": user_pk_to_url_str(forgetful),

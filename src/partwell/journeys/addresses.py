@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
@@ -29,6 +30,11 @@ def first_page() -> str:
 def my_steps_page() -> str:
     """Where everybody has their own steps, of all journeys."""
     return page("web:my_steps")
+
+
+def round_page(round_id: UUID) -> str:
+    """Where a round is approved, and its board is."""
+    return page("web:round", round_id)
 
 
 def journey_page(departure: Departure) -> str:

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from partwell import clock
 from partwell.departures.models import Departure
+from partwell.evidence.models import Event
 from partwell.journeys.models import Round
 from partwell.journeys.rounds.board import LATE, Board, Row, board_of, members_of
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.operations import approve_round, recall_round
-from partwell.journeys.rounds.queries import get_round, list_rounds
+from partwell.journeys.rounds.queries import get_round, list_rounds, round_scope
 from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, load_matrix
@@ -27,6 +28,7 @@ from partwell.web import presenting
 from partwell.web.fields import TypedWordForm
 from partwell.web.journeys import ACCESS_MARKS
 from partwell.web.session import actor_of, signed_in
+from partwell.web.timeline import timeline
 from partwell.web.translate import put_refusal
 
 STATE_WORDS = {
@@ -88,8 +90,11 @@ def board(request: HttpRequest, round_id: UUID) -> HttpResponse:
     """One round: what was prepared while it waits for a second person, then everybody's state."""
     found = get_round(actor_of(request), round_id)
     context = _context(request, found)
+    newest = Event.objects.filter(scope=round_scope(found.pk)).exclude(kind__startswith="mail.")
+    context["events"] = timeline(newest.order_by("-occurred_at", "-pk")[:8])
     if found.state == RoundState.PREPARED:
-        context["drift"] = drift_of(found, now=clock.now())
+        context["drift"] = drift = drift_of(found, now=clock.now())
+        context["approves"] = context["board"].sums[MemberState.WAITING] - len(drift.leaving_out)
         context["is_own"] = found.prepared_by_id == signed_in(request).pk
         context["can_approve"] = _may(actor_of(request), "rounds.approve")
     return render(request, "rounds/board.html", context)

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from partwell.departures.models import Departure, Participant
 from partwell.departures.states import Confidentiality
+from partwell.engine import registry, timers
 from partwell.engine.models import Timer
 from partwell.evidence.models import Event
 from partwell.journeys.intake import Intake
@@ -378,11 +379,58 @@ def test_a_crash_between_two_groups_starts_nobody_twice_and_loses_nobody(
     assert Message.objects.filter(to=manager.email).count() == 1
 
 
+def test_a_run_that_fails_is_tried_again_by_the_timer_and_goes_on(
+    hr: User, executive: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying_out, "AT_ONCE", 2)
+    approve(prepare(hr, listed(*people(5))), executive)
+    fails = [False, True, False, False, False]
+    real = carrying_out.store_many
+
+    def sometimes(*args: Any, **kwargs: Any) -> None:
+        if fails.pop(0):
+            raise OSError("the disk is full")
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(carrying_out, "store_many", sometimes)
+    registry.REGISTERED.clear()
+    registry.timer(GO_ON, go_on)
+    try:
+        timers.fire_due(NOW)
+        timer = Timer.objects.get(name=GO_ON)
+        with pytest.raises(OSError, match="full"):
+            timers.run(str(timer.pk), timer.due_at.isoformat(), now=NOW)
+        assert (Journey.objects.count(), Timer.objects.get(name=GO_ON).state) == (2, "armed")
+        later = NOW + timedelta(minutes=1)
+        timers.fire_due(later)
+        assert timers.run(str(timer.pk), timer.due_at.isoformat(), now=later)
+    finally:
+        registry.REGISTERED.clear()
+    assert Journey.objects.count() == 5
+    assert Timer.objects.get(name=GO_ON).state == "fired"
+
+
+def test_whoever_waits_in_another_round_is_left_out_of_the_next(hr: User) -> None:
+    first, second = people(2)
+    prepare(hr, listed(first))
+    assert look(hr, listed(first, second)).left_out == (("Leaver 01", "Waits in the round “Closing Leeds”."),)
+
+
+def test_whom_the_preparer_chose_to_approve_is_told_and_of_a_secret_round_in_no_words(
+    hr: User, executive: User
+) -> None:
+    first, second = people(2)
+    prepare(hr, listed(first), approvers=(executive,))
+    prepare(hr, listed(second), replace(TERMS, confidentiality=SECRETLY), approvers=(executive,))
+    mails = Message.objects.filter(to=executive.email).order_by("pk").values_list("subject", flat=True)
+    assert sorted(mails) == ["A page waits for you", "Closing Leeds: waits for an approval"]
+
+
 def test_each_owner_gets_one_mail_for_all_of_them(hr: User, executive: User, manager: Person) -> None:
     it = make_holder(Role.IT_SECURITY, "Tomasz Wrona")
     approve(found := prepare(hr, listed(*people(12, manager=manager))), executive)
     go_on(str(found.pk), NOW)
-    mails = {mail.to: mail for mail in Message.objects.all()}
+    mails = {mail.to: mail for mail in Message.objects.filter(kind="step_assigned")}
     assert set(mails) == {manager.email, it.email}, "whoever prepared it knows"
     assert mails[manager.email].subject == "12 steps for you: 12 people leave"
     assert mails[it.email].subject == "24 steps for you: 12 people leave"
@@ -422,6 +470,7 @@ def test_nobody_in_a_round_sees_it_and_nobody_in_it_approves_it(hr: User, execut
     assert get_round(as_actor(executive), found.pk) == found
     grant_role(email=colleague.email, role=Role.HR, actor=console_actor(), now=NOW)
     assert not visible_rounds(as_actor(colleague)).exists()
+    recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
     with pytest.raises(Invalid) as refused:
         prepare(hr, listed(person), replace(TERMS, confidentiality=SECRETLY), approvers=(colleague,))
     assert "is in this round" in refused.value.message

@@ -1,4 +1,4 @@
-"""One mail to each owner about everything that a start of a round brings them."""
+"""Mail about rounds: to whom an approval is asked of, and one to each owner about all that a start brings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count
 
 from partwell.departures.states import Confidentiality
-from partwell.journeys.addresses import my_steps_page
+from partwell.journeys.addresses import my_steps_page, round_page
 from partwell.journeys.messages import ASSIGNED, SHOWN, letter
 from partwell.journeys.models import Round, RoundMember, Step
 from partwell.journeys.owners import Register
@@ -21,6 +21,8 @@ from partwell.people.models import User
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.signals.outbox import Mail, queue_mails
 
+TO_APPROVE = "round_to_approve"
+
 
 @dataclass
 class _New:
@@ -29,6 +31,28 @@ class _New:
     steps: int = 0
     people: Counter[str] = field(default_factory=Counter)
     queues: set[str] = field(default_factory=set)
+
+
+def ask_to_approve(found: Round, approvers: Sequence[User], *, now: datetime) -> None:
+    """Tell those whom the preparer chose that a round waits for one of them."""
+    subject, text = "A page waits for you", "A page waits for you in Partwell."
+    if found.confidentiality == Confidentiality.NORMAL:
+        subject = f"{found.name}: waits for an approval"
+        text = f"{found.prepared_by} has prepared “{found.name}”. You may approve it."
+    queue_mails(
+        (
+            Mail(
+                kind=TO_APPROVE,
+                to=user.email,
+                subject=subject,
+                text=letter(f"{text}\n\n{round_page(found.pk)}", user, now),
+                dedupe_key=f"{TO_APPROVE}:{found.pk}:{user.pk}",
+                scope=round_scope(found.pk),
+            )
+            for user in approvers
+        ),
+        now=now,
+    )
 
 
 def tell_owners(found: Round, members: Sequence[RoundMember], *, now: datetime) -> None:

@@ -9,6 +9,7 @@ from partwell.engine.operations import cancel_timer, set_timer
 from partwell.evidence.operations import record
 from partwell.journeys.models import Round, RoundMember, RoundParticipant
 from partwell.journeys.rounds.drift import drift_of
+from partwell.journeys.rounds.letters import ask_to_approve
 from partwell.journeys.rounds.preview import Preview, Terms, preview_round, start_moments
 from partwell.journeys.rounds.queries import APPROVERS, round_scope, visible_rounds
 from partwell.journeys.rounds.states import MemberState, RoundState
@@ -84,6 +85,7 @@ def prepare_round(
         for position, each in enumerate(preview.members, 1)
     )
     _let_in(kept, approvers, actor)
+    ask_to_approve(kept, approvers, now=now)
     record(
         "round.prepared",
         scope=round_scope(kept.pk),
@@ -97,6 +99,7 @@ def prepare_round(
             "confidentiality": kept.confidentiality,
             "people": [each.departure.subject_email for each in preview.members],
             "left_out": len(preview.left_out),
+            "approvers": [user.email for user in approvers],
         },
     )
     return kept

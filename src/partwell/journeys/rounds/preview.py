@@ -18,11 +18,13 @@ from partwell.departures.models import Departure
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import Confidentiality, DepartureState, SubjectKind
 from partwell.journeys.intake import Intake, draft_departure
-from partwell.journeys.models import TemplateVersion
+from partwell.journeys.models import RoundMember, TemplateVersion
 from partwell.journeys.operations.starting import Draft, known_template, may_start_alone, plan_draft
 from partwell.journeys.owners import Owners, Register
 from partwell.journeys.rounds.lists import LARGEST, Entry, read_list
 from partwell.journeys.rounds.overview import overview_of
+from partwell.journeys.rounds.queries import visible_rounds
+from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.journeys.states import PENDING
 from partwell.journeys.template.model import Template
 from partwell.journeys.template_queries import load_version
@@ -278,11 +280,21 @@ def _who_stays_out(entries: Sequence[Entry], actor: Actor) -> tuple[list[Entry],
         .filter(state=DepartureState.ACTIVE, person__in=[entry.person.pk for entry in entries])
         .values_list("person_id", flat=True)
     )
+    waiting = dict(
+        RoundMember.objects.filter(
+            round__in=visible_rounds(actor),
+            round__state__in=(RoundState.PREPARED, RoundState.APPROVED),
+            state=MemberState.WAITING,
+            person__in=[entry.person.pk for entry in entries],
+        ).values_list("person_id", "round__name")
+    )
     kept, out = [], []
     for entry in entries:
         person = entry.person
         if person.pk in leaving:
             out.append((person.name, "Is leaving already."))
+        elif person.pk in waiting:
+            out.append((person.name, f"Waits in the round “{waiting[person.pk]}”."))
         elif person.left_on_date is not None:
             out.append((person.name, f"Left on {person.left_on_date}."))
         else:
