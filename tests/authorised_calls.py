@@ -49,7 +49,6 @@ from partwell.documents.models import StoredFile
 from partwell.evidence.models import Event
 from partwell.evidence.operations import departure_scope
 from partwell.first_run import operations as set_up
-from partwell.first_run import practice
 from partwell.first_run.guide import view_guide
 from partwell.first_run.models import PutAside
 from partwell.insights.questions import Question
@@ -73,7 +72,7 @@ from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
 from partwell.signals.resealing import renew_seals
-from tests import authorised_ghosts, authorised_rounds, authorised_transfers
+from tests import authorised_ghosts, authorised_practice, authorised_rounds, authorised_transfers
 from tests.authorisation_stage import ACCESS_ENDED, CREDENTIAL, Scene
 from tests.authorised_versions import move_to_another_version
 from tests.factories import LAST_DAY, NOW, SMALL_TEMPLATE, make_person
@@ -89,9 +88,8 @@ REACHED = {
     "evidence.export": {"nothing_signed", "wrong_audience"},
     "audits.export": {"nothing_signed"},
     "roles.revoke": {"last_admin"},
-    "practice.begin": {"not_in_register", "not_to_practise"},
-    **{f"practice.{what}": {"no_practice"} for what in ("settle_step", "reopen_step", "move", "end")},
     **authorised_ghosts.REACHED,
+    **authorised_practice.REACHED,
     **authorised_rounds.REACHED,
     **authorised_transfers.REACHED,
 }
@@ -335,14 +333,7 @@ CALLS: dict[str, Call] = {
     "setup.view": lambda a, s, k: view_guide(actor=a),
     "setup.put_aside": lambda a, s, k: set_up.put_aside(part="calendar", actor=a, now=NOW),
     "setup.take_up": lambda a, s, k: set_up.take_up(part=_put_aside(), actor=a, now=NOW),
-    "practice.view": lambda a, s, k: practice.view_practice(actor=a),
-    "practice.begin": lambda a, s, k: practice.begin(
-        template_id="small", last_working_date=LAST_DAY, actor=a, now=NOW
-    ),
-    "practice.settle_step": lambda a, s, k: practice.settle_step(key="confirm", way="done", actor=a, now=NOW),
-    "practice.reopen_step": lambda a, s, k: practice.reopen_step(key="confirm", actor=a, now=NOW),
-    "practice.move": lambda a, s, k: practice.move(last_working_date=LAST_DAY, actor=a, now=NOW),
-    "practice.end": lambda a, s, k: practice.end(actor=a, now=NOW),
+    **authorised_practice.CALLS,
     "templates.view": lambda a, s, k: template_queries.list_templates(actor=a),
     "templates.publish": lambda a, s, k: publish_template(text=OTHER_TEMPLATE, actor=a, now=NOW),
     "templates.view_drafts": lambda a, s, k: draft_queries.list_drafts(actor=a),

@@ -18,7 +18,7 @@ from partwell.api.authentication import actor_of
 from partwell.api.bodies import OCTETS, octets_of
 from partwell.api.idempotency import idempotent
 from partwell.api.registers import CSV_FILE
-from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Reason
+from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Why
 from partwell.api.shapes.credentials import CredentialImport, CredentialShape, CredentialView
 
 router = Router(tags=["shared credentials"])
@@ -65,10 +65,6 @@ class NewHolder(Body):
 
     email: Line
     since: Day | None = None
-
-
-class Why(Body):
-    reason: Reason
 
 
 @router.get("", response=Listing[CredentialShape])

@@ -12,7 +12,7 @@ from partwell import clock
 from partwell.api.answers import listing, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
-from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Moment, Reason
+from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Moment, Why
 from partwell.api.shapes.journeys import (
     ClosedShape,
     JourneyRow,
@@ -78,12 +78,6 @@ class ChangeVersion(Body):
 
     version: Annotated[int, Query(ge=1, le=2**31 - 1)] | None = None
     seen: Annotated[str, Query(max_length=64)] = ""
-
-
-class Why(Body):
-    """A reason that stays on the record."""
-
-    reason: Reason
 
 
 @router.get("", response=Listing[JourneyRow])

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import Field
 
 from partwell import clock
 from partwell.access.credentials import settling
@@ -21,22 +20,11 @@ from partwell.access.models import CredentialRotation
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
-from partwell.api.shapes import Body, Cursor, Limit, Listing, Reason
+from partwell.api.shapes import Attested, Cursor, Limit, Listing, Why
 from partwell.api.shapes.credentials import RotationShape
 from partwell.departures.policies import sees_inside
 
 router = Router(tags=["shared credentials"])
-
-
-class Attested(Body):
-    """How one can see that it is changed. Never the secret itself."""
-
-    note: Reason
-    link: Annotated[str, Field(max_length=1000)] = ""
-
-
-class NotNeeded(Body):
-    reason: Reason
 
 
 @router.get("", response=Listing[RotationShape])
@@ -74,7 +62,7 @@ def attest(request: HttpRequest, rotation_id: UUID, body: Attested) -> HttpRespo
 
 @router.post("/{rotation_id}/leave", response=RotationShape)
 @idempotent
-def leave(request: HttpRequest, rotation_id: UUID, body: NotNeeded) -> HttpResponse:
+def leave(request: HttpRequest, rotation_id: UUID, body: Why) -> HttpResponse:
     """Say, with the reason, that it need not be changed."""
     actor, now = actor_of(request), clock.now()
     found = get_rotation(actor, rotation_id, now=now)

@@ -18,7 +18,7 @@ from partwell.access.transfers.queries import get_transfer, list_transfers, tran
 from partwell.api.answers import listing, page_of, reply
 from partwell.api.authentication import actor_of
 from partwell.api.idempotency import idempotent
-from partwell.api.shapes import Body, Cursor, Day, Limit, Line, Listing, Reason
+from partwell.api.shapes import Attested, Body, Cursor, Day, Limit, Line, Listing, Reason, Why
 from partwell.api.shapes.transfers import TransferShape
 from partwell.departures.policies import sees_inside
 from partwell.journeys import queries
@@ -53,23 +53,12 @@ class Successor(Body):
     text: Annotated[Reason, Field(description="What an automatic reply says.")] = ""
 
 
-class Attested(Body):
-    """What was done, and where the successor finds it."""
-
-    note: Reason
-    link: Annotated[str, Field(max_length=1000)] = ""
-
-
 class Note(Body):
     note: Reason
 
 
 class Receipt(Body):
     note: Reason = ""
-
-
-class NotNeeded(Body):
-    reason: Reason
 
 
 @router.get("", response=Listing[TransferShape])
@@ -153,7 +142,7 @@ def attest(request: HttpRequest, transfer_id: UUID, body: Attested) -> HttpRespo
 
 @router.post("/{transfer_id}/leave", response=TransferShape)
 @idempotent
-def leave(request: HttpRequest, transfer_id: UUID, body: NotNeeded) -> HttpResponse:
+def leave(request: HttpRequest, transfer_id: UUID, body: Why) -> HttpResponse:
     """Say, with the reason, that nobody needs it."""
     found, actor = _get(request, transfer_id), actor_of(request)
     done = operations.leave_transfer(transfer=found, reason=body.reason, actor=actor, now=clock.now())

@@ -39,6 +39,19 @@ class Body(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+class Why(Body):
+    """A reason that stays on the record."""
+
+    reason: Reason
+
+
+class Attested(Body):
+    """What was done, and where one can see it. Never a secret itself."""
+
+    note: Reason
+    link: Annotated[str, Field(max_length=1000)] = ""
+
+
 class Listing(Schema, Generic[T]):
     """A page of a list."""
 

@@ -72,7 +72,7 @@ class SkipShape(Schema):
     settled_by: str
 
 
-class OverrideShape(Schema):
+class ProcessOverride(Schema):
     departure: str
     subject: str
     template: str
@@ -124,8 +124,8 @@ class ProcessShape(Schema):
     late_by_step: list[LatenessShape]
     skipped_steps: list[SkippedStepShape]
     skipped_newest: list[SkipShape]
-    closed_with_override: list[OverrideShape]
-    override_asked: list[OverrideShape]
+    closed_with_override: list[ProcessOverride]
+    override_asked: list[ProcessOverride]
     cuts: list[CutShape]
     phases: list[PhaseShape]
     soon_until: str

@@ -7,6 +7,8 @@ from typing import Any
 from ninja import Schema
 from pydantic import Field
 
+from partwell.api.shapes.office import BadLineShape
+
 
 class RoundShape(Schema):
     id: str
@@ -76,14 +78,6 @@ class PlannedShape(Schema):
     last_working_day: str
     access_end: str
     steps: int
-
-
-class BadLineShape(Schema):
-    line: int
-    field: str
-    value: str
-    reason: str
-    way_out: str
 
 
 class LeftOutShape(Schema):
