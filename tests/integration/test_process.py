@@ -133,6 +133,18 @@ def test_what_was_left_out_is_told_with_its_reason_newest_first(version: Templat
     assert named(Standing.SKIPPED, key="confirm") == ["confirm", "confirm"]
 
 
+def test_left_out_steps_that_people_added_are_told_apart_by_their_titles(version: TemplateVersion) -> None:
+    for title in ("Water the plants", "Feed the fish"):
+        done(gone(version, title), "own-1", title=title, is_own=True, state="skipped", skip_reason="Gone")
+    past = view().past
+    assert past is not None
+    assert sorted((line.key, line.title, line.times) for line in past.skips.steps) == [
+        ("own", "Feed the fish", 1),
+        ("own", "Water the plants", 1),
+    ]
+    assert named(Standing.SKIPPED, key="own") == ["own-1", "own-1"]
+
+
 def test_closings_past_the_gate_and_cuts_are_told_with_both_people(
     version: TemplateVersion, hanna: User
 ) -> None:

@@ -127,10 +127,18 @@ def test_chosen_steps_go_to_somebody_else_and_what_is_refused_is_said(
     answer = browser.post(address, chosen, follow=True)
     assert f"{ann} has 2 of 2 chosen steps now." in answer.content.decode()
     assert Step.objects.filter(owner=ann).count() == 2
+    again = browser.post(address, chosen, follow=True).content.decode()
+    assert "2 of the chosen steps were settled or given to somebody else meanwhile" in again
+    assert "chosen steps now" not in again
     nothing = browser.post(address, {"to": str(ann.pk)})
     assert nothing.status_code == 422
     assert "Choose at least one step." in nothing.content.decode()
     assert browser.post(address, {"step": [str(steps[1].pk)], "to": "999999"}).status_code == 422
+
+
+@pytest.mark.parametrize("query", ["", "owner=", "owner=999999", f"owner={'9' * 30}", "queue=nobody"])
+def test_a_list_of_nobodys_steps_is_not_there(browser: Client, query: str) -> None:
+    assert browser.get(f"/process/load/?{query}").status_code == 404
 
 
 def test_by_the_browser_a_template_gets_an_owner_and_is_read(

@@ -23,6 +23,8 @@ from partwell.journeys.states import PENDING, StepState
 from partwell.moments import Seconds
 
 DAY = 86_400
+# The one key under which all steps are counted that people added themselves.
+OWN = "own"
 IN_TIME, OPEN_LATE, NEVER_DUE = 0, -1, -2
 NOT_COUNTED = (StepState.NOT_NEEDED, StepState.WITHDRAWN)
 COUNTED = (StepState.DONE, StepState.SKIPPED, *sorted(PENDING))
@@ -99,7 +101,7 @@ def read_lateness(departures: QuerySet[Departure], question: Question, *, now: d
     that were not needed or ended with a withdrawn notice were never due; each step of one's own counts as
     the one kind `own`."""
     return [
-        Counted("own" if is_own else key, role, standing, count)
+        Counted(OWN if is_own else key, role, standing, count)
         for key, is_own, role, standing, count in _in_period(departures, question, now)
         .annotate(standing=standing())
         .order_by()

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from partwell.departures.models import Departure
-from partwell.insights.lateness import steps_due
+from partwell.insights.lateness import OWN, steps_due
 from partwell.insights.loads import pending_steps
 from partwell.insights.questions import FEWEST, Question, check_question, departures_asked, under_way
 from partwell.insights.skips import steps_skipped
@@ -21,7 +21,6 @@ from partwell.people.authorisation import check_office
 from partwell.refusals import Invalid
 
 PAGE = 100
-OWN = "own"
 
 
 class Standing(StrEnum):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.functional import cached_property
 
 from partwell import clock
 from partwell.departures.models import Departure
 from partwell.departures.policies import visibility
-from partwell.departures.states import DepartureState, SubjectKind
+from partwell.departures.states import SubjectKind
 from partwell.people.actors import Actor
 from partwell.refusals import Invalid
 
@@ -97,6 +97,3 @@ def under_way(question: Question) -> Q:
     return Q(journey__started_at__lt=question.ends_at) & (
         Q(journey__ended_at__isnull=True) | Q(journey__ended_at__gte=question.begins_at)
     )
-
-
-NOT_WITHDRAWN = ~Q(state=DepartureState.WITHDRAWN)

@@ -16,7 +16,7 @@ from partwell.access.cut_queries import cut_dict
 from partwell.departures.models import Departure
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
-from partwell.insights.lateness import Lateness, by_role, by_step, read_lateness
+from partwell.insights.lateness import OWN, Lateness, by_role, by_step, read_lateness
 from partwell.insights.loads import Loads, read_loads
 from partwell.insights.overrides import Overrides, override_dict, read_overrides
 from partwell.insights.phases import PhaseTimes, read_phases
@@ -127,7 +127,7 @@ def _past(departures: QuerySet[Departure], question: Question, actor: Actor, now
 def step_titles(template: str = "") -> dict[str, str]:
     """What the steps of the published templates are called, by key: as this template calls them, and the
     others where it has none of that key."""
-    titles: dict[str, str] = {"own": OWN_STEPS}
+    titles: dict[str, str] = {OWN: OWN_STEPS}
     for version in latest_versions():
         for step in load_version(version).steps:
             if version.template_id == template:

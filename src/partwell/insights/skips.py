@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from django.db.models import Count, QuerySet
 
 from partwell.departures.models import Departure
+from partwell.insights.lateness import OWN
 from partwell.insights.questions import Question
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
 
-NEWEST = 20
+NEWEST = 100
 
 
 class SkippedStep(NamedTuple):
@@ -49,22 +50,26 @@ class Skips:
 
 
 def read_skips(departures: QuerySet[Departure], question: Question) -> Skips:
-    """In two queries. Steps of one's own are named one by one, as no template holds them."""
+    """In two queries. Steps that people added themselves are told by their titles, as no template holds
+    them."""
     found = steps_skipped(departures, question)
     rows = (
         found.order_by()
-        .values_list("journey__template__template_id", "key", "title", "role")
+        .values_list("journey__template__template_id", "key", "is_own", "title", "role")
         .annotate(count=Count("pk"))
     )
     # A version may have changed a title; the words that were there most often stand for the step.
-    merged: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
-    for template, key, title, role, count in rows:
-        merged.setdefault((template, key, role), []).append((count, title))
+    merged: dict[tuple[str, str, str, str], list[tuple[int, str]]] = {}
+    for template, key, is_own, title, role, count in rows:
+        which = (template, OWN, role, title) if is_own else (template, key, role, "")
+        merged.setdefault(which, []).append((count, title))
     steps = [
         SkippedStep(template, key, max(titles)[1], role, sum(count for count, _ in titles))
-        for (template, key, role), titles in merged.items()
+        for (template, key, role, _), titles in merged.items()
     ]
-    newest = found.select_related("journey__departure", "journey__template").defer("guidance", "note")
+    newest = found.select_related("journey__departure", "journey__template").defer(
+        "guidance", "note", "journey__template__source"
+    )
     return Skips(
         steps=sorted(steps, key=lambda each: (-each.times, each.template, each.key)),
         newest=list(newest.order_by("-settled_at", "pk")[:NEWEST]),

@@ -40,6 +40,8 @@ from partwell.web.translate import put_refusal
 from partwell.web.upkeep import upkeep_row
 
 MOST_STEPS, MOST_SKIPS = 15, 10
+# A number that every database can hold as a key.
+MOST_DIGITS = 18
 STANDINGS = {
     Standing.DUE: "All that were due",
     Standing.IN_TIME: "Settled in time",
@@ -137,7 +139,8 @@ def load(request: HttpRequest) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
     owner_id, queue = request.GET.get("owner", ""), request.GET.get("queue", "")
     check_office(actor, "process.view")
-    owner = User.objects.filter(pk=int(owner_id)).first() if owner_id.isdecimal() else None
+    is_number = owner_id.isdecimal() and len(owner_id) <= MOST_DIGITS
+    owner = User.objects.filter(pk=int(owner_id)).first() if is_number else None
     if owner is None and queue not in list(Role):
         raise NotFound("list of steps")
     question = Question(*usual_period("UTC", now=now), "UTC")
@@ -153,11 +156,11 @@ def load(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         chosen = set(request.POST.getlist("step"))
         picked = [step for step in found if str(step.pk) in chosen]
-        if not picked:
+        if not chosen:
             form.add_error(None, "Choose at least one step.")
         else:
             to = next(user for user in people if str(user.pk) == form.cleaned_data["to"])
-            _reassign(request, picked, to, actor)
+            _reassign(request, picked, to, actor, gone=len(chosen) - len(picked))
             return HttpResponseRedirect(request.get_full_path())
     context = {
         "name": (owner.name or owner.email) if owner else f"{ROLE_LABELS[Role(queue)]}, not claimed",
@@ -254,12 +257,18 @@ def _row(step: Step) -> dict[str, Any]:
     }
 
 
-def _reassign(request: HttpRequest, picked: list[Step], to: User, actor: Actor) -> None:
-    """Give the steps away and say what came of each."""
+def _reassign(request: HttpRequest, picked: list[Step], to: User, actor: Actor, *, gone: int) -> None:
+    """Give the steps away and say what came of each; `gone` were chosen and are not in the list any more."""
     outcome = reassign_steps(steps=picked, to=to, actor=actor, now=clock.now())
     done = [each for each in outcome if each.refusal is None]
     if done:
-        messages.success(request, f"{to} has {len(done)} of {len(outcome)} chosen steps now.")
+        messages.success(request, f"{to} has {len(done)} of {len(outcome) + gone} chosen steps now.")
+    if gone:
+        messages.error(
+            request,
+            f"{gone} of the chosen steps were settled or given to somebody else meanwhile; nothing was done "
+            "to them.",
+        )
     for each in outcome:
         if each.refusal is not None:
             messages.error(request, f"“{each.step.title}” stayed where it was: {each.refusal.message}")
