@@ -16,10 +16,10 @@ from partwell import clock
 from partwell.departures.models import Departure
 from partwell.evidence.models import Event
 from partwell.journeys.models import Round
-from partwell.journeys.rounds.board import LATE, Board, Row, board_of, members_of
+from partwell.journeys.rounds.board import LATE, Board, Row, board_of
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.operations import approve_round, recall_round
-from partwell.journeys.rounds.queries import get_round, list_rounds, round_scope
+from partwell.journeys.rounds.queries import get_round, list_rounds, members_of, round_scope
 from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_office, load_matrix

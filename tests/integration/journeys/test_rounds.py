@@ -336,6 +336,21 @@ def test_who_dropped_out_since_is_left_out_by_name_and_a_change_meanwhile_is_tol
     }
 
 
+def test_who_is_recalled_while_the_approver_looks_is_told_and_nobody_left_needs_a_new_round(
+    hr: User, executive: User
+) -> None:
+    first, second = people(2)
+    found = prepare(hr, listed(first, second))
+    seen = drift_of(found, now=NOW)
+    chosen = [found.members.get(name="Leaver 01").pk]
+    recall_round(found=found, reason=WHY, people=chosen, actor=as_actor(hr), now=NOW)
+    with pytest.raises(Conflict) as refused:
+        approve_round(found=found, digest=seen.digest, actor=as_actor(executive), now=NOW)
+    assert refused.value.code == "changed_meanwhile"
+    second.delete()
+    assert drift_of(found, now=NOW).obstacles == ("Nobody of this round is left to start.",)
+
+
 def test_a_staggered_round_starts_so_many_on_each_working_day(hr: User, executive: User) -> None:
     friday = datetime.fromisoformat("2026-11-06T08:00+00:00")
     terms = replace(TERMS, batch_size=2, starts_at=friday, notice_date=None)

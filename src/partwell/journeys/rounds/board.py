@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Min, OuterRef, Q, Subquery
 
 from partwell.access import summaries
-from partwell.departures.policies import visibility
 from partwell.departures.states import DepartureState
 from partwell.journeys.models import Round, RoundMember, Step
 from partwell.journeys.queries import PhaseCount, count_phases
 from partwell.journeys.rounds.drift import drift_of
-from partwell.journeys.rounds.queries import round_dict
+from partwell.journeys.rounds.queries import members_of, round_dict
 from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.journeys.states import PENDING
 from partwell.paging import decode_cursor, encode_cursor
@@ -118,11 +117,6 @@ def board_of(
     page = list(shown.select_related("departure").order_by("position")[: limit + 1])
     rows = _rows(page[:limit], now)
     return Board(found, rows, sums, page[limit - 1].position if len(page) > limit else None)
-
-
-def members_of(found: Round, actor: Actor) -> QuerySet[RoundMember]:
-    """Everybody of a round whose departure, if there is one, exists for the actor."""
-    return found.members.filter(Q(departure=None) | visibility(actor, prefix="departure__"))
 
 
 def round_view(

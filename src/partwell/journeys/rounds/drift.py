@@ -50,7 +50,7 @@ def drift_of(found: Round, *, now: datetime) -> Drift:
     leaving_out = [(member, reason) for member, reason in reasons if reason]
     if members and len(leaving_out) == len(members):
         obstacles.append("Nobody of this round is left to start.")
-    seen = [found.digest, *obstacles, *(f"{member.pk} {reason}" for member, reason in leaving_out)]
+    seen = [found.digest, *obstacles, *(f"{member.pk} {reason}" for member, reason in reasons)]
     return Drift(tuple(obstacles), tuple(leaving_out), hashlib.sha256("\n".join(seen).encode()).hexdigest())
 
 

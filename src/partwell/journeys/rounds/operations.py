@@ -11,7 +11,7 @@ from partwell.journeys.models import Round, RoundMember, RoundParticipant
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.letters import ask_to_approve
 from partwell.journeys.rounds.preview import Preview, Terms, preview_round, start_moments
-from partwell.journeys.rounds.queries import APPROVERS, round_scope, visible_rounds
+from partwell.journeys.rounds.queries import APPROVERS, members_of, round_scope, visible_rounds
 from partwell.journeys.rounds.states import MemberState, RoundState
 from partwell.people.actors import Actor, register_entry
 from partwell.people.authorisation import check_office, operation
@@ -174,7 +174,7 @@ def recall_round(
     actor: Actor,
     now: datetime,
 ) -> Round:
-    """Take a round back, or some of it (`people`: keys of its members).
+    """Take a round back, or some of it (`people`: keys of its members), of those whom the actor sees in it.
 
     Who has not started never will. Journeys that run are withdrawn by the engine, which notes for each what
     was done and what can be restored; one whose access has ended is left as it is, and says so. Raises
@@ -187,7 +187,7 @@ def recall_round(
         raise Invalid(
             "reason_missing", "Say in a sentence why it is recalled; the record keeps it.", field="reason"
         )
-    members = found.members.filter(state__in=(MemberState.WAITING, MemberState.STARTED))
+    members = members_of(found, actor).filter(state__in=(MemberState.WAITING, MemberState.STARTED))
     if people is not None:
         members = members.filter(pk__in=people)
     waiting = [member for member in members if member.state == MemberState.WAITING]
@@ -200,11 +200,9 @@ def recall_round(
         member.state, member.note = MemberState.RECALLING, ""
     write_rows([*waiting, *running], ["state", "note"])
     found.recalled_by, found.recalled_at, found.recall_reason = actor.label, now, reason
-    nobody_starts = not found.members.filter(state=MemberState.WAITING).exists()
-    if (
-        people is None
-        or not found.members.filter(state__in=(MemberState.WAITING, MemberState.STARTED)).exists()
-    ):
+    left = set(found.members.values_list("state", flat=True))
+    nobody_starts = MemberState.WAITING not in left
+    if not left & {MemberState.WAITING, MemberState.STARTED}:
         found.state = RoundState.RECALLED
         drop_mails(scope=round_scope(found.pk), now=now)
     elif found.state == RoundState.APPROVED and nobody_starts:

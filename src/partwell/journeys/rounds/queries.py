@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from partwell.departures.policies import visibility
 from partwell.departures.states import Confidentiality
 from partwell.journeys.models import Round, RoundMember, RoundParticipant
-from partwell.journeys.rounds.states import MemberState, RoundState
+from partwell.journeys.rounds.states import MemberState
 from partwell.people.actors import Actor, Channel
 from partwell.people.authorisation import check_office, load_matrix, reading
 from partwell.people.models import RoleGrant, User
@@ -73,6 +74,11 @@ def get_round(actor: Actor, round_id: UUID | str) -> Round:
     return found
 
 
+def members_of(found: Round, actor: Actor) -> QuerySet[RoundMember]:
+    """Everybody of a round whose departure, if there is one, exists for the actor."""
+    return found.members.filter(Q(departure=None) | visibility(actor, prefix="departure__"))
+
+
 def hidden_round_scopes(actor: Actor) -> list[str]:
     """The scopes in evidence and mail of every round that does not exist for this actor."""
     hidden = Round.objects.exclude(pk__in=visible_rounds(actor).values("pk"))
@@ -106,8 +112,3 @@ def round_dict(found: Round) -> dict[str, Any]:
         "recalled_at": found.recalled_at.isoformat() if found.recalled_at else None,
         "recall_reason": found.recall_reason,
     }
-
-
-def is_before_approval(found: Round) -> bool:
-    """Whether it still waits for its second person."""
-    return found.state == RoundState.PREPARED
