@@ -134,7 +134,10 @@ def _add_what_the_demo_lacks() -> None:
 def _prepare_rounds(now: datetime) -> None:
     """A round that waits for its second person, and one that was started."""
     hr, boss = (User.objects.get(email=address_of(name)) for name in ("Amara Osei", "Helen Marsh"))
-    free = Person.objects.filter(left_on_date=None, departures=None, user__grants=None).order_by("-pk")
+    # Those named first play parts of their own; whoever leads nobody and holds nothing is at the end.
+    free = Person.objects.filter(
+        left_on_date=None, departures=None, reports=None, user__grants=None
+    ).order_by("-pk")
     for name, people in (("Closing the workshop", free[:3]), ("Moving the studio", free[3:6])):
         terms = Terms(name, "staff-redundancy", last_working_date=now.date() + timedelta(days=90))
         found = prepare_round(
