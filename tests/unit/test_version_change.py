@@ -321,6 +321,16 @@ def test_what_waited_for_a_step_that_falls_away_opens() -> None:
     assert (two.before.state, two.after.state) == ("blocked", "open")
 
 
+def test_a_step_that_has_to_wait_now_is_told_though_the_version_words_it_alike() -> None:
+    two = a_step("two", needs=["one"])
+    steps = plan(a_template(a_step("one"), two))
+    settle(steps, {"one": StepState.DONE})
+    steps = [step for step in steps if step.key == "two"]
+    merged = move(steps, a_template(a_step("one"), two))
+    assert fates(merged) == {"one": Fate.ADDED, "two": Fate.CHANGED}
+    assert by_key(merged.steps)["two"].state == StepState.BLOCKED
+
+
 def test_a_set_aside_step_comes_back_with_the_version_that_asks_for_it() -> None:
     old = a_template(a_step("one"), a_step("two"))
     aside = move(plan(old), a_template(a_step("two")), hanging={"one": "2 comments"})
