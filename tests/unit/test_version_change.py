@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partwell.departures.models import Departure
@@ -22,7 +22,7 @@ from partwell.journeys.version_change import Around, Fate, Merged, merge
 from partwell.people.models import User
 from partwell.people.roles import Role
 from partwell.refusals import Conflict
-from tests.unit.made_templates import KEYS, a_step, a_template, templates
+from tests.unit.made_templates import a_step, a_template
 
 NOW = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 CALENDAR = Calendar(
@@ -111,12 +111,33 @@ def settle(steps: list[Step], states: dict[str, StepState]) -> None:
     refresh_blocks(steps)
 
 
+KEYS = [f"step-{n}" for n in range(6)]
+# Each key is in it or not, in any order, with what moving looks at.
+steps_of_versions = st.builds(
+    lambda key, phase, title, role, due, needs, kind: a_step(
+        key, phase=phase, title=title, role=role, due=due, needs=needs, kind=kind
+    ),
+    key=st.sampled_from(KEYS),
+    phase=st.integers(1, 2),
+    title=st.sampled_from(["Tell them", "Ask them"]),
+    role=st.sampled_from(["hr", "finance", "departing"]),
+    due=st.sampled_from(["notice", "last_working_day -5 days"]),
+    needs=st.lists(st.sampled_from(KEYS), max_size=2, unique=True),
+    kind=st.sampled_from(["task", "approval"]),
+)
+versions = st.lists(steps_of_versions, min_size=1, max_size=6, unique_by=lambda step: step["key"]).map(
+    lambda steps: a_template(*steps)
+)
+# How long a machine takes to make one is not what is asked here.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 people_did = st.dictionaries(st.sampled_from(KEYS), st.sampled_from([StepState.DONE, StepState.SKIPPED]))
 hangings = st.dictionaries(st.sampled_from(KEYS), st.just("1 comment"))
 some = st.sets(st.sampled_from(KEYS))
 
 
-@given(templates, templates, people_did, hangings, some, some)
+@unhurried
+@given(versions, versions, people_did, hangings, some, some)
 def test_after_the_move_there_is_what_planning_afresh_gives_and_what_had_to_stay(
     old: Template,
     new: Template,
@@ -160,7 +181,8 @@ def check_consistent(steps: list[Step]) -> None:
             assert step.state == (StepState.BLOCKED if waits else StepState.OPEN)
 
 
-@given(templates, templates, people_did, hangings)
+@unhurried
+@given(versions, versions, people_did, hangings)
 def test_there_and_back_nothing_that_was_settled_or_begun_is_lost(
     old: Template, new: Template, did: dict[str, StepState], hanging: dict[str, str]
 ) -> None:
@@ -179,7 +201,8 @@ def test_there_and_back_nothing_that_was_settled_or_begun_is_lost(
         assert now == was
 
 
-@given(templates, people_did, hangings)
+@unhurried
+@given(versions, people_did, hangings)
 def test_moving_to_the_version_that_it_has_changes_nothing(
     template: Template, did: dict[str, StepState], hanging: dict[str, str]
 ) -> None:
@@ -192,7 +215,8 @@ def test_moving_to_the_version_that_it_has_changes_nothing(
     assert {step.key: content(step) for step in merged.steps} == before
 
 
-@given(templates, templates, people_did, hangings)
+@unhurried
+@given(versions, versions, people_did, hangings)
 def test_the_difference_tells_of_each_step_that_changes(
     old: Template, new: Template, did: dict[str, StepState], hanging: dict[str, str]
 ) -> None:
@@ -295,6 +319,16 @@ def test_what_waited_for_a_step_that_falls_away_opens() -> None:
     assert two.before is not None
     assert two.after is not None
     assert (two.before.state, two.after.state) == ("blocked", "open")
+
+
+def test_a_step_that_has_to_wait_now_is_told_though_the_version_words_it_alike() -> None:
+    two = a_step("two", needs=["one"])
+    steps = plan(a_template(a_step("one"), two))
+    settle(steps, {"one": StepState.DONE})
+    steps = [step for step in steps if step.key == "two"]
+    merged = move(steps, a_template(a_step("one"), two))
+    assert fates(merged) == {"one": Fate.ADDED, "two": Fate.CHANGED}
+    assert by_key(merged.steps)["two"].state == StepState.BLOCKED
 
 
 def test_a_set_aside_step_comes_back_with_the_version_that_asks_for_it() -> None:
