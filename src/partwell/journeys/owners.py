@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +50,11 @@ class Register:
         if person.pk not in self._users:
             self._users[person.pk] = User.objects.filter(person=person).first()
         return self._users[person.pk]
+
+    def know_accounts(self, people: Collection[Person]) -> None:
+        """Ask for the accounts of all of these at once."""
+        found = {user.person_id: user for user in User.objects.filter(person__in=people)}
+        self._users |= {person.pk: found.get(person.pk) for person in people}
 
     def make_user_of(self, person: Person, *, now: datetime) -> User:
         """As `user_of`, made where there is none."""

@@ -558,6 +558,21 @@ def test_some_are_recalled_and_what_cannot_be_withdrawn_says_so(
     ]
 
 
+def test_nobody_owns_a_step_of_their_own_departure_by_an_account_that_is_older_than_their_entry(
+    hr: User, executive: User
+) -> None:
+    first, second = people(2)
+    first.aliases.create(email="boss@harbour.example")
+    loose = User.objects.create_user("Boss@harbour.example", name="Leaver 01")
+    RoleGrant.objects.create(user=loose, role="it_security", granted_at=NOW, granted_by="tests")
+    approve(found := prepare(hr, listed(first, second)), executive)
+    go_on(str(found.pk), NOW)
+    own = found.members.get(name="Leaver 01").departure
+    assert not Step.objects.filter(journey_id=own.pk, owner=loose).exists()
+    assert Step.objects.filter(owner=loose).exists()
+    assert Participant.objects.get(departure=own, user=loose).capacity == "departing"
+
+
 def test_a_preview_of_one_is_the_plan_of_one(hr: User, manager: Person) -> None:
     [person] = people(1, manager=manager)
     intake = Intake(person=person, last_working_date=LAST_DAY, notice_date=NOW.date(), reason="moving")

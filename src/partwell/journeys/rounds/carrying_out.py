@@ -31,7 +31,7 @@ from partwell.journeys.template_queries import load_version
 from partwell.people.actors import Actor, actor_for_user, engine_actor
 from partwell.people.authorisation import check_office, operation
 from partwell.people.models import User
-from partwell.people.operations import tie_account
+from partwell.people.operations import tie_accounts
 from partwell.refusals import Conflict, Refusal
 from partwell.rows import write_rows
 
@@ -80,7 +80,11 @@ def _start(found: Round, members: Sequence[RoundMember], actor: Actor, now: date
             state=DepartureState.ACTIVE, person__in=[member.person_id for member in members]
         ).values_list("person_id", flat=True)
     )
+    # Nobody owns a step of their own departure, by whichever of their accounts.
+    people = [member.person for member in members if member.person is not None]
+    tie_accounts(people)
     register = Register()
+    register.know_accounts(people)
     planned: list[tuple[RoundMember, Draft]] = []
     for member in members:
         if member.person is None or member.person_id in running:
@@ -88,8 +92,6 @@ def _start(found: Round, members: Sequence[RoundMember], actor: Actor, now: date
             member.note = NOT_IN_REGISTER if member.person is None else NOT_HERE
             continue
         try:
-            # Nobody owns a step of their own departure, by whichever of their accounts.
-            tie_account(member.person)
             departure = draft_departure(_intake(found, member), template, now=now)
             owners = Owners(departure, now=now, may_create=True, starter_id=actor.user_id, register=register)
             draft = plan_draft(
