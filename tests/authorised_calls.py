@@ -67,7 +67,7 @@ from partwell.journeys.upkeep_operations import confirm_template_review, set_tem
 from partwell.people import exports, operations, token_operations
 from partwell.people import queries as people_queries
 from partwell.people.actors import Actor, console_actor
-from partwell.people.models import ApiToken, Installation, Person, User
+from partwell.people.models import ApiToken, Installation, Person, RoleGrant, User
 from partwell.signals import queries as signal_queries
 from partwell.signals import receivers
 from partwell.signals.models import Receiver, SecurityEvent
@@ -268,6 +268,13 @@ def _sample() -> UUID:
     return samples.draw(since=_left(), until=AUDITED, actor=console_actor(), now=NOW).id
 
 
+def _reader() -> User:
+    """Somebody who may own a template."""
+    user = User.objects.create(email=f"{uuid4().hex[:8]}@readers.example", name="Reader")
+    RoleGrant.objects.create(user=user, role="hr", granted_at=NOW, granted_by="stage")
+    return user
+
+
 def _reviews(actor: Actor) -> TemplateUpkeep:
     """A template of the actor's own, or of nobody's for who has no account."""
     latest = template_queries.latest("small")
@@ -352,7 +359,9 @@ CALLS: dict[str, Call] = {
     "templates.try_draft": lambda a, s, k: try_draft(
         template_id=_draft(), intake=_intake(), actor=a, now=NOW
     ),
-    "templates.set_owner": lambda a, s, k: set_template_owner(template_id="small", to=None, actor=a, now=NOW),
+    "templates.set_owner": lambda a, s, k: set_template_owner(
+        template_id="small", to=_reader(), actor=a, now=NOW
+    ),
     "templates.confirm_review": lambda a, s, k: _reviews(a),
     "process.view": lambda a, s, k: view_process(AUDITED_PROCESS, actor=a, now=NOW),
     "journeys.start": _starts,

@@ -9,10 +9,9 @@ from typing import Any
 from partwell.first_run import practice
 from partwell.first_run.models import Practice
 from partwell.people.actors import Actor
-from tests.factories import LAST_DAY, NOW, make_person, publish
-from tests.guest_world import TEMPLATE
+from tests.factories import LAST_DAY, NOW, make_person
 
-# Who has no account has no practice either.
+# Who has no account has no practice either. The template is the stage's.
 REACHED = {
     "practice.begin": {"not_in_register"},
     **{f"practice.{what}": {"no_practice"} for what in ("settle_step", "reopen_step", "move", "end")},
@@ -22,7 +21,6 @@ STEP = "inside"
 
 def _in_register(actor: Actor) -> Actor:
     """The actor as somebody of the staff register, as whoever practises has to be."""
-    publish(TEMPLATE)
     if actor.user_id is None or actor.person_id is not None:
         return actor
     return replace(actor, person_id=make_person(f"Player {actor.user_id}").pk)

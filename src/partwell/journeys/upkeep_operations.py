@@ -33,9 +33,10 @@ def set_template_owner(*, template_id: str, to: User | None, actor: Actor, now: 
             f"{to} may not read templates. Give them a role first, or choose somebody else.",
             field="to",
         )
+    found = TemplateUpkeep.objects.filter(template_id=template_id).first()
+    if (found.owner_id if found else None) == (to.pk if to else None):
+        return found or TemplateUpkeep(template_id=template_id)
     upkeep = _locked(template_id)
-    if upkeep.owner_id == (to.pk if to else None):
-        return upkeep
     before = upkeep.owner_name
     upkeep.owner, upkeep.owner_name = to, str(to) if to else ""
     upkeep.owned_since = now if to else None
