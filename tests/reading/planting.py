@@ -115,7 +115,7 @@ def _plant_round(canaries: Canaries, confidentiality: str, *gates: str) -> None:
         to=f"{name}@harbour.example",
         subject=name,
         text=name,
-        dedupe_key=name,
+        dedupe_key=f"planted:{name}",
         scope=round_scope(found.pk),
         now=NOW,
     )

@@ -27,6 +27,7 @@ from partwell.people.models import User
 from partwell.refusals import FreshSignInNeeded, Refusal
 from partwell.web import presenting
 from partwell.web.fields import DATE, MOMENT
+from partwell.web.round_words import overview_rows
 from partwell.web.rounds import crumbs
 from partwell.web.session import actor_of
 from partwell.web.starting import startable_templates
@@ -190,7 +191,7 @@ def _page(
     if preview is not None:
         context |= {
             "who": data.decode("utf-8", errors="replace"),
-            "overview": preview.overview,
+            "overview": overview_rows(preview.overview),
             "members": preview.members[:SHOWN],
             "more": max(len(preview.members) - SHOWN, 0),
             "bad_lines": preview.bad_lines[:SHOWN],

@@ -27,6 +27,7 @@ from partwell.refusals import FreshSignInNeeded, Invalid, Refusal
 from partwell.web import presenting
 from partwell.web.fields import TypedWordForm
 from partwell.web.journeys import ACCESS_MARKS
+from partwell.web.round_words import overview_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.timeline import timeline
 from partwell.web.translate import put_refusal
@@ -93,6 +94,7 @@ def board(request: HttpRequest, round_id: UUID) -> HttpResponse:
     newest = Event.objects.filter(scope=round_scope(found.pk)).exclude(kind__startswith="mail.")
     context["events"] = timeline(newest.order_by("-occurred_at", "-pk")[:8])
     if found.state == RoundState.PREPARED:
+        context["overview"] = overview_rows(found.overview)
         context["drift"] = drift = drift_of(found, now=clock.now())
         context["approves"] = context["board"].sums[MemberState.WAITING] - len(drift.leaving_out)
         context["is_own"] = found.prepared_by_id == signed_in(request).pk
