@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -15,11 +16,16 @@ from partwell.people.models import User
 
 def page(name: str, *args: object) -> str:
     """The whole address of a page, or of the first page where this installation has no such page."""
+    return f"{settings.BASE_URL}{_path(name, *args)}"
+
+
+# All owners of a departure are written to at once, with the same address.
+@lru_cache(maxsize=256)
+def _path(name: str, *args: object) -> str:
     try:
-        path = reverse(name, args=args)
+        return reverse(name, args=args)
     except NoReverseMatch:
-        path = "/"
-    return f"{settings.BASE_URL}{path}"
+        return "/"
 
 
 def first_page() -> str:
