@@ -95,7 +95,8 @@ def beside_the_browser(work: Callable[[], Result]) -> Result:
 def keep_picture(page: Page, name: str) -> None:
     """Keep a picture of the whole page."""
     SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
+    # Hiding the caret would take a style of its own, which the policy refuses.
+    page.screenshot(path=SCREENS / f"{name}.png", full_page=True, caret="initial")
 
 
 def show_picture(page: Page, name: str) -> None:

@@ -45,9 +45,9 @@ class Behind:
         }
 
 
-def count_behind(*, template_id: str, actor: Actor, version: int | None = None) -> int:
-    """How many running journeys that the actor may move follow a version before this one, or the latest."""
-    return _behind(version_of(template_id, version), actor).count()
+def count_behind(*, version: TemplateVersion, actor: Actor) -> int:
+    """How many running journeys that the actor may move follow a version before this one."""
+    return _behind(version, actor).count()
 
 
 def list_behind(

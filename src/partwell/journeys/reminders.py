@@ -55,8 +55,9 @@ def remind(*, now: datetime) -> None:
 
     A fixed number of queries, and one more for each 500 mails.
     """
+    country = usual_place().country
     for kind in (messages.DUE, messages.OVERDUE, messages.ESCALATED):
-        queue_new(_candidates(kind, now), now=now)
+        queue_new(_candidates(kind, country, now), now=now)
 
 
 def queue_new(candidates: dict[str, Callable[[], Mail]], *, now: datetime) -> None:
@@ -93,9 +94,9 @@ def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[U
     return found
 
 
-def _candidates(kind: str, now: datetime) -> dict[str, Callable[[], Mail]]:
+def _candidates(kind: str, usual_country: str, now: datetime) -> dict[str, Callable[[], Mail]]:
     """Every reminder of a kind that is in season, by its key."""
-    batches = _batches(kind, now)
+    batches = _batches(kind, usual_country, now)
     if kind == messages.ESCALATED:
         hr = answerable(Role.HR, {batch.departure.pk: batch.departure for batch in batches}.values())
         pairs = [(b, user) for b in batches for user in hr[b.departure.pk] if user != b.owner]
@@ -116,7 +117,7 @@ def _composer(kind: str, batch: _Batch, user: User, now: datetime) -> Callable[[
     return lambda: compose(user, batch.departure, batch.steps, key=f"{batch.key}:{user.pk}", now=now)
 
 
-def _batches(kind: str, now: datetime) -> list[_Batch]:
+def _batches(kind: str, usual_country: str, now: datetime) -> list[_Batch]:
     horizon = {
         messages.DUE: now + LOOK_AHEAD,
         messages.OVERDUE: now,
@@ -133,7 +134,6 @@ def _batches(kind: str, now: datetime) -> list[_Batch]:
         steps = steps.filter(owner__is_active=True).exclude(
             owner__person_id=F("journey__departure__person_id"), owner__person_id__isnull=False
         )
-    usual_country = usual_place().country
     found: dict[tuple[UUID, int | None, date, str], _Batch] = {}
     for step in steps.defer("guidance", "note", "skip_reason").order_by("due_at", "pk").iterator():
         if (when := _turn(kind, step, usual_country, now)) is None:

@@ -95,9 +95,14 @@ def read_upkeep() -> list[Upkeep]:
 
 def show_upkeep(*, template_id: str, actor: Actor) -> Upkeep:
     """One template's upkeep. Raises `NotFound`."""
+    return upkeep_of(latest(template_id), actor=actor)
+
+
+def upkeep_of(version: TemplateVersion, *, actor: Actor) -> Upkeep:
+    """As `show_upkeep`, for whoever has the latest version at hand."""
     check_office(actor, "templates.view")
-    row = TemplateUpkeep.objects.select_related("owner").filter(template_id=template_id).first()
-    return Upkeep(latest(template_id), row)
+    row = TemplateUpkeep.objects.select_related("owner").filter(template_id=version.template_id).first()
+    return Upkeep(version, row)
 
 
 def may_own() -> QuerySet[User]:

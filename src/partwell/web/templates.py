@@ -17,7 +17,7 @@ from partwell.journeys.models import TemplateVersion
 from partwell.journeys.template.model import PHASES, Template, TemplateStep
 from partwell.journeys.template_comparisons import diff_versions, show_dependencies
 from partwell.journeys.template_queries import list_templates
-from partwell.journeys.upkeep_queries import list_upkeep, show_upkeep
+from partwell.journeys.upkeep_queries import list_upkeep, upkeep_of
 from partwell.people.actors import Actor
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.web import presenting
@@ -58,7 +58,9 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
     found, dependencies = show_dependencies(
         template_id=template_id, actor=actor, version=version_asked(request, "version")
     )
-    versions = TemplateVersion.objects.filter(template_id=template_id).order_by("-version")
+    versions = list(
+        TemplateVersion.objects.filter(template_id=template_id).order_by("-version").defer("source")
+    )
     return render(
         request,
         "templates/template.html",
@@ -66,14 +68,14 @@ def template(request: HttpRequest, template_id: str) -> HttpResponse:
             "version": found.version,
             "template": found.template,
             "journeys": found.journeys,
-            "versions": list(versions.only("version", "published_at", "published_by", "template_id")),
+            "versions": versions,
             "phases": _phases(found.template),
             "map": map_of(found.template, dependencies, address_of="#step-{}".format),
             "changes": _changes(found.version, actor),
-            "behind": count_behind(template_id=template_id, actor=actor, version=found.version.version),
+            "behind": count_behind(version=found.version, actor=actor),
             "may_write": (may_write := may_follow(actor, "templates.view_drafts")),
             "has_draft": may_write and has_draft(template_id),
-            "upkeep": upkeep_row(show_upkeep(template_id=template_id, actor=actor), clock.now()),
+            "upkeep": upkeep_row(upkeep_of(versions[0], actor=actor), clock.now()),
             "count": len(found.template.steps),
             "reasons": [presenting.words(reason) for reason in found.template.reasons],
             "empty_roles": [
