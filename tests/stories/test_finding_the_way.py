@@ -169,7 +169,7 @@ def _sample() -> dict[str, Any]:
         "last_day": today + timedelta(days=10),
         "access_end": clock.now() + timedelta(days=10),
         "phases": phases,
-        "steps": steps,
+        "steps": [{"is_done": False, **step} for step in steps],
         "states": list(STATES),
         "form": DepartureForm({"who": "Marit Lindqvist", "end": "soon", "why": "resignation"}),
     }
