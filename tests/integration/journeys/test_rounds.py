@@ -1,4 +1,4 @@
-"""Many departures at once: prepared, approved by another person, started in batches, recalled."""
+"""Many departures at once: prepared, approved by another person, and started in batches."""
 
 from __future__ import annotations
 
@@ -10,24 +10,18 @@ import pytest
 from django.db.models import F
 
 from partwell.departures.models import Departure, Participant
-from partwell.departures.states import Confidentiality
 from partwell.engine import registry, timers
 from partwell.engine.models import Timer
 from partwell.evidence.models import Event
 from partwell.journeys.intake import Intake
 from partwell.journeys.models import Journey, Round, RoundMember, Step
-from partwell.journeys.operations.ending import withdraw
 from partwell.journeys.operations.starting import draft_journey
-from partwell.journeys.operations.steps import complete_step
 from partwell.journeys.rounds import carrying_out
 from partwell.journeys.rounds.carrying_out import go_on
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.operations import GO_ON, approve_round, prepare_round, recall_round
-from partwell.journeys.rounds.preview import Preview, Terms, preview_round
-from partwell.journeys.rounds.queries import get_round, list_rounds, visible_rounds
-from partwell.people.actors import Channel, console_actor
+from partwell.people.actors import Channel
 from partwell.people.models import Person, RoleGrant, User
-from partwell.people.operations import ensure_user, grant_role
 from partwell.people.roles import Role
 from partwell.refusals import Conflict, FreshSignInNeeded, Invalid, NotAllowed, NotFound
 from partwell.signals.models import Message
@@ -40,63 +34,24 @@ from tests.factories import (
     make_person,
     publish,
     start_journey,
-    step_of,
+)
+from tests.rounds_world import (
+    SECRETLY,
+    TERMS,
+    WHY,
+    approve,
+    executive,
+    hr,
+    listed,
+    look,
+    manager,
+    people,
+    prepare,
+    states,
 )
 
 pytestmark = pytest.mark.django_db
-
-OPENLY = Confidentiality.NORMAL.value
-SECRETLY = Confidentiality.NEED_TO_KNOW.value
-TERMS = Terms(
-    name="Closing Leeds",
-    template_id="small",
-    last_working_date=LAST_DAY,
-    reason="moving",
-    notice_date=NOW.date(),
-)
-WHY = "The site stays open after all."
-
-
-@pytest.fixture
-def hr() -> User:
-    publish()
-    return make_holder(Role.HR, "Amara Osei")
-
-
-@pytest.fixture
-def executive() -> User:
-    return make_holder(Role.EXECUTIVE, "Helen Marsh")
-
-
-@pytest.fixture
-def manager() -> Person:
-    return make_person("Joon-ho Park")
-
-
-def people(count: int, **fields: Any) -> list[Person]:
-    return [make_person(f"Leaver {n:02}", **fields) for n in range(1, count + 1)]
-
-
-def listed(*persons: Person) -> bytes:
-    return "\n".join(person.email for person in persons).encode()
-
-
-def look(hr: User, data: bytes, terms: Terms = TERMS, *, now: datetime = NOW) -> Preview:
-    return preview_round(terms=terms, data=data, actor=as_actor(hr), now=now)
-
-
-def prepare(
-    hr: User, data: bytes, terms: Terms = TERMS, *, approvers: tuple[User, ...] = (), now: datetime = NOW
-) -> Round:
-    return prepare_round(terms=terms, data=data, approvers=approvers, actor=as_actor(hr), now=now)
-
-
-def approve(found: Round, user: User, *, now: datetime = NOW) -> Round:
-    return approve_round(found=found, digest=drift_of(found, now=now).digest, actor=as_actor(user), now=now)
-
-
-def states(found: Round) -> dict[str, str]:
-    return {member.name: member.state for member in found.members.all()}
+__all__ = ["executive", "hr", "manager"]
 
 
 def test_a_round_is_prepared_approved_by_another_person_and_started_by_the_worker(
@@ -449,113 +404,6 @@ def test_each_owner_gets_one_mail_for_all_of_them(hr: User, executive: User, man
     assert set(mails) == {manager.email, it.email}, "whoever prepared it knows"
     assert mails[manager.email].subject == "12 steps for you: 12 people leave"
     assert mails[it.email].subject == "24 steps for you: 12 people leave"
-
-
-def test_a_secret_round_exists_for_its_participants_alone_and_its_mail_says_nothing(
-    hr: User, executive: User, manager: Person
-) -> None:
-    other = make_holder(Role.HR, "Other Hr")
-    persons = people(3, manager=manager)
-    terms = replace(TERMS, confidentiality=SECRETLY)
-    with pytest.raises(Invalid) as refused:
-        prepare(hr, listed(*persons), terms)
-    assert refused.value.code == "approver_missing"
-    found = prepare(hr, listed(*persons), terms, approvers=(executive,))
-    assert list_rounds(actor=as_actor(other)) == []
-    with pytest.raises(NotFound):
-        get_round(as_actor(other), found.pk)
-    for user in (hr, executive):
-        assert get_round(as_actor(user), found.pk) == found
-    approve(found, executive)
-    go_on(str(found.pk), NOW)
-    for departure in Departure.objects.all():
-        parts = set(Participant.objects.filter(departure=departure).values_list("user__email", "capacity"))
-        assert (hr.email, "hr") in parts
-        assert (executive.email, "executive") in parts
-        assert other.email not in {email for email, _ in parts}
-    [mail] = Message.objects.filter(to=manager.email)
-    assert mail.subject == "Steps wait for you"
-    assert not visible_rounds(as_actor(other)).exists()
-
-
-def test_nobody_in_a_round_sees_it_and_nobody_in_it_approves_it(hr: User, executive: User) -> None:
-    [person] = people(1)
-    colleague = ensure_user(person, now=NOW)
-    found = prepare(hr, listed(person), replace(TERMS, confidentiality=OPENLY))
-    assert get_round(as_actor(executive), found.pk) == found
-    grant_role(email=colleague.email, role=Role.HR, actor=console_actor(), now=NOW)
-    assert not visible_rounds(as_actor(colleague)).exists()
-    recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
-    with pytest.raises(Invalid) as refused:
-        prepare(hr, listed(person), replace(TERMS, confidentiality=SECRETLY), approvers=(colleague,))
-    assert "is in this round" in refused.value.message
-
-
-def test_a_recall_before_the_start_leaves_nobody_started(hr: User, executive: User) -> None:
-    later = NOW + timedelta(days=3)
-    terms = replace(TERMS, starts_at=later, notice_date=None)
-    approve(found := prepare(hr, listed(*people(3)), terms), executive)
-    recalled = recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
-    assert (recalled.state, set(states(recalled).values())) == ("recalled", {"recalled"})
-    assert Timer.objects.get(name=GO_ON).state == "cancelled"
-    go_on(str(found.pk), later)
-    assert not Departure.objects.exists()
-    with pytest.raises(Conflict):
-        recall_round(found=found, reason=WHY, actor=as_actor(hr), now=NOW)
-
-
-def test_a_recall_after_the_start_withdraws_each_journey_and_says_what_was_done(
-    hr: User, executive: User, manager: Person
-) -> None:
-    approve(found := prepare(hr, listed(*people(3, manager=manager))), executive)
-    go_on(str(found.pk), NOW)
-    first = found.members.get(name="Leaver 01").departure
-    assert first is not None
-    complete_step(step=step_of(first, "confirm"), note="Told.", actor=as_actor(hr), now=NOW)
-    later = NOW + timedelta(days=1)
-    recall_round(found=found, reason=WHY, actor=as_actor(hr), now=later)
-    assert set(states(found).values()) == {"recalling"}
-    assert Timer.objects.get(name=GO_ON).due_at == later
-    go_on(str(found.pk), later)
-    assert set(states(found).values()) == {"recalled"}
-    assert set(Departure.objects.values_list("state", flat=True)) == {"withdrawn"}
-    assert found.members.get(name="Leaver 01").outcome["done"] == ["Confirm the notice"]
-    [event] = Event.objects.filter(kind="round.recall_finished")
-    assert event.fields["withdrawn"]["value"] == 3
-    assert not Message.objects.filter(state="queued").exists(), "nobody is told of what was taken back"
-
-
-def test_some_are_recalled_and_what_cannot_be_withdrawn_says_so(
-    hr: User, executive: User, manager: Person
-) -> None:
-    persons = people(4, manager=manager)
-    early = f"{persons[1].email},{NOW.date() + timedelta(days=2)}"
-    data = f"email,last_working_day\n{persons[0].email},\n{early}\n{persons[2].email},\n{persons[3].email},\n"
-    approve(found := prepare(hr, data.encode()), executive)
-    go_on(str(found.pk), NOW)
-    third = found.members.get(name="Leaver 03").departure
-    assert third is not None
-    withdraw(departure=third, reason="Stays, by themselves.", actor=as_actor(hr), now=NOW)
-    later = NOW + timedelta(days=5)
-    chosen = found.members.exclude(name="Leaver 04").values_list("pk", flat=True)
-    found = recall_round(found=found, reason=WHY, people=list(chosen), actor=as_actor(hr), now=later)
-    assert found.state == "started"
-    go_on(str(found.pk), later)
-    assert states(found) == {
-        "Leaver 01": "recalled",
-        "Leaver 02": "started",
-        "Leaver 03": "started",
-        "Leaver 04": "started",
-    }
-    notes = {member.name: member.note for member in found.members.all()}
-    assert "access has ended" in notes["Leaver 02"]
-    assert "withdrawn" in notes["Leaver 03"]
-    assert notes["Leaver 04"] == ""
-    [event] = Event.objects.filter(kind="round.recall_finished")
-    assert [each["email"] for each in event.fields["not_withdrawn"]["value"]] == [
-        persons[1].email,
-        persons[2].email,
-    ]
 
 
 def test_nobody_owns_a_step_of_their_own_departure_by_an_account_that_is_older_than_their_entry(
