@@ -221,9 +221,7 @@ def _plan(practice: Practice, actor: Actor) -> PracticePlan:
     )
     departure = draft_departure(intake, template, now=planned_at)
     owners = _Oneself(departure, practice.user, now=planned_at)
-    planned = plan_draft(
-        practice.template, template, departure, actor=actor, now=planned_at, may_create=False, owners=owners
-    )
+    planned = plan_draft(practice.template, template, departure, actor=actor, now=planned_at, owners=owners)
     _settle(planned.steps, practice)
     return PracticePlan(practice, departure, planned.steps)
 

@@ -112,12 +112,13 @@ def plan_draft(
     *,
     actor: Actor,
     now: datetime,
-    may_create: bool,
+    may_create: bool = False,
     owners: Owners | None = None,
 ) -> Draft:
     """Plan the journey of an unsaved departure. Whoever calls this has asked whether it may be started.
 
-    The registers say who owns what, unless other `owners` are given.
+    The registers say who owns what, and with `may_create` who has no account gets one, unless other `owners`
+    are given, who know that themselves.
     """
     journey = Journey(
         departure=departure,

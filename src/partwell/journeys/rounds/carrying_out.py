@@ -94,9 +94,7 @@ def _start(found: Round, members: Sequence[RoundMember], actor: Actor, now: date
         try:
             departure = draft_departure(_intake(found, member), template, now=now)
             owners = Owners(departure, now=now, may_create=True, starter_id=actor.user_id, register=register)
-            draft = plan_draft(
-                found.template, template, departure, actor=actor, now=now, may_create=True, owners=owners
-            )
+            draft = plan_draft(found.template, template, departure, actor=actor, now=now, owners=owners)
         except Refusal as refusal:
             member.state, member.note = MemberState.LEFT_OUT, refusal.message
         else:

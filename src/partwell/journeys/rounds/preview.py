@@ -195,7 +195,6 @@ def plan_member(
     actor: Actor,
     now: datetime,
     register: Register,
-    may_create: bool = False,
 ) -> Draft:
     """The plan of one person of a round. Refusals as for a journey that is started alone."""
     departure = draft_departure(intake, template, now=now)
@@ -203,10 +202,8 @@ def plan_member(
         raise Invalid("own_departure", "This is you. Somebody else prepares a round with you in it.")
     if not may_start_alone(actor, departure):
         raise Invalid("not_theirs", f"HR of “{departure.subject_department}” starts this journey.")
-    owners = Owners(departure, now=now, may_create=may_create, starter_id=actor.user_id, register=register)
-    return plan_draft(
-        version, template, departure, actor=actor, now=now, may_create=may_create, owners=owners
-    )
+    owners = Owners(departure, now=now, may_create=False, starter_id=actor.user_id, register=register)
+    return plan_draft(version, template, departure, actor=actor, now=now, owners=owners)
 
 
 def intake_of(terms: Terms, confidentiality: str, entry: Entry) -> Intake:
