@@ -105,6 +105,10 @@ def show_picture(page: Page, name: str) -> None:
         keep_picture(page, name)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-look", action="store_true", help="judge stories' pages in all their looks")
+
+
 @pytest.fixture(scope="session")
 def playwright_driver() -> Iterator[Playwright]:
     from playwright.sync_api import sync_playwright
@@ -117,7 +121,8 @@ def playwright_driver() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright_driver: Playwright) -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     assert path, "this needs Chromium: install the package `chromium`"
     browser = playwright_driver.chromium.launch(executable_path=path, args=FLAGS)
     yield browser
@@ -158,14 +163,22 @@ def shot() -> Callable[[Page, str], None]:
 
 
 @pytest.fixture
-def axe() -> Callable[[Page, str], None]:
-    """Asserts that everybody can use the page, light and dark, on a desktop and on a phone."""
+def axe(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Asserts that everybody can use the page, light on a desktop and dark on a phone.
+
+    With `--every-look`, as `.ci/run` does once, also dark on a desktop and light on a phone: judging a page is
+    half of what a story takes.
+    """
+    looks = LOOKS if request.config.getoption("--every-look") else [LOOKS[0], LOOKS[-1]]
 
     def check(page: Page, name: str) -> None:
-        for look in LOOKS:
+        judged = set()
+        for look in looks:
             put_on(page, look)
             show_picture(page, f"{name}-{look}")
-            problems = problems_of_page(page, only_colours=look.theme != LOOKS[0].theme)
+            # What is no colour is the same in both themes.
+            problems = problems_of_page(page, only_colours=look.width in judged)
+            judged.add(look.width)
             if problems:
                 keep_picture(page, f"{name}-{look}")
             assert problems == [], f"{name}-{look}"

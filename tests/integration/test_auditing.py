@@ -121,7 +121,7 @@ def test_whoever_left_twice_is_there_twice_and_whoever_is_back_is_in_no_doubt() 
     twice = make_person("Twice", left_on_date=date(2026, 9, 1), start_date=date(2026, 8, 20))
     departed(twice)
     departed(twice, date(2026, 9, 1))
-    departed(make_person("Back", start_date=date(2026, 10, 1)))
+    departed(make_person("Back", start_date=date(2026, 10, 1)), DAY + timedelta(days=1))
     assert [(each.name, each.doubts) for each in look().population.leavers] == [
         ("Twice", ()),
         ("Back", ()),

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @dataclass(frozen=True)
 class Server:
     """A server: `programs` and `files` (or patterns of files) have to exist; it comes by Debian `packages`,
-    as a PyPI `module`, or by a file of `requirements`, pip's or npm's lock file, into a folder of its own."""
+    as a PyPI `module`, or by a file of `requirements`, pip's or npm's lock file, into a folder of its own.
+    `lighter` is a Debian package, and its program, that does the same for less where it can be had."""
 
     name: str
     programs: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Server:
     packages: tuple[str, ...] = ()
     module: str = ""
     requirements: str = ""
+    lighter: str = ""
     needs_root: bool = False
 
     @property
@@ -101,7 +103,8 @@ SERVERS = (
         packages=("nodejs", "npm"),
         requirements="tests/servers/oidc_provider/package-lock.json",
     ),
-    Server("chromium", programs=("chromium",), packages=("chromium",)),
+    # Its shell without windows takes half of the processor's time; not every distribution has it.
+    Server("chromium", programs=("chromium",), packages=("chromium",), lighter="chromium-headless-shell"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,9 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
     request.config.stash[_missing][name] = reason
 
 
-# First: xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Around all others: xdist reads the groups in the same hook, and Django's plugin puts what needs no database last.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
     either, and the others need not wait. Who needs both goes with Samba, which takes the longest.
 
@@ -45,6 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
                 break
+    yield
     items.sort(key=_when_to_begin)
 
 
