@@ -12,6 +12,6 @@ pytest_plugins = ["tests.servers.plugin", "tests.servers.fixtures", "tests.brows
 settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")
 
-# Python looks through all that lives each time some thousand objects more do, and here live all of Django and what
-# the tests import: at its own rhythm, a tenth of the whole run goes into that.
+# Python looks through all that lives each time some thousand objects more do, and here live all of Django and
+# what the tests import: at its own rhythm, a tenth of the whole run goes into that.
 gc.set_threshold(100_000, 20, 100)

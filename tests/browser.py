@@ -166,8 +166,8 @@ def shot() -> Callable[[Page, str], None]:
 def axe(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     """Asserts that everybody can use the page, light on a desktop and dark on a phone.
 
-    With `--every-look`, as `.ci/run` does once, also dark on a desktop and light on a phone: judging a page is
-    half of what a story takes.
+    With `--every-look`, as `.ci/run` does once, also dark on a desktop and light on a phone: judging a page
+    is half of what a story takes.
     """
     looks = LOOKS if request.config.getoption("--every-look") else [LOOKS[0], LOOKS[-1]]
 

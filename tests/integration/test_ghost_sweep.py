@@ -313,3 +313,10 @@ def test_an_account_of_nobody_can_be_set_aside_and_not_cut(left: World) -> None:
         operations.cut_ghost(ghost=ghost, reason="", actor=left.requester, now=clock.now())
     operations.dismiss_ghost(ghost=ghost, reason=WHY, actor=left.requester, now=clock.now())
     assert Event.objects.get(kind="system.ghost_dismissed").scope == "system:mail"
+
+
+def test_a_sweep_reads_its_own_people_also_where_a_database_counts_anew(left: World) -> None:
+    started = Sweep(pk=1, started_at=clock.now())
+    index = sweeping._shared_index(started)
+    assert sweeping._shared_index(Sweep(pk=1, started_at=started.started_at)) is index
+    assert sweeping._shared_index(Sweep(pk=1, started_at=started.started_at + timedelta(days=1))) is not index

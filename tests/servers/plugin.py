@@ -33,26 +33,23 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
     request.config.stash[_missing][name] = reason
 
 
-# Around all others: xdist reads the groups in the same hook, and Django's plugin puts what needs no database last.
+# Around all others: xdist reads the groups in the same hook, and Django's plugin puts last what needs no
+# database.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
     either, and the others need not wait. Who needs both goes with Samba, which takes the longest.
 
-    What one worker runs alone begins first, and then what mostly waits: left for the end, the others would
-    have nothing to do beside it."""
+    What one worker runs alone begins early, and first of all what mostly waits for processes of its own: left
+    for the end, the others would have nothing to do beside it."""
     for item in items:
         for fixture in ("samba_ad_server", "sshd_server"):
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
                 break
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     yield
-    items.sort(key=_when_to_begin)
-
-
-def _when_to_begin(item: pytest.Item) -> int:
-    marks = ("xdist_group", "waits")
-    return next((place for place, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -117,19 +117,20 @@ def tell_of(departure: Departure, *, now: datetime) -> None:
 def open_all(departures: Sequence[Departure], *, actor: Actor, now: datetime) -> None:
     """`open_rotations` for departures that begin together, or whose access ends together.
 
-    Four queries for those who know nothing that is on record, whatever their number.
+    Four queries at most for those who know nothing that is on record, whatever their number.
     """
     people = [departure.person_id for departure in departures if departure.person_id]
     clients = [departure.client_id for departure in departures if departure.client_id]
-    holders = Holder.objects.filter(until_date__isnull=True)
+    holders = Holder.objects.order_by().filter(until_date__isnull=True)
     holding = set(holders.filter(person_id__in=people).values_list("person_id", flat=True))
-    at_clients = set(
-        holders.filter(contact__client_id__in=clients).values_list("contact__client_id", flat=True)
-    )
-    at_clients |= set(Credential.objects.filter(client_id__in=clients).values_list("client_id", flat=True))
-    begun = set(
-        CredentialRotation.objects.filter(departure__in=departures).values_list("departure_id", flat=True)
-    )
+    at_clients: set[int | None] = set()
+    if clients:
+        contacts = holders.filter(contact__client_id__in=clients)
+        logins = Credential.objects.order_by().filter(client_id__in=clients)
+        at_clients |= set(contacts.values_list("contact__client_id", flat=True))
+        at_clients |= set(logins.values_list("client_id", flat=True))
+    rotations = CredentialRotation.objects.order_by().filter(departure__in=departures)
+    begun = set(rotations.values_list("departure_id", flat=True))
     for departure in departures:
         knows = departure.person_id in holding or departure.client_id in at_clients
         if knows or departure.pk in begun:

@@ -185,15 +185,17 @@ class _Shared:
         return read_index(now=self._sweep.started_at)
 
 
-_indexes: WeakValueDictionary[int, _Shared] = WeakValueDictionary()
+# By its moment too: a database that was put back or emptied counts its sweeps anew.
+_indexes: WeakValueDictionary[tuple[int, datetime], _Shared] = WeakValueDictionary()
 _indexes_lock = Lock()
 
 
 def _shared_index(sweep: Sweep) -> _Shared:
+    key = (sweep.pk, sweep.started_at)
     with _indexes_lock:
-        found = _indexes.get(sweep.pk)
+        found = _indexes.get(key)
         if found is None:
-            found = _indexes[sweep.pk] = _Shared(sweep)
+            found = _indexes[key] = _Shared(sweep)
         return found
 
 

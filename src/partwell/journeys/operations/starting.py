@@ -100,8 +100,7 @@ def _draft(template_id: str, intake: Intake, actor: Actor, now: datetime, *, may
     template = load_version(version)
     departure = draft_departure(intake, template, now=now)
     _check_may_start_alone(actor, departure)
-    if visible_departures(actor).filter(pk__in=_running(departure)).exists():
-        raise _leaves_already(departure)
+    _refuse_who_leaves(actor, departure, also_hidden=may_create)
     return plan_draft(version, template, departure, actor=actor, now=now, may_create=may_create)
 
 
@@ -146,10 +145,7 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     if intake.person is not None:
         # Nobody owns a step of their own departure, by whichever of their accounts.
         tie_account(intake.person)
-    draft = _draft(template_id, intake, actor, now, may_create=True)
-    if hidden_departures(actor).filter(pk__in=_running(draft.departure)).exists():
-        raise _give_notice()
-    return store(draft, actor=actor, now=now)
+    return store(_draft(template_id, intake, actor, now, may_create=True), actor=actor, now=now)
 
 
 def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
@@ -307,12 +303,17 @@ def _check_may_start_alone(actor: Actor, departure: Departure) -> None:
         raise _give_notice()
 
 
-def _running(departure: Departure) -> list[Any]:
-    """The departures of the same person that are under way."""
+def _refuse_who_leaves(actor: Actor, departure: Departure, *, also_hidden: bool) -> None:
+    """Raise where the same person's departure is under way: `Conflict` for who may know it, and with
+    `also_hidden` the same as for everybody who may not start alone."""
     if departure.person_id is None:
-        return []
+        return
     running = Departure.objects.filter(person_id=departure.person_id, state=DepartureState.ACTIVE)
-    return list(running.values_list("pk", flat=True))
+    found = list(running.values_list("pk", flat=True))
+    if found and visible_departures(actor).filter(pk__in=found).exists():
+        raise _leaves_already(departure)
+    if found and also_hidden and hidden_departures(actor).filter(pk__in=found).exists():
+        raise _give_notice()
 
 
 def _give_notice() -> NotAllowed:
