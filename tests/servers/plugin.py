@@ -33,17 +33,21 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
     request.config.stash[_missing][name] = reason
 
 
+SHARED = ("samba_ad_server", "sshd_server", "synapse_server", "aws_server")
+
+
 # Around all others: xdist reads the groups in the same hook, and Django's plugin puts last what needs no
 # database.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Samba's ports are fixed, and this machine has one list of logins: one worker runs all tests that need
-    either, and the others need not wait. Who needs both goes with Samba, which takes the longest.
+    either, and the others need not wait. Who needs both goes with Samba, which takes the longest. Of others
+    that take their time to start, one is enough for all workers.
 
     What one worker runs alone begins early, and first of all what mostly waits for processes of its own: left
     for the end, the others would have nothing to do beside it."""
     for item in items:
-        for fixture in ("samba_ad_server", "sshd_server"):
+        for fixture in SHARED:
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(fixture))
                 break

@@ -51,6 +51,10 @@ class Register:
             self._users[person.pk] = User.objects.filter(person=person).first()
         return self._users[person.pk]
 
+    def know_account(self, person: Person, user: User | None) -> None:
+        """Take it from whoever has just asked."""
+        self._users[person.pk] = user
+
     def know_accounts(self, people: Collection[Person]) -> None:
         """Ask for the accounts of all of these at once."""
         found = {user.person_id: user for user in User.objects.filter(person__in=people)}

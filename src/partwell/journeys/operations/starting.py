@@ -142,10 +142,12 @@ def start(*, template_id: str, intake: Intake, actor: Actor, now: datetime) -> J
     participants, all steps and the evidence event commit together, with one wake-up for the engine and its
     access timers.
     """
+    # Nobody owns a step of their own departure, by whichever of their accounts.
+    account = tie_account(intake.person) if intake.person is not None else None
+    draft = _draft(template_id, intake, actor, now, may_create=True)
     if intake.person is not None:
-        # Nobody owns a step of their own departure, by whichever of their accounts.
-        tie_account(intake.person)
-    return store(_draft(template_id, intake, actor, now, may_create=True), actor=actor, now=now)
+        draft.owners.register.know_account(intake.person, account)
+    return store(draft, actor=actor, now=now)
 
 
 def store(draft: Draft, *, actor: Actor, now: datetime) -> Journey:
@@ -194,7 +196,7 @@ def store_many(
         for draft in drafts
     )
     enforcement.schedule_all(departures, now=now)
-    rotations.open_all(departures, actor=actor, now=now)
+    rotations.open_first(departures, actor=actor, now=now)
     for departure in departures:
         engine.poke(departure.pk)
 
