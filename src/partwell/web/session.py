@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from allauth.account.authentication import get_authentication_records
+from django.conf import settings
 from django.http import HttpRequest
 
 from partwell import clock
@@ -54,5 +55,8 @@ def viewer_timezone(user: User) -> str:
     for name in (user.timezone, user.person.timezone if user.person else ""):
         if name and clock.is_timezone(name):
             return name
-    usual = usual_place().timezone
+    if hasattr(user, "firm_timezone"):  # a session's user brings it along
+        usual = user.firm_timezone or settings.DEFAULT_PERSON_TIMEZONE
+    else:
+        usual = usual_place().timezone
     return usual if clock.is_timezone(usual) else "UTC"

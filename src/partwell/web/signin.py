@@ -8,18 +8,22 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import LoginForm
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.db.models import Subquery
 from django.http import HttpRequest
 
-from partwell.people.models import User
+from partwell.people.models import Installation, User
 from partwell.people.second_factors import SEAL
 
 
 class Backend(AuthenticationBackend):
-    """Signs in by e-mail address, and reads a user together with their entry in the register."""
+    """Signs in by e-mail address, and reads a user together with their entry in the register and the firm's
+    timezone, in which those without one of their own read every page."""
 
     def get_user(self, user_id: Any) -> User | None:
         """The user of a session, or None once they may not sign in any more."""
-        user = User.objects.select_related("person").filter(pk=user_id).first()
+        firm = Subquery(Installation.objects.filter(pk=Installation.ONLY).values("timezone"))
+        users = User.objects.select_related("person").annotate(firm_timezone=firm)
+        user = users.filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 
 
