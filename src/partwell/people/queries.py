@@ -50,8 +50,13 @@ def usual_place() -> Place:
     here = installation()
     return Place(
         country=(here.country if here else "") or settings.DEFAULT_COUNTRY,
-        timezone=(here.timezone if here else "") or settings.DEFAULT_PERSON_TIMEZONE,
+        timezone=usual_timezone(here.timezone if here else ""),
     )
+
+
+def usual_timezone(of_firm: str | None) -> str:
+    """The timezone of `usual_place`, for who has read the firm's already: empty or None where it has none."""
+    return of_firm or settings.DEFAULT_PERSON_TIMEZONE
 
 
 @reading("settings.view")

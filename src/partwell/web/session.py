@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from allauth.account.authentication import get_authentication_records
-from django.conf import settings
 from django.http import HttpRequest
 
 from partwell import clock
 from partwell.people.actors import Actor, Channel, actor_for_user
 from partwell.people.models import User
-from partwell.people.queries import usual_place
+from partwell.people.queries import usual_place, usual_timezone
 
 FRESH_FOR = timedelta(minutes=15)
 """How long a second factor counts for operations that the matrix marks `fresh`."""
@@ -56,7 +55,7 @@ def viewer_timezone(user: User) -> str:
         if name and clock.is_timezone(name):
             return name
     if hasattr(user, "firm_timezone"):  # a session's user brings it along
-        usual = user.firm_timezone or settings.DEFAULT_PERSON_TIMEZONE
+        usual = usual_timezone(user.firm_timezone)
     else:
         usual = usual_place().timezone
     return usual if clock.is_timezone(usual) else "UTC"
