@@ -86,7 +86,9 @@ def list_mine(
     found = steps_for(actor_of(request), after=decode_place(cursor), limit=limit + 1)
     page = found[:limit]
     after = (page[-1].due_at.isoformat(), page[-1].pk) if len(found) > limit else None
-    return listing([step_dicts.my_step_dict(step) for step in page], encode_cursor(after))
+    around = queries.around(page)
+    items = [step_dicts.my_step_dict(step, around=around[step.journey_id]) for step in page]
+    return listing(items, encode_cursor(after))
 
 
 @router.get("/{journey_id}/steps", response=Listing[StepShape])

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
 from partwell.departures.models import Departure
-from partwell.departures.policies import authorise, can_read, visibility, visible_departures
+from partwell.departures.policies import authorise, can_read, visible_departures
 from partwell.departures.states import Confidentiality, DepartureState
 from partwell.journeys.models import Step, TemplateVersion
 from partwell.journeys.states import PENDING, SETTLED, StepState
@@ -24,6 +24,8 @@ from partwell.refusals import Invalid, NotFound
 PAGE = 25
 # Where a step stands in a list by due date.
 StepPlace = tuple[datetime, UUID]
+# The key of no step: a join takes no empty list.
+_NO_KEY = ""
 
 
 @dataclass
@@ -222,16 +224,15 @@ def my_steps(actor: Actor, *, limit: int = 100, after: StepPlace | None = None) 
     come `after` a place in that order."""
     if actor.user_id is None:
         return []
-    mine = steps_of_mine(actor)
-    return _soonest([mine.filter(state=state) for state in sorted(PENDING)], limit, after)
+    return _soonest([steps_of_mine(actor, state) for state in sorted(PENDING)], limit, after)
 
 
-def steps_of_mine(actor: Actor) -> QuerySet[Step]:
-    """Pending steps that the actor owns in running journeys, never those of their own departure."""
-    mine = _live_steps().filter(owner_id=actor.user_id)
+def steps_of_mine(actor: Actor, state: StepState) -> QuerySet[Step]:
+    """Steps in this state that the actor owns in running journeys, never those of their own departure."""
+    running = Departure.objects.filter(state=DepartureState.ACTIVE)
     if actor.person_id is not None:
-        mine = mine.exclude(journey__departure__person_id=actor.person_id)
-    return mine
+        running = running.exclude(person_id=actor.person_id)
+    return _steps_in(running).filter(owner_id=actor.user_id, state=state)
 
 
 def claimable_steps(actor: Actor, *, limit: int = 50, after: StepPlace | None = None) -> list[Step]:
@@ -239,29 +240,45 @@ def claimable_steps(actor: Actor, *, limit: int = 50, after: StepPlace | None = 
     roles = {grant.role.value for grant in actor.grants}
     if not roles:
         return []
-    free = _live_steps().filter(visibility(actor, prefix="journey__departure__"), owner__isnull=True)
-    return _soonest([free.filter(queue=role, state=StepState.OPEN) for role in sorted(roles)], limit, after)
+    running = visible_departures(actor).filter(state=DepartureState.ACTIVE)
+    free = _steps_in(running).filter(owner__isnull=True, state=StepState.OPEN)
+    return _soonest([free.filter(queue=role) for role in sorted(roles)], limit, after)
 
 
 def waiting_for_others(departures: Iterable[UUID], actor: Actor, *, limit: int = 8) -> list[Step]:
     """Open steps of others in these departures, longest overdue first."""
-    return list(
-        _live_steps()
-        .filter(journey_id__in=list(departures), state=StepState.OPEN)
-        .exclude(owner_id=actor.user_id)
-        .order_by("due_at", "pk")[:limit]
+    open_steps = Step.objects.filter(journey_id__in=list(departures), state=StepState.OPEN)
+    return list(open_steps.exclude(owner_id=actor.user_id).order_by("due_at", "pk")[:limit])
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around a step in a list over several journeys: whose journey it is, whether only
+    participants know of that, and the titles of the steps that are waited for, by their keys."""
+
+    subject: str
+    is_restricted: bool
+    titles: dict[str, str]
+
+
+def around(steps: Iterable[Step]) -> dict[UUID, Around]:
+    """For steps of any journeys, what stands around them, by journey. One query, whatever their number."""
+    steps = list(steps)
+    keys = {key for step in steps for key in step.waits_for}
+    awaited = FilteredRelation("journey__steps", condition=Q(journey__steps__key__in=keys or {_NO_KEY}))
+    rows = (
+        Departure.objects.filter(pk__in={step.journey_id for step in steps})
+        .annotate(awaited=awaited)
+        .order_by()
+        .values_list("pk", "subject_name", "confidentiality", "awaited__key", "awaited__title")
     )
-
-
-def titles_by_key(steps: Iterable[Step]) -> dict[UUID, dict[str, str]]:
-    """For steps of any journeys: the titles of what they wait for, in one query."""
-    waiting = [step for step in steps if step.waits_for]
-    keys = {key for step in waiting for key in step.waits_for}
-    found = Step.objects.filter(journey_id__in={s.journey_id for s in waiting}, key__in=keys)
-    titles: dict[UUID, dict[str, str]] = {}
-    for journey_id, key, title in found.values_list("journey_id", "key", "title"):
-        titles.setdefault(journey_id, {})[key] = title
-    return titles
+    found: dict[UUID, Around] = {}
+    for journey_id, subject, confidentiality, key, title in rows:
+        if journey_id not in found:
+            found[journey_id] = Around(subject, confidentiality == Confidentiality.NEED_TO_KNOW, {})
+        if key is not None:
+            found[journey_id].titles[key] = title
+    return found
 
 
 def count_open_by_role(steps: Iterable[Step]) -> Counter[str]:
@@ -351,10 +368,10 @@ def _soonest(parts: Iterable[QuerySet[Step]], limit: int, after: StepPlace | Non
     return sorted(found, key=lambda step: (step.due_at, step.pk))[:limit]
 
 
-def _live_steps() -> QuerySet[Step]:
-    return Step.objects.filter(
-        state__in=PENDING, journey__departure__state=DepartureState.ACTIVE
-    ).select_related("journey__departure", "owner")
+def _steps_in(departures: QuerySet[Departure]) -> QuerySet[Step]:
+    """Steps of these departures. Each step is asked by itself: with a condition on a joined departure, SQLite
+    first reads all departures to filter by, and a page of a few steps grows with the years."""
+    return Step.objects.filter(Exists(departures.filter(pk=OuterRef("journey_id"))))
 
 
 def _uuid(value: UUID | str) -> UUID:

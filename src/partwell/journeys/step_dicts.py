@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from partwell.journeys.models import Attachment, Comment, Step
-from partwell.journeys.queries import step_dict
+from partwell.journeys.queries import Around, step_dict
 
 
 def step_detail_dict(step: Step) -> dict[str, Any]:
@@ -39,7 +39,6 @@ def comment_dict(comment: Comment) -> dict[str, Any]:
     return {"author": comment.author, "text": comment.text, "written_at": comment.written_at.isoformat()}
 
 
-def my_step_dict(step: Step) -> dict[str, Any]:
+def my_step_dict(step: Step, *, around: Around) -> dict[str, Any]:
     """A step in a list over several journeys: with whose it is."""
-    departure = step.journey.departure
-    return {**step_dict(step), "journey": str(step.journey_id), "subject": departure.subject_name}
+    return {**step_dict(step), "journey": str(step.journey_id), "subject": around.subject}

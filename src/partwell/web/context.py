@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from partwell import clock
 from partwell.access.transfers.queries import coming_to
+from partwell.departures.models import Departure
 from partwell.departures.policies import visible_departures
 from partwell.departures.states import DepartureState
 from partwell.journeys.guests import own_departures
@@ -26,14 +27,14 @@ MOST_COUNTED = 99
 
 @dataclass(frozen=True)
 class _Frame:
-    """Whose installation this is, and the figures of the side bar; `leaves`: my departure has a page;
+    """Whose installation this is, and the figures of the side bar; `is_leaving`: a journey of mine runs;
     `receives`: something is handed over to me."""
 
     company: str | None = ""
     is_practice: bool | None = False
     steps: int = 0
     departures: int = 0
-    leaves: bool = False
+    is_leaving: bool = False
     receives: bool = False
 
 
@@ -60,12 +61,19 @@ class Shell:
         asked = User.objects.filter(pk=self._user.pk).values_list(
             Subquery(here.values("company_name")),
             Subquery(here.values("is_practice")),
-            _count_of(steps_of_mine(actor).filter(state=StepState.OPEN)),
+            _count_of(steps_of_mine(actor, StepState.OPEN)),
             _count_of(visible_departures(actor).filter(state=DepartureState.ACTIVE)),
-            Exists(own_departures(actor)) if actor.person_id else Value(False),
+            Exists(Departure.objects.filter(person_id=actor.person_id, state=DepartureState.ACTIVE))
+            if actor.person_id
+            else Value(False),
             Exists(coming_to(actor, now=clock.now())) if actor.person_id else Value(False),
         )
         return _Frame(*asked.get())
+
+    @cached_property
+    def _leaves(self) -> bool:
+        """Whether the viewer's own departure has a page; only the few who leave cost the question."""
+        return self._frame.is_leaving and own_departures(actor_of(self._request)).exists()
 
     @property
     def company(self) -> str:
@@ -98,7 +106,7 @@ class Shell:
         }
         actor = actor_of(self._request)
         return sections_for(
-            actor, self._request.path, counts, leaves=self._frame.leaves, receives=self._frame.receives
+            actor, self._request.path, counts, leaves=self._leaves, receives=self._frame.receives
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from partwell.departures.models import Departure
 from partwell.journeys.models import Step
@@ -138,6 +139,7 @@ def groups_of(
     steps = list(steps)
     titles = {step.key: step.title for step in steps}
     here = current_phase(phases)
+    today = timezone.localdate(now)
     groups = []
     for phase in phases:
         mine = [s for s in steps if s.phase == phase.number and (not role or s.role == role)]
@@ -147,7 +149,8 @@ def groups_of(
                 "rows": [step_row(s, titles=titles, viewer_id=viewer_id) for s in mine],
                 "is_open": bool(role) or phase is here or bool(phase.late),
                 "today": sum(
-                    s.state in PENDING and now <= s.due_at and s.due_at.date() == now.date() for s in mine
+                    s.state in PENDING and now <= s.due_at and timezone.localdate(s.due_at) == today
+                    for s in mine
                 ),
             }
         )

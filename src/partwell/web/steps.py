@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from partwell import clock
@@ -84,12 +86,13 @@ def my_steps(request: HttpRequest) -> HttpResponse:
     """All pending steps of the one who looks, and those that their teams can claim."""
     actor, now = actor_of(request), clock.now()
     mine, claimable = queries.my_steps(actor), queries.claimable_steps(actor)
+    around = queries.around([*mine, *claimable])
     return render(
         request,
         "journeys/my_steps.html",
         {
-            "groups": due_groups(mine, now=now, viewer_id=signed_in(request).pk),
-            "claimable": rows_of(claimable, viewer_id=None),
+            "groups": due_groups(mine, around=around, now=now, viewer_id=signed_in(request).pk),
+            "claimable": rows_of(claimable, around=around, viewer_id=None),
             "count": len(mine),
             "journeys": len({step.journey_id for step in mine}),
             "rotations": rotation_rows(my_rotations(actor, now=now)),
@@ -232,19 +235,21 @@ def attachment(request: HttpRequest, departure_id: UUID, key: str, file_id: UUID
     return response
 
 
-def due_groups(steps: list[Step], *, now: datetime, viewer_id: int | None) -> list[dict[str, Any]]:
-    """Steps as a to-do list: overdue, due today, this week, later."""
+def due_groups(
+    steps: list[Step], *, around: Mapping[UUID, queries.Around], now: datetime, viewer_id: int | None
+) -> list[dict[str, Any]]:
+    """Steps as a to-do list by the viewer's calendar: overdue, due today, this week, later."""
     names = (("late", "Overdue"), ("today", "Due today"), ("", "This week"), ("", "Later"))
     groups: list[list[Step]] = [[], [], [], []]
+    today = timezone.localdate(now)
     for each in steps:
-        days = (each.due_at.date() - now.date()).days
+        days = (timezone.localdate(each.due_at) - today).days
         groups[0 if each.due_at < now else 1 if days <= 0 else 2 if days <= 7 else 3].append(each)
-    titles = queries.titles_by_key(steps)
     return [
         {
             "kind": kind,
             "title": title,
-            "rows": rows_of(found, viewer_id=viewer_id, titles=titles),
+            "rows": rows_of(found, around=around, viewer_id=viewer_id),
             "count": len(found),
         }
         for (kind, title), found in zip(names, groups, strict=True)
@@ -253,19 +258,15 @@ def due_groups(steps: list[Step], *, now: datetime, viewer_id: int | None) -> li
 
 
 def rows_of(
-    steps: list[Step], *, viewer_id: int | None, titles: dict[UUID, dict[str, str]] | None = None
+    steps: list[Step], *, around: Mapping[UUID, queries.Around], viewer_id: int | None
 ) -> list[dict[str, Any]]:
-    """Steps of several journeys, each saying whose it is; one query for what they wait for, unless the
-    `titles` are there already."""
-    titles = queries.titles_by_key(steps) if titles is None else titles
+    """Steps of several journeys, each saying whose it is."""
     rows = []
     for each in steps:
-        departure = each.journey.departure
-        about = f"{departure.subject_name} · {PHASES[each.phase]}"
-        if queries.is_restricted(departure):
-            about = f"Restricted journey · {PHASES[each.phase]}"
+        here = around[each.journey_id]
+        whose = "Restricted journey" if here.is_restricted else here.subject
         row = presenting.step_row(
-            each, titles=titles.get(each.journey_id, {}), viewer_id=viewer_id, about=about
+            each, titles=here.titles, viewer_id=viewer_id, about=f"{whose} · {PHASES[each.phase]}"
         ) | {"is_listed": True}
         if each.state == StepState.OPEN:
             row |= {"action_url": row["url"], "action": "Open"}
