@@ -91,10 +91,13 @@ def milliseconds(work: Callable[[], Any]) -> float:
 
 
 def look_at(browser: Any, name: str, address: str, *, times: int) -> tuple[int, float]:
-    """How many queries a page takes and how many milliseconds, the median; `browser` is Django's test client.
+    """A page's queries, and the median of its milliseconds; `browser` is Django's test client."""
+    queries = count_queries(browser, name, address)
+    return queries, median_ms(lambda: browser.get(address), times=times)
 
-    With `--queries` the longest of them are printed.
-    """
+
+def count_queries(browser: Any, name: str, address: str) -> int:
+    """How many queries a page takes, once it was seen; with `--queries` the longest of them are printed."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -107,7 +110,22 @@ def look_at(browser: Any, name: str, address: str, *, times: int) -> tuple[int, 
     if "--queries" in sys.argv:
         for query in sorted(queries, key=lambda query: -float(query["time"]))[:6]:
             print(f"{name}: {query['time']} s: {query['sql'][:1500]}")
-    return len(queries), median_ms(lambda: browser.get(address), times=times)
+    return len(queries)
+
+
+def beside(work: Callable[[], Any], floor: Callable[[], Any], *, times: int) -> tuple[float, float]:
+    """The median of `times` runs in milliseconds, and how many times the floor, run before and after each.
+
+    By the second, what is measured minutes apart is compared: a machine that others use too varies by then.
+    """
+    took, multiples = [], []
+    before = milliseconds(floor)
+    for _ in range(times):
+        took.append(milliseconds(work))
+        after = milliseconds(floor)
+        multiples.append(2 * took[-1] / (before + after))
+        before = after
+    return statistics.median(took), statistics.median(multiples)
 
 
 def report(title: str, figures: list[Figure]) -> int:
