@@ -113,19 +113,20 @@ def count_queries(browser: Any, name: str, address: str) -> int:
     return len(queries)
 
 
-def beside(work: Callable[[], Any], floor: Callable[[], Any], *, times: int) -> tuple[float, float]:
-    """The median of `times` runs in milliseconds, and how many times the floor, run before and after each.
+def beside(work: Callable[[], Any], floor: Callable[[], Any], *, times: int) -> tuple[float, float, float]:
+    """The median of `times` runs in milliseconds; how many times the floor that is, run around each; the
+    floor's own median in milliseconds.
 
     By the second, what is measured minutes apart is compared: a machine that others use too varies by then.
     """
-    took, multiples = [], []
-    before = milliseconds(floor)
+    took, floors = [], [milliseconds(floor)]
     for _ in range(times):
         took.append(milliseconds(work))
-        after = milliseconds(floor)
-        multiples.append(2 * took[-1] / (before + after))
-        before = after
-    return statistics.median(took), statistics.median(multiples)
+        floors.append(milliseconds(floor))
+    multiples = [
+        2 * one / (before + after) for one, before, after in zip(took, floors, floors[1:], strict=False)
+    ]
+    return statistics.median(took), statistics.median(multiples), statistics.median(floors)
 
 
 def report(title: str, figures: list[Figure]) -> int:
