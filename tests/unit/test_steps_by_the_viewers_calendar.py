@@ -12,9 +12,9 @@ from partwell.journeys.models import Step
 from partwell.journeys.queries import Around, PhaseCount
 from partwell.journeys.states import StepState
 from partwell.people.roles import Role
-from partwell.web.home import LOOKED_AT, _lead, _mine
+from partwell.web.home import LOOKED_AT, _lead
 from partwell.web.presenting import groups_of
-from partwell.web.steps import due_groups
+from partwell.web.steps import due_groups, in_words
 
 # In Auckland it is half past eleven in the evening: what is due in an hour and a half is due tomorrow there.
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
@@ -48,11 +48,11 @@ def test_of_many_steps_it_says_how_many_were_looked_at() -> None:
     few = [step(late), step(), step(state=StepState.BLOCKED)]
     with timezone.override("UTC"):
         assert _lead(few, NOW) == "1 of your steps is overdue, 1 is due today."
-        assert _mine(few) == "2 to do, 1 blocked, in 1 journey"
+        assert in_words(few, of=LOOKED_AT) == "2 to do, 1 blocked, in 1 journey"
         many = few + [step(late) for _ in range(LOOKED_AT - len(few))]
         assert _lead(many, NOW) == f"38 of your next {LOOKED_AT} steps are overdue, 1 is due today."
-        assert _mine(many) == f"the next {LOOKED_AT}: 39 to do, 1 blocked, in 1 journey"
-        assert (_lead([], NOW), _mine([])) == ("Nothing waits for you.", "")
+        assert in_words(many, of=LOOKED_AT) == f"The next {LOOKED_AT}: 39 to do, 1 blocked, in 1 journey"
+        assert (_lead([], NOW), in_words([], of=LOOKED_AT)) == ("Nothing waits for you.", "")
 
 
 def test_a_restricted_journey_is_not_named_in_a_list_of_several() -> None:

@@ -246,7 +246,7 @@ def claimable_steps(actor: Actor, *, limit: int = 50, after: StepPlace | None = 
 
 
 def waiting_for_others(departures: Iterable[UUID], actor: Actor, *, limit: int = 8) -> list[Step]:
-    """Open steps of others in these departures, longest overdue first."""
+    """Open steps of others in these departures, which run; longest overdue first."""
     open_steps = Step.objects.filter(journey_id__in=list(departures), state=StepState.OPEN)
     return list(open_steps.exclude(owner_id=actor.user_id).order_by("due_at", "pk")[:limit])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +23,7 @@ from partwell.web.journeys import departure_rows
 from partwell.web.navigation import may_follow
 from partwell.web.nothing_here import who_can
 from partwell.web.session import actor_of, signed_in
-from partwell.web.steps import due_groups, rows_of
+from partwell.web.steps import due_groups, in_words, rows_of
 from partwell.web.time_to_revoke import figure_of
 
 # How many of somebody's steps are looked at, and how many of those are shown.
@@ -62,7 +61,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "revoking": figure_of(recent_times(actor, now=now)),
         "notices": list(visible_notices(actor)[:5]),
         "groups": due_groups(mine[:SHOWN], around=around, now=now, viewer_id=viewer),
-        "mine_said": _mine(mine),
+        "mine_said": in_words(mine, of=LOOKED_AT),
         "claimable": rows_of(claimable, around=around, viewer_id=None),
         "waiting": [{"step": step, "subject": subjects[step.journey_id]} for step in waiting],
         "rows": departure_rows(rows),
@@ -89,17 +88,6 @@ def _lead(mine: list[Step], now: datetime) -> str:
     if not said:
         return f"{len(can_be_done)} {whose} can be done now; none is due today."
     return ", ".join(said) + "."
-
-
-def _mine(mine: list[Step]) -> str:
-    """How many of the viewer's steps can be done, and how many wait."""
-    if not mine:
-        return ""
-    states = Counter(step.state for step in mine)
-    journeys = len({step.journey_id for step in mine})
-    said = f"{states[StepState.OPEN]} to do, {states[StepState.BLOCKED]} blocked"
-    said += f", in {journeys} journey{'' if journeys == 1 else 's'}"
-    return f"the next {LOOKED_AT}: {said}" if len(mine) == LOOKED_AT else said
 
 
 def _alerts(actor: Actor) -> list[dict[str, Any]]:

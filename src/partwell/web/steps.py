@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,9 @@ from partwell.web.fields import DATE
 from partwell.web.rotations import rows_of as rotation_rows
 from partwell.web.session import actor_of, signed_in
 from partwell.web.translate import put_refusal
+
+# How many of somebody's steps are listed.
+LISTED = 100
 
 
 class CompleteForm(forms.Form):
@@ -85,7 +89,7 @@ def complete_form(step: Step) -> CompleteForm:
 def my_steps(request: HttpRequest) -> HttpResponse:
     """All pending steps of the one who looks, and those that their teams can claim."""
     actor, now = actor_of(request), clock.now()
-    mine, claimable = queries.my_steps(actor), queries.claimable_steps(actor)
+    mine, claimable = queries.my_steps(actor, limit=LISTED), queries.claimable_steps(actor)
     around = queries.around([*mine, *claimable])
     return render(
         request,
@@ -93,8 +97,7 @@ def my_steps(request: HttpRequest) -> HttpResponse:
         {
             "groups": due_groups(mine, around=around, now=now, viewer_id=signed_in(request).pk),
             "claimable": rows_of(claimable, around=around, viewer_id=None),
-            "count": len(mine),
-            "journeys": len({step.journey_id for step in mine}),
+            "said": in_words(mine, of=LISTED),
             "rotations": rotation_rows(my_rotations(actor, now=now)),
         },
     )
@@ -255,6 +258,18 @@ def due_groups(
         for (kind, title), found in zip(names, groups, strict=True)
         if found
     ]
+
+
+def in_words(steps: list[Step], *, of: int) -> str:
+    """How many of somebody's steps can be done and how many wait. Where there may be more than the first
+    `of`, it says that these are the next ones."""
+    if not steps:
+        return ""
+    states = Counter(step.state for step in steps)
+    journeys = len({step.journey_id for step in steps})
+    said = f"{states[StepState.OPEN]} to do, {states[StepState.BLOCKED]} blocked"
+    said += f", in {journeys} journey{'' if journeys == 1 else 's'}"
+    return f"The next {of}: {said}" if len(steps) >= of else said
 
 
 def rows_of(
