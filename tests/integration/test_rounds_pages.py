@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from partwell.journeys.models import Round
 from partwell.journeys.operations.moving import edit
-from partwell.journeys.rounds.carrying_out import go_on
+from partwell.journeys.rounds.carrying_out import go_on, start_some
 from partwell.journeys.rounds.drift import drift_of
 from partwell.journeys.rounds.operations import approve_round, prepare_round, recall_round
 from partwell.journeys.rounds.preview import Terms
+from partwell.people.actors import engine_actor
 from partwell.people.models import Installation, Person, User
 from partwell.people.roles import Role
 from tests.factories import LAST_DAY, NOW, as_actor, make_holder, make_person, publish
@@ -50,7 +51,7 @@ def browser_of(user: User) -> Client:
     return browser
 
 
-def started(
+def prepared(
     hr: User, executive: User, count: int, name: str = "Closing Leeds", confidentiality: str = "normal"
 ) -> Round:
     manager = make_person(f"Manager of {name}")
@@ -59,13 +60,19 @@ def started(
         for n in range(count)
     ]
     terms = Terms(name=name, template_id="small", last_working_date=LAST_DAY, confidentiality=confidentiality)
-    found = prepare_round(
+    return prepare_round(
         terms=terms,
         data="\n".join(person.email for person in persons).encode(),
         approvers=[executive],
         actor=as_actor(hr),
         now=NOW,
     )
+
+
+def started(
+    hr: User, executive: User, count: int, name: str = "Closing Leeds", confidentiality: str = "normal"
+) -> Round:
+    found = prepared(hr, executive, count, name, confidentiality)
     approve_round(found=found, digest=drift_of(found, now=NOW).digest, actor=as_actor(executive), now=NOW)
     go_on(str(found.pk), NOW)
     return found
@@ -143,6 +150,21 @@ def test_a_round_is_no_page_for_whom_it_does_not_exist_and_forbidden_without_the
         assert browser_of(it).get(f"/rounds/{found.pk}/{address}").status_code == 403
     assert "Closing Leeds" not in browser_of(other).get("/rounds/").content.decode()
     assert browser_of(executive).get(f"/rounds/{found.pk}/").status_code == 200
+
+
+def test_the_board_reads_itself_anew_until_the_round_has_ended_not_only_until_all_are_started(
+    hr: User, executive: User
+) -> None:
+    found = prepared(hr, executive, 3)
+    approve_round(found=found, digest=drift_of(found, now=NOW).digest, actor=as_actor(executive), now=NOW)
+    assert start_some(found=found, actor=engine_actor("round"), now=NOW) == 3
+    board, live = browser_of(hr), f"/rounds/{found.pk}/live/"
+    between = board.get(live)
+    assert between.context["board"].sums["started"] == 3
+    assert "every 2s" in between.content.decode(), "it would say “Approved” for ever"
+    assert start_some(found=found, actor=engine_actor("round"), now=NOW) == 0
+    ended = board.get(live).content.decode()
+    assert "every 2s" not in ended and "Started" in ended
 
 
 def test_a_departure_that_became_a_secret_is_not_on_the_board_of_others(hr: User, executive: User) -> None:

@@ -77,8 +77,10 @@ class Board:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the engine is starting or withdrawing somebody at this moment."""
-        return bool(self.sums["due"] or self.sums[MemberState.RECALLING])
+        """Whether the engine is starting or withdrawing somebody at this moment, or has yet to tell the
+        owners of those it started and to end the round."""
+        is_ending = self.round.state == RoundState.APPROVED and not self.sums[MemberState.WAITING]
+        return bool(self.sums["due"] or self.sums[MemberState.RECALLING] or is_ending)
 
 
 def board_of(
