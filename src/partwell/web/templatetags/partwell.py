@@ -187,6 +187,12 @@ def due(value: date | datetime, is_settled: bool = False) -> SafeString:
         )
     if days == 0:
         return format_html('<span class="pw-due" data-due="today">{} Today</span>', icon("clock"))
+    return away(value)
+
+
+@register.simple_tag
+def away(value: date | datetime) -> SafeString:
+    """A date, and under it how far it is from today; it may have passed without being late."""
     return format_html(
         '<span class="pw-due">{}<small>{}</small></span>', day(value, year=False), distance(value)
     )
