@@ -44,7 +44,8 @@ READS_ALL = {
     "sqlite": re.compile(rf"(SCAN|BLOOM FILTER ON) {MANY_ROWS}"),
     "postgresql": re.compile(rf"Seq Scan on {MANY_ROWS}"),
 }
-ASKS = {"sqlite": ("explain query plan", "select 1"), "postgresql": ("explain", "set enable_seqscan to off")}
+BEFORE = {"sqlite": "analyze", "postgresql": "analyze; set enable_seqscan to off"}
+EXPLAIN = {"sqlite": "explain query plan", "postgresql": "explain"}
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_no_page_of_a_few_rows_reads_all_journeys_steps_or_departures(firm: tupl
     browser, journey = firm
     _more_like(journey)
     with connection.cursor() as cursor:
-        cursor.execute("analyze")
+        cursor.execute(BEFORE[connection.vendor])
     asked: list[tuple[str, Any]] = []
 
     def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -104,10 +105,8 @@ def test_no_page_of_a_few_rows_reads_all_journeys_steps_or_departures(firm: tupl
 
 def _plan(sql: str, params: Any) -> str:
     """How the database goes about a query, in its own words, after the query itself."""
-    word, before = ASKS[connection.vendor]
     with connection.cursor() as cursor:
-        cursor.execute(before)
-        cursor.execute(f"{word} {sql}", params)
+        cursor.execute(f"{EXPLAIN[connection.vendor]} {sql}", params)
         return "\n".join([sql, *(str(row[-1]) for row in cursor.fetchall())])
 
 

@@ -33,6 +33,7 @@ def remember(request: pytest.FixtureRequest | pytest.Item, name: str, reason: st
     request.config.stash[_missing][name] = reason
 
 
+# Servers that one worker starts for all; who needs several goes with the first of them.
 SHARED = ("samba_ad_server", "sshd_server", "synapse_server", "aws_server")
 
 

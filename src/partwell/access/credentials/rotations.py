@@ -120,19 +120,19 @@ def open_first(departures: Sequence[Departure], *, actor: Actor, now: datetime) 
 
     Three queries at most for those who know nothing that is on record, whatever their number.
     """
-    knowing = _who_know(departures)
-    for departure in departures:
-        if departure.pk in knowing:
-            open_rotations(departure, actor=actor, now=now)
+    _open_of(departures, _who_know(departures), actor, now)
 
 
 def open_all(departures: Sequence[Departure], *, actor: Actor, now: datetime) -> None:
     """`open_rotations` for departures whose access ends together, with one query more than `open_first`."""
     rotations = CredentialRotation.objects.order_by().filter(departure__in=departures)
     begun = set(rotations.values_list("departure_id", flat=True))
-    knowing = _who_know(departures) | begun
+    _open_of(departures, _who_know(departures) | begun, actor, now)
+
+
+def _open_of(departures: Sequence[Departure], chosen: set[UUID], actor: Actor, now: datetime) -> None:
     for departure in departures:
-        if departure.pk in knowing:
+        if departure.pk in chosen:
             open_rotations(departure, actor=actor, now=now)
 
 

@@ -168,7 +168,7 @@ def distance(value: date | datetime | None, due: bool = False) -> str:
     """How far a date is from today in the viewer's timezone: “in 3 days”, “2 days late” when due."""
     if value is None:
         return ""
-    return distance_in_words(_as_date(value), timezone.localtime(clock.now()).date(), due=due)
+    return distance_in_words(_as_date(value), timezone.localdate(clock.now()), due=due)
 
 
 @register.simple_tag
@@ -199,7 +199,7 @@ def away(value: date | datetime) -> SafeString:
 
 
 def _as_date(value: date | datetime) -> date:
-    return timezone.localtime(value).date() if isinstance(value, datetime) else value
+    return timezone.localdate(value) if isinstance(value, datetime) else value
 
 
 @register.simple_tag
