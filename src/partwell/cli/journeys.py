@@ -9,7 +9,7 @@ import typer
 
 from partwell import clock
 from partwell.cli.acting import As, acting
-from partwell.cli.dates import read_date, read_moment
+from partwell.cli.dates import day_there, read_date, read_moment, time_there
 from partwell.cli.output import AsJson, answer, listing, say, speaks, table
 from partwell.cli.version_words import behind_as_text, change_as_text, outcomes_as_text
 from partwell.closure.statements import closing_statement, head_to_keep
@@ -345,22 +345,31 @@ def find(text: str, actor: Any) -> Departure:
 
 
 def _plan_text(data: dict[str, Any]) -> str:
+    zone = data["timezone"]
     head = (
         f"{data['subject']['name']} · {data['template']} · {data['state']}\n"
-        f"Last working day {data['last_working_day']}, access ends {data['access_end']}"
+        f"Last working day {data['last_working_day']}, access ends {time_there(data['access_end'], zone)}"
         + (f"\nID {data['id']}" if data["id"] else "")
     )
     rows = [
-        (s["phase"], s["key"], s["title"], s["owner"] or "nobody yet", s["due_at"][:10], s["state"])
+        (
+            s["phase"],
+            s["key"],
+            s["title"],
+            s["owner"] or "nobody yet",
+            day_there(s["due_at"], zone),
+            s["state"],
+        )
         for s in data["steps"]
     ]
     return f"{head}\n\n{table(rows, ('Ph', 'Key', 'Step', 'Owner', 'Due', 'State'))}"
 
 
 def _move_text(draft: moving.MoveDraft, *, stored: bool, done: str = "Moved.") -> str:
+    zone = draft.departure.timezone
     lines = [f"{c.field.replace('_', ' ')}: {c.before} → {c.after}" for c in draft.dates]
     lines += [
-        f"{c.step.title}: {c.due_before.date()} → {c.due_after.date()}"
+        f"{c.step.title}: {day_there(c.due_before, zone)} → {day_there(c.due_after, zone)}"
         + (f" ({c.state_before} → {c.state_after})" if c.state_before != c.state_after else "")
         for c in draft.steps
     ]

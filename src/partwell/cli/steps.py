@@ -9,7 +9,7 @@ import typer
 
 from partwell import clock
 from partwell.cli.acting import As, acting
-from partwell.cli.dates import read_date
+from partwell.cli.dates import day_there, read_date
 from partwell.cli.journeys import JourneyId, find
 from partwell.cli.output import AsJson, answer, listing, speaks, table
 from partwell.departures.models import Departure
@@ -31,13 +31,21 @@ StepKey = Annotated[str, typer.Argument(metavar="KEY", help="A step's key, as in
 def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -> None:
     """List the steps of a journey."""
     actor = acting(as_email)
-    items = [queries.step_dict(step) for step in queries.steps_of(find(journey_id, actor))]
+    departure = find(journey_id, actor)
+    items = [queries.step_dict(step) for step in queries.steps_of(departure)]
     answer(
         listing(items),
         as_json=as_json,
         text=lambda: table(
             [
-                (i["phase"], i["key"], i["title"], i["owner"] or "nobody yet", i["due_at"][:10], i["state"])
+                (
+                    i["phase"],
+                    i["key"],
+                    i["title"],
+                    i["owner"] or "nobody yet",
+                    day_there(i["due_at"], departure.timezone),
+                    i["state"],
+                )
                 for i in items
             ],
             ("Ph", "Key", "Step", "Owner", "Due", "State"),
@@ -49,8 +57,9 @@ def list_(journey_id: JourneyId, as_email: As = None, as_json: AsJson = False) -
 @speaks
 def show(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJson = False) -> None:
     """Show one step with how to do it, its files and its comments."""
-    data = step_dicts.step_detail_dict(_step(journey_id, key, as_email))
-    answer(data, as_json=as_json, text=lambda: _as_text(data))
+    step = _step(journey_id, key, as_email)
+    data = step_dicts.step_detail_dict(step)
+    answer(data, as_json=as_json, text=lambda: _as_text(data, step.journey.departure.timezone))
 
 
 @app.command()
@@ -181,8 +190,9 @@ def undo(journey_id: JourneyId, key: StepKey, as_email: As = None, as_json: AsJs
     answer(queries.step_dict(step), as_json=as_json, text=f"Open again: {step.title}.")
 
 
-def _as_text(data: dict[str, Any]) -> str:
-    lines = [data["title"], f"{data['owner'] or 'Nobody yet'}, due {data['due_at'][:10]}, {data['state']}"]
+def _as_text(data: dict[str, Any], timezone: str) -> str:
+    due = day_there(data["due_at"], timezone)
+    lines = [data["title"], f"{data['owner'] or 'Nobody yet'}, due {due}, {data['state']}"]
     lines += [data["guidance"]] if data["guidance"] else []
     lines += [f"Note: {data['note']}"] if data["note"] else []
     lines += [f"Link: {data['link']}"] if data["link"] else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from partwell.cli.dates import day_there
 from partwell.cli.output import table
 from partwell.journeys.earlier_versions import Behind
 from partwell.journeys.operations.changing_version import Outcome
@@ -20,10 +21,11 @@ FATES = {
 def change_as_text(change: VersionChange) -> str:
     """Every step that changes, comes, goes or stays although the version has it otherwise."""
     head = f"{change.new.template_id}, from version {change.old.version} to {change.new.version}"
-    lines = [f"{change.departure.subject_name} · {head}"]
+    lines, zone = [f"{change.departure.subject_name} · {head}"], change.departure.timezone
     for fate, word in FATES.items():
         lines += [
-            f"{word:<10}  {each.step.title} ({each.step.key}){_more(each)}" for each in change.merged.of(fate)
+            f"{word:<10}  {each.step.title} ({each.step.key}){_more(each, zone)}"
+            for each in change.merged.of(fate)
         ]
     if change.merged.is_reordered:
         lines.append("Steps stand in another order.")
@@ -63,23 +65,23 @@ def outcomes_as_text(outcomes: list[Outcome]) -> str:
     )
 
 
-def _more(each: StepChange) -> str:
+def _more(each: StepChange, zone: str) -> str:
     said = []
     if each.fields:
         said.append(", ".join(field.field for field in each.fields))
     before, after = each.before, each.after
     if before is None and after is not None:
-        said.append(f"{after.owner or 'nobody yet'}, due {after.due_at.date()}, {after.state}")
+        said.append(f"{after.owner or 'nobody yet'}, due {day_there(after.due_at, zone)}, {after.state}")
     elif before and after:
         for was, now in (
             (before.owner or "nobody yet", after.owner or "nobody yet"),
-            (before.due_at.date(), after.due_at.date()),
+            (day_there(before.due_at, zone), day_there(after.due_at, zone)),
             (before.state, after.state),
         ):
             if was != now:
                 said.append(f"{was} → {now}")
     if each.meant_for:
-        said.append(f"would have been due on {each.meant_for.date()}")
+        said.append(f"would have been due on {day_there(each.meant_for, zone)}")
     if each.why:
         said.append(each.why)
     return f": {'; '.join(said)}" if said else ""

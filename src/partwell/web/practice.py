@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from partwell import clock
@@ -63,7 +64,7 @@ def practice(request: HttpRequest) -> HttpResponse:
     running = view_practice(actor=actor)
     if running is not None:
         return _walk(request, running)
-    usual = {"last_day": now.date() + timedelta(days=USUAL_DAYS)}
+    usual = {"last_day": timezone.localdate(now) + timedelta(days=USUAL_DAYS)}
     form = BeginForm(request.POST or None, initial=usual)
     status = 422 if form.errors else 200
     if request.method == "POST" and form.is_valid():

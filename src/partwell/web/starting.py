@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from partwell import clock
@@ -94,7 +95,7 @@ def start(request: HttpRequest) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
     if request.method == "GET":
         known = {k: request.GET[k] for k in ("template", "subject", "notice") if k in request.GET}
-        form = IntakeForm(initial={"notice_date": now.date(), **known, **_from_notice(request)})
+        form = IntakeForm(initial={"notice_date": timezone.localdate(now), **known, **_from_notice(request)})
         return _form(request, form)
     form = IntakeForm(request.POST)
     if not form.is_valid():

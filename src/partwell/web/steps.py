@@ -189,10 +189,8 @@ def add(request: HttpRequest, departure_id: UUID) -> HttpResponse:
     """Add a step of one's own."""
     actor, now = actor_of(request), clock.now()
     departure = queries.get_departure(actor, departure_id)
-    due = operations.default_due(departure, now=now)
-    form = OwnStepForm(
-        request.POST or None, initial={"owner": signed_in(request).email, "due_date": due.date()}
-    )
+    due = clock.today_in(departure.timezone, now=operations.default_due(departure, now=now))
+    form = OwnStepForm(request.POST or None, initial={"owner": signed_in(request).email, "due_date": due})
     status = 200
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data

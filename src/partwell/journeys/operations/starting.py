@@ -78,6 +78,7 @@ class Draft:
             },
             "last_working_day": departure.last_working_date.isoformat(),
             "access_end": departure.access_end_at.isoformat(),
+            "timezone": departure.timezone,
             "contract_end": departure.contract_end_date.isoformat(),
             "steps": [step_dict(step) for step in self.steps],
             "vacant_roles": [{"role": role.value, "steps": count} for role, count in self.vacancies.items()],
