@@ -8,6 +8,8 @@ import shutil
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,6 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from partwell import clock
+from partwell.cli.earlier_tables import refuse_tables_of_before
 from partwell.cli.supervisor import Child, Supervisor
 from partwell.engine import schema
 from partwell.engine.reachable import wait_for_database
@@ -100,9 +103,21 @@ def up(
 
 def _prepare() -> None:
     settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _refusals_said():
+        refuse_tables_of_before()
     _say("Bringing the database up to date…")
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     sync_library(now=clock.now())
+
+
+@contextmanager
+def _refusals_said() -> Iterator[None]:
+    """A refusal in words, and the exit code that stands for it."""
+    try:
+        yield
+    except Refusal as refusal:
+        _say(refusal.message)
+        raise typer.Exit(refusal.exit_code) from refusal
 
 
 def _first_sign_in() -> str:
@@ -115,7 +130,7 @@ def _first_sign_in() -> str:
 def _initialise(*, practice: bool, company: str, admin_email: str) -> None:
     """The first run's facts; `people` owns them."""
     operations = importlib.import_module("partwell.people.operations")
-    try:
+    with _refusals_said():
         operations.initialise(
             company=company or (PRACTICE_COMPANY if practice else ""),
             practice=practice,
@@ -123,20 +138,14 @@ def _initialise(*, practice: bool, company: str, admin_email: str) -> None:
             actor=console_actor(),
             now=clock.now(),
         )
-    except Refusal as refusal:
-        _say(refusal.message)
-        raise typer.Exit(refusal.exit_code) from refusal
 
 
 def _demo_sign_in() -> str:
     """Build the demo firm where it is not there yet; how to sign in to it."""
     _say("Preparing the demo firm…")
     operations = importlib.import_module("partwell.demo.operations")
-    try:
+    with _refusals_said():
         return str(operations.ensure_demo(clock.now(), say=_say))
-    except Refusal as refusal:
-        _say(refusal.message)
-        raise typer.Exit(refusal.exit_code) from refusal
 
 
 def _wait_until_it_answers(supervisor: Supervisor, url: str) -> bool:
