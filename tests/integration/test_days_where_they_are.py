@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from partwell import clock
 from partwell.cli import journeys, steps
+from partwell.journeys.messages import letter
 from partwell.journeys.models import Journey
 from partwell.people.models import User
 from partwell.people.roles import Role
@@ -59,6 +60,12 @@ def test_a_step_of_one_s_own_is_due_on_the_last_day_there_unless_said(
     monkeypatch.setattr(clock, "now", lambda: NOW)
     page = signed_in(amara).get(f"/departures/{journey.pk}/steps/new/")
     assert page.context["form"].initial["due_date"] == LAST_DAY
+
+
+def test_an_invitation_says_the_day_on_which_its_link_ends_there(amara: User) -> None:
+    assert "works until Tue 17 Nov 2026" in letter("Well?", amara, AFTERNOON)
+    amara.timezone = "America/Los_Angeles"
+    assert "works until Mon 16 Nov 2026" in letter("Well?", amara, AFTERNOON)
 
 
 @pytest.mark.parametrize(("zone", "day"), [("America/Los_Angeles", "2026-11-02"), ("UTC", "2026-11-03")])

@@ -88,6 +88,11 @@ class Departure(models.Model):
     def is_open(self) -> bool:
         return self.state == DepartureState.ACTIVE
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether only its participants know of it."""
+        return self.confidentiality != Confidentiality.NORMAL
+
 
 class Participant(models.Model):
     """Somebody who takes part in a departure, and as what. Visibility is asked here.

@@ -50,7 +50,7 @@ def capacities(actor: Actor, departure: Departure) -> frozenset[str]:
             "capacity", flat=True
         )
     )
-    if departure.confidentiality == Confidentiality.NORMAL:
+    if not departure.is_restricted:
         held |= {
             role.value for role in actor.roles_in(departure.subject_department) if _counts(role, departure)
         }

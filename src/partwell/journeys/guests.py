@@ -233,7 +233,6 @@ def guest_page(departure: Departure, actor: Actor, *, now: datetime) -> GuestPag
         ).prefetch_related("attachments__file")
     )
     is_client = departure.subject_kind == SubjectKind.CLIENT
-    is_restricted = departure.confidentiality != Confidentiality.NORMAL
     today = clock.today_in(departure.timezone, now=now)
     page = GuestPage(
         name=departure.subject_name if is_own else "",
@@ -245,7 +244,7 @@ def guest_page(departure: Departure, actor: Actor, *, now: datetime) -> GuestPag
         access_end_at=departure.access_end_at,
         contract_end_date=departure.contract_end_date,
         days_left=((departure.contract_end_date if is_client else departure.last_working_date) - today).days,
-        about="" if is_own or is_restricted else departure.subject_name,
+        about="" if is_own or departure.is_restricted else departure.subject_name,
         tasks=[_task(step) for step in steps if _is_own(step, actor, is_own=is_own)],
     )
     if not is_own:
@@ -327,7 +326,7 @@ def _item(step: Step, departure: Departure) -> Ahead:
 def _people(departure: Departure) -> list[HelpfulPerson]:
     """Whom to ask. Of a need-to-know departure only HR: who else is in it stays inside."""
     helps = _HELPS_WITH[SubjectKind(departure.subject_kind)]
-    if departure.confidentiality != Confidentiality.NORMAL:
+    if departure.is_restricted:
         helps = {role: about for role, about in helps.items() if role in (Role.HR, Role.ACCOUNT_MANAGER)}
     found: dict[str, HelpfulPerson] = {}
     for role, about in helps.items():

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from partwell import clock
 from partwell.departures.guests import Invitation, ends_at
 from partwell.departures.models import Departure
 from partwell.departures.policies import is_own_account
-from partwell.departures.states import Confidentiality, GuestCapacity, SubjectKind
+from partwell.departures.states import GuestCapacity, SubjectKind
 from partwell.evidence.operations import departure_scope
 from partwell.journeys.addresses import guest_page, invitation_page, journey_page, upkeep_page
 from partwell.journeys.models import Step
@@ -21,7 +22,7 @@ from partwell.journeys.states import PENDING
 from partwell.people.actors import Actor
 from partwell.people.invitations import GOOD_FOR, needs_invitation
 from partwell.people.models import User
-from partwell.people.queries import installation
+from partwell.people.queries import installation, timezone_of
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.signals.outbox import Mail, drop_mails, queue_mails
 
@@ -93,7 +94,7 @@ def tell_let_in(user: User, departure: Departure, part: str, *, actor: Actor, no
     if not _may_write(user, departure, actor):
         return
     subject, text = "A page waits for you", "A page waits for you in Partwell."
-    if not _is_restricted(departure):
+    if not departure.is_restricted:
         subject = f"{departure.subject_name}: you take part"
         text = f"{_leaves(departure)} You now take part in it as: {part}."
     mail = _mail(LET_IN, user, departure, subject, text, f"{part}:{user.pk}:{now.isoformat()}", now)
@@ -152,7 +153,7 @@ def send_guest_link(invitation: Invitation, *, now: datetime) -> None:
     link, departure = invitation.link, invitation.link.departure
     until = ends_at(link).astimezone(ZoneInfo(departure.timezone))
     company = _company()
-    if link.capacity == GuestCapacity.HELPER or _is_restricted(departure):
+    if link.capacity == GuestCapacity.HELPER or departure.is_restricted:
         subject, about = f"{company}: a page waits for you", "A step waits for you."
     else:
         subject, about = (
@@ -184,7 +185,7 @@ def drop_waiting(departure: Departure, *, now: datetime) -> None:
 
 def access_alert(user: User, departure: Departure, words: str, *, key: str, now: datetime) -> Mail:
     """Word to IT/Security that access is about to end, or has ended, with something open."""
-    if _is_restricted(departure):
+    if departure.is_restricted:
         return _mail(ACCESS, user, departure, "", "", key, now)
     return _mail(ACCESS, user, departure, f"{departure.subject_name}: access needs you", words, key, now)
 
@@ -192,7 +193,7 @@ def access_alert(user: User, departure: Departure, words: str, *, key: str, now:
 def closing_statement(to: str, departure: Departure, statement: str) -> Mail:
     """What both parties keep when a departure is closed: with it, nobody can change the record unseen."""
     company = _company()
-    what = "The departure is closed." if _is_restricted(departure) else _closed(departure)
+    what = "The departure is closed." if departure.is_restricted else _closed(departure)
     return Mail(
         kind=CLOSING,
         to=to,
@@ -214,7 +215,7 @@ def _about_steps(
     *,
     owners: bool = False,
 ) -> Mail:
-    if _is_restricted(departure):
+    if departure.is_restricted:
         return _mail(kind, user, departure, "", "", key, now)
     lines = [
         f"- {step.title}, by {_day(_local(step.due_at, departure))}"
@@ -246,19 +247,16 @@ def letter(body: str, user: User, now: datetime) -> str:
     """The whole text of a mail to somebody on the inside, with the way in for who has never signed in."""
     parts = ["Hello,", body]
     if needs_invitation(user):
+        until = clock.today_in(timezone_of(user), now=now + GOOD_FOR)
         parts.append(
             "You have not signed in yet. Set your password first; this link is for you alone and works "
-            f"until {_day((now + GOOD_FOR).date())}:\n\n{invitation_page(user, now=now)}"
+            f"until {_day(until)}:\n\n{invitation_page(user, now=now)}"
         )
     return "\n\n".join([*parts, "Partwell"]) + "\n"
 
 
 def _may_write(user: User, departure: Departure, actor: Actor) -> bool:
     return user.is_active and user.pk != actor.user_id and not is_own_account(user, departure)
-
-
-def _is_restricted(departure: Departure) -> bool:
-    return departure.confidentiality != Confidentiality.NORMAL
 
 
 def _leaves(departure: Departure) -> str:
@@ -284,7 +282,7 @@ def _count(steps: Sequence[Step]) -> str:
 
 
 def _local(moment: datetime, departure: Departure) -> date:
-    return moment.astimezone(ZoneInfo(departure.timezone)).date()
+    return clock.today_in(departure.timezone, now=moment)
 
 
 def _day(day: date) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from partwell.departures.models import Departure
-from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.departures.states import SubjectKind
 from partwell.people.actors import register_entry
 from partwell.people.models import Person, User
 from partwell.people.operations import ensure_user
@@ -157,7 +157,7 @@ class Owners:
         ]
         if len(holders) == 1:
             return Owner(holders[0], holders[0].name or holders[0].email)
-        if self._departure.confidentiality == Confidentiality.NEED_TO_KNOW:
+        if self._departure.is_restricted:
             # A queue would show the departure to the whole team: whoever starts it does their own role's
             # steps, and for the others somebody inside names the owner.
             starter = next((user for user in holders if user.pk == self._starter_id), None)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from partwell.departures.models import Departure, Participant
-from partwell.departures.states import Confidentiality, SubjectKind
+from partwell.departures.states import SubjectKind
 from partwell.journeys.models import Step
 from partwell.journeys.states import PENDING, StepState
 from partwell.people.authorisation import STEP_OWNER, load_matrix
@@ -96,7 +96,7 @@ def find_part(departure: Departure, participant_id: int) -> Part:
 
 def roles_that_see(departure: Departure) -> list[str]:
     """The titles of the roles whose holders see this departure without taking part; none on need-to-know."""
-    if departure.confidentiality == Confidentiality.NEED_TO_KNOW:
+    if departure.is_restricted:
         return []
     viewers = GRANTABLE & load_matrix().operations["journeys.view"].allow
     if departure.subject_kind != SubjectKind.CLIENT:

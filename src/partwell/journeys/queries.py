@@ -349,11 +349,6 @@ def journey_dict(
     return {**departure_dict(departure, held, actor), "steps": [step_dict(step) for step in steps]}
 
 
-def is_restricted(departure: Departure) -> bool:
-    """Whether only participants know of it."""
-    return departure.confidentiality == Confidentiality.NEED_TO_KNOW
-
-
 def _soonest(parts: Iterable[QuerySet[Step]], limit: int, after: StepPlace | None) -> list[Step]:
     """The first `limit` of several sets of steps by due date, from the place `after` on.
 

@@ -17,7 +17,7 @@ from django.db.models import F
 
 from partwell import clock
 from partwell.departures.models import Departure, Participant
-from partwell.departures.states import Confidentiality, DepartureState
+from partwell.departures.states import DepartureState
 from partwell.journeys import messages
 from partwell.journeys.models import Step
 from partwell.journeys.states import StepState
@@ -84,7 +84,7 @@ def answerable(role: Role, departures: Iterable[Departure]) -> dict[UUID, list[U
     found: dict[UUID, list[User]] = {}
     for pk, departure in by_id.items():
         users = taking_part.get(pk, [])
-        if not users and departure.confidentiality == Confidentiality.NORMAL:
+        if not users and not departure.is_restricted:
             own = [g.user for g in grants if g.department and g.department == departure.subject_department]
             users = own or [g.user for g in grants if not g.department]
         leaver = departure.person_id

@@ -117,7 +117,7 @@ def _row(row: queries.Row, access: summaries.AtAGlance) -> dict[str, Any]:
         "words": presenting.strip_words(row.phases),
         "late": row.late,
         "late_words": f"{row.late} step{'' if row.late == 1 else 's'} overdue",
-        "is_restricted": queries.is_restricted(departure),
+        "is_restricted": departure.is_restricted,
     }
 
 
@@ -138,7 +138,7 @@ def _journey_context(request: HttpRequest, departure: Departure, held: frozenset
         "kind": presenting.subject_kind(departure),
         "scenario": presenting.words(departure.scenario),
         "reason": presenting.words(departure.reason) if can_read(actor, "departure.reason", held) else "",
-        "is_restricted": queries.is_restricted(departure),
+        "is_restricted": departure.is_restricted,
         "phases": presenting.phase_stops(phases, here=at.number if at else None),
         "groups": presenting.groups_of(steps, phases, viewer_id=signed_in(request).pk, role=role, now=now),
         "chips": _chips(steps),

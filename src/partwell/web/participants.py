@@ -164,6 +164,6 @@ def _render(
     context |= {
         "departure": departure,
         "crumbs": crumbs,
-        "is_restricted": queries.is_restricted(departure),
+        "is_restricted": departure.is_restricted,
     }
     return render(request, template, context, status=status)

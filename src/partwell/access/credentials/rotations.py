@@ -17,7 +17,7 @@ from partwell.access.credentials import letters
 from partwell.access.credentials.states import SETTLED, UNSETTLED, RotationState
 from partwell.access.models import Credential, CredentialRotation, Holder
 from partwell.departures.models import Departure
-from partwell.departures.states import Confidentiality, DepartureState
+from partwell.departures.states import DepartureState
 from partwell.evidence.operations import build, departure_scope, record_many
 from partwell.people.actors import Actor
 
@@ -101,7 +101,7 @@ def _open(
 def may_be_known(departure: Departure, now: datetime) -> bool:
     """Whether owners of secrets may know that somebody leaves: of a need-to-know departure not before
     access has ended."""
-    return departure.confidentiality == Confidentiality.NORMAL or now >= departure.access_end_at
+    return not departure.is_restricted or now >= departure.access_end_at
 
 
 def tell_of(departure: Departure, *, now: datetime) -> None:

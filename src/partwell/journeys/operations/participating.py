@@ -6,7 +6,6 @@ from datetime import datetime
 
 from partwell.departures.models import Departure, Participant
 from partwell.departures.policies import authorise, is_own_account
-from partwell.departures.states import Confidentiality
 from partwell.evidence.operations import departure_scope, record
 from partwell.journeys import messages
 from partwell.journeys.models import Step
@@ -64,7 +63,7 @@ def remove_participant(*, participant: Participant, actor: Actor, now: datetime)
         raise Conflict("part_stays", f"{participant.user} is the one who leaves; that part stays.")
     others = Participant.objects.filter(departure=departure).exclude(pk=participant.pk)
     _check_owns_nothing(participant, has_other_part=others.filter(user=participant.user).exists())
-    if departure.confidentiality == Confidentiality.NEED_TO_KNOW and _lets_in(participant):
+    if departure.is_restricted and _lets_in(participant):
         doors = load_matrix().operations["participants.add"].allow
         if not others.filter(capacity__in=doors, user__is_active=True).exists():
             raise Conflict(

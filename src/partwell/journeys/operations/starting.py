@@ -15,7 +15,7 @@ from partwell.access.operations import enforcement
 from partwell.departures.models import Departure, Notice, Participant
 from partwell.departures.notices import hidden_departures
 from partwell.departures.policies import visible_departures
-from partwell.departures.states import Confidentiality, DepartureState, NoticeState
+from partwell.departures.states import DepartureState, NoticeState
 from partwell.engine import operations as engine
 from partwell.evidence.operations import build, departure_scope, record, record_many
 from partwell.journeys import messages
@@ -282,7 +282,7 @@ def may_start_alone(actor: Actor, departure: Departure) -> bool:
     """
     if actor.channel is Channel.CONSOLE or Role.HR in actor.roles_in(departure.subject_department):
         return True
-    return _manages_client(actor, departure.client) and departure.confidentiality == Confidentiality.NORMAL
+    return _manages_client(actor, departure.client) and not departure.is_restricted
 
 
 def _manages_client(actor: Actor, client: Any) -> bool:
