@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,6 +32,26 @@ def test_each_folder_is_a_connector_whose_manifest_is_true() -> None:
     assert {"fake", "ldap", "scim", "manual"} <= set(found)
     for registered in found.values():
         assert not registry.mismatches(registered.manifest, registered.build)
+
+
+def test_threads_that_ask_at_once_read_everything_once_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    meet = threading.Barrier(6)
+
+    def count(module: str) -> Mapping[str, Any]:
+        read.append(module)
+        return raw_manifest(module)
+
+    def ask(_: int) -> list[str]:
+        meet.wait()
+        return sorted(manifests(registry.PACKAGE))
+
+    raw_manifest = registry.raw_manifest
+    monkeypatch.setattr(registry, "raw_manifest", count)
+    manifests = registry._once(registry._manifests.__wrapped__)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, range(6)))
+    assert sorted(read) == answers[0] and answers == answers[:1] * 6
 
 
 def test_a_manifest_that_promises_too_much_or_too_little_is_found() -> None:

@@ -61,7 +61,11 @@ class Matrix:
     fields: dict[str, frozenset[str]]
 
 
-class _OnlyTrueAndFalse(yaml.SafeLoader):
+# The C parser is some ten times faster and reads the same language.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _OnlyTrueAndFalse(_Loader):
     """YAML 1.1 reads the column name `on` as a truth value; here, as in YAML 1.2, only true and false are."""
 
 
