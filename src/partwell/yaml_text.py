@@ -19,7 +19,7 @@ MAX_BYTES = 512 * 1024
 MAX_NODES = 20_000
 
 # The C parser is some ten times faster and reads the same language.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _TEXT, _INT, _BOOL, _NULL, _FLOAT = (
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "bool", "null", "float")
@@ -94,7 +94,7 @@ def load(text: str, dialect: Dialect) -> Loaded:
         )
     try:
         _refuse_the_dangerous(text, dialect)
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
@@ -110,7 +110,7 @@ def load(text: str, dialect: Dialect) -> Loaded:
 def _refuse_the_dangerous(text: str, dialect: Dialect) -> None:
     """Look through the events, which cost no memory, before anything is built from them."""
     depth = count = documents = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=SafeLoader):
         here = _position(event)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1

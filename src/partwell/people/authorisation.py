@@ -20,6 +20,7 @@ from django.db import transaction
 from partwell.people.actors import Actor, Channel
 from partwell.people.roles import Role
 from partwell.refusals import FreshSignInNeeded, NotAllowed
+from partwell.yaml_text import SafeLoader
 
 MATRIX_FILE = Path(__file__).with_name("authorisation.yaml")
 
@@ -61,11 +62,7 @@ class Matrix:
     fields: dict[str, frozenset[str]]
 
 
-# The C parser is some ten times faster and reads the same language.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _OnlyTrueAndFalse(_Loader):
+class _OnlyTrueAndFalse(SafeLoader):
     """YAML 1.1 reads the column name `on` as a truth value; here, as in YAML 1.2, only true and false are."""
 
 
