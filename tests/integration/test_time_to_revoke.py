@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 import pytest
 import time_machine
-from django.apps import apps
 from django.test import Client
 from typer.testing import CliRunner
 
@@ -228,19 +226,6 @@ def test_the_first_page_shows_the_median_of_departures_proven_in_all_critical_sy
     page = browser.get("/").content.decode()
     assert "Median 4 min." in page
     assert 'class="dot-late"' in page
-
-
-def test_an_upgrade_fills_in_when_accounts_were_proven_gone(world: World, at: Any) -> None:
-    world.add_system("directory")
-    world.add_system("crm")
-    world.store.set_mode("crm", "denies")
-    world.cut()
-    proven_at = AccountRecord.objects.get(system__name="directory").revoked_at
-    assert proven_at is not None
-    AccountRecord.objects.update(revoked_at=None)
-    import_module("partwell.access.migrations.0003_account_revoked_at").fill(apps, None)
-    kept = AccountRecord.objects.values_list("system__name", "revoked_at")
-    assert dict(kept) == {"directory": proven_at, "crm": None}
 
 
 def test_the_pages_and_the_command_line_say_the_same(world: World, at: Any) -> None:
