@@ -35,6 +35,7 @@ BUDGETS = {
     "my steps": ("/steps/", 9),
     "finding": ("/find/?q=leaver", 7),
 }
+STARTING = 21
 MORE = 300
 # Pages of a few rows, and what in a plan says that all journeys are read for them. SQLite is asked what it
 # does; PostgreSQL, which rightly reads a small table as a whole, what it must do for want of an index.
@@ -81,6 +82,23 @@ def test_every_page_keeps_its_budget_with_one_journey_and_with_three_hundred(
     over = {page: (few[page], many[page]) for page, (_, budget) in BUDGETS.items() if many[page] > budget}
     assert not over, f"queries with one journey and with {MORE + 1}: {over}"
     assert all(few[page] <= budget for page, (_, budget) in BUDGETS.items()), few
+
+
+def test_a_start_asks_the_same_however_many_steps_and_owners_it_has(firm: tuple[Client, Journey]) -> None:
+    publish(template_text("twelve", 12))
+    manager = Person.objects.get(name="Joon-ho Park")
+    hr = actor_for_user(User.objects.get(name="Amara Osei"))
+
+    def start(template: str, name: str) -> int:
+        leaver = make_person(name, manager=manager)
+        with CaptureQueriesContext(connection) as captured:
+            start_journey(leaver, template=template, actor=hr, reason="pay")
+        return len(captured)
+
+    few, many = start("twelve", "Leaver Two"), start("sixty", "Leaver Three")
+    for role in (Role.FINANCE, Role.LEGAL, Role.EXECUTIVE):  # each to be told, and invited
+        make_holder(role, f"Holder {role.value}")
+    assert (few, many, start("sixty", "Leaver Four")) == (STARTING,) * 3
 
 
 def test_no_page_of_a_few_rows_reads_all_journeys_steps_or_departures(firm: tuple[Client, Journey]) -> None:

@@ -7,7 +7,7 @@ something waits, and where: it may be read on a locked screen, by an assistant, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from partwell import clock
@@ -22,7 +22,7 @@ from partwell.journeys.states import PENDING
 from partwell.people.actors import Actor
 from partwell.people.invitations import GOOD_FOR, needs_invitation
 from partwell.people.models import User
-from partwell.people.queries import installation, timezone_of
+from partwell.people.queries import installation
 from partwell.people.roles import ROLE_LABELS, Role
 from partwell.signals.outbox import Mail, drop_mails, queue_mails
 
@@ -247,10 +247,11 @@ def letter(body: str, user: User, now: datetime) -> str:
     """The whole text of a mail to somebody on the inside, with the way in for who has never signed in."""
     parts = ["Hello,", body]
     if needs_invitation(user):
-        until = clock.today_in(timezone_of(user), now=now + GOOD_FOR)
+        # In UTC: whose timezone counts would be a question for each of many letters.
+        until = (now + GOOD_FOR).astimezone(UTC)
         parts.append(
             "You have not signed in yet. Set your password first; this link is for you alone and works "
-            f"until {_day(until)}:\n\n{invitation_page(user, now=now)}"
+            f"until {_day(until.date())}, {until:%H:%M} UTC:\n\n{invitation_page(user, now=now)}"
         )
     return "\n\n".join([*parts, "Partwell"]) + "\n"
 
