@@ -35,6 +35,7 @@ BUDGETS = {
     "my steps": ("/steps/", 9),
     "finding": ("/find/?q=leaver", 7),
 }
+# What a start asks, whatever its length.
 STARTING = 21
 MORE = 300
 # Pages of a few rows, and what in a plan says that all journeys are read for them. SQLite is asked what it

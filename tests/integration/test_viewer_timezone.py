@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from partwell import clock
 from partwell.people.models import Installation, Person, User
-from partwell.people.queries import timezone_of
+from partwell.web.session import viewer_timezone
 from partwell.web.signin import Backend
 from tests.signing_in import PASSWORD
 
@@ -44,5 +44,5 @@ def test_a_sessions_user_brings_along_where_the_firm_is(
         user.save()
     with django_assert_num_queries(1):
         found = Backend().get_user(user.pk)
-        assert found is not None and timezone_of(found) == read
-    assert timezone_of(User.objects.get(pk=user.pk)) == read
+        assert found is not None and viewer_timezone(found) == read
+    assert viewer_timezone(User.objects.get(pk=user.pk)) == read

@@ -12,8 +12,9 @@ from partwell.evidence.models import Event
 from partwell.people.actors import console_actor
 from partwell.people.models import Person, User
 from partwell.people.operations import change_settings, initialise
-from partwell.people.queries import Place, timezone_of, usual_place
+from partwell.people.queries import Place, usual_place
 from partwell.refusals import Invalid
+from partwell.web.session import viewer_timezone
 from tests.factories import NOW, make_person, publish, start_journey, step_of
 
 pytestmark = pytest.mark.django_db
@@ -65,9 +66,9 @@ def test_a_holiday_of_the_firms_country_moves_what_is_due_in_working_days() -> N
 def test_times_are_shown_in_the_firms_timezone_to_whoever_has_none() -> None:
     firm("DE", "Europe/Berlin")
     user = User.objects.create_user("a@example.com")
-    assert timezone_of(user) == "Europe/Berlin"
+    assert viewer_timezone(user) == "Europe/Berlin"
     user.timezone = "Asia/Singapore"
-    assert timezone_of(user) == "Asia/Singapore"
+    assert viewer_timezone(user) == "Asia/Singapore"
 
 
 def test_a_country_without_a_calendar_is_refused_at_the_first_run() -> None:

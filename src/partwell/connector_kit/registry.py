@@ -120,7 +120,13 @@ def _once(read: Callable[[str], Mapping[str, T]]) -> Callable[[str], Mapping[str
 
 @_once
 def _built_in(package: str) -> Mapping[str, Registered]:
-    return {name: each for name, each in _folders(package).items() if name not in kinds(package)}
+    found: dict[str, Registered] = {}
+    for module, raw in _manifests(package).items():
+        registered = _load(module, raw)
+        if registered.manifest.id in found:
+            raise BrokenConnector(f"two connectors call themselves {registered.manifest.id!r}")
+        found[registered.manifest.id] = registered
+    return {name: each for name, each in found.items() if name not in kinds(package)}
 
 
 def kinds(package: str = PACKAGE) -> Mapping[str, tuple[Mapping[str, Any], Kind[Any]]]:
@@ -144,17 +150,6 @@ def install(found: Mapping[str, Registered]) -> None:
     """Let these declared connectors be used in this process, in place of those before."""
     _installed.clear()
     _installed.update(found)
-
-
-@_once
-def _folders(package: str) -> Mapping[str, Registered]:
-    found: dict[str, Registered] = {}
-    for module, raw in _manifests(package).items():
-        registered = _load(module, raw)
-        if registered.manifest.id in found:
-            raise BrokenConnector(f"two connectors call themselves {registered.manifest.id!r}")
-        found[registered.manifest.id] = registered
-    return found
 
 
 @_once

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Lower
 
-from partwell import clock
 from partwell.paging import decode_cursor, encode_cursor
 from partwell.people.actors import Actor
 from partwell.people.authorisation import check_allowed, reading
@@ -58,18 +57,6 @@ def usual_place() -> Place:
 def usual_timezone(of_firm: str | None) -> str:
     """The timezone of `usual_place`, for who has read the firm's already: empty or None where it has none."""
     return of_firm or settings.DEFAULT_PERSON_TIMEZONE
-
-
-def timezone_of(user: User) -> str:
-    """The timezone in which this user reads times: their own, their register entry's, or else the firm's."""
-    for name in (user.timezone, user.person.timezone if user.person else ""):
-        if name and clock.is_timezone(name):
-            return name
-    if hasattr(user, "firm_timezone"):  # a session's user brings it along
-        usual = usual_timezone(user.firm_timezone)
-    else:
-        usual = usual_place().timezone
-    return usual if clock.is_timezone(usual) else "UTC"
 
 
 @reading("settings.view")

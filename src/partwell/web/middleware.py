@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partwell.people.models import User
-from partwell.people.queries import timezone_of
+from partwell.web.session import viewer_timezone
 
 Answer = Callable[[HttpRequest], HttpResponse]
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -71,6 +71,6 @@ class ViewerClock:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name = settings.DEFAULT_PERSON_TIMEZONE
         if isinstance(request.user, User):
-            name = timezone_of(request.user)
+            name = viewer_timezone(request.user)
         with timezone.override(ZoneInfo(name)):
             return self.get_response(request)

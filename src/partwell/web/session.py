@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from partwell import clock
 from partwell.people.actors import Actor, Channel, actor_for_user
 from partwell.people.models import User
+from partwell.people.queries import usual_place, usual_timezone
 
 FRESH_FOR = timedelta(minutes=15)
 """How long a second factor counts for operations that the matrix marks `fresh`."""
@@ -46,3 +47,15 @@ def actor_of(request: HttpRequest) -> Actor:
         )
         request._partwell_actor = kept  # type: ignore[attr-defined]
     return kept
+
+
+def viewer_timezone(user: User) -> str:
+    """The timezone in which this user reads times: their own, their register entry's, or else the firm's."""
+    for name in (user.timezone, user.person.timezone if user.person else ""):
+        if name and clock.is_timezone(name):
+            return name
+    if hasattr(user, "firm_timezone"):  # a session's user brings it along
+        usual = usual_timezone(user.firm_timezone)
+    else:
+        usual = usual_place().timezone
+    return usual if clock.is_timezone(usual) else "UTC"

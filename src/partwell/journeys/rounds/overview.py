@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from partwell import clock
 from partwell.departures.policies import visibility, visible_departures
@@ -70,7 +69,7 @@ def _planned(draft: Draft, step: Step) -> loads.Planned:
     return loads.Planned(
         who=departure.subject_email,
         role=step.role,
-        day=step.due_at.astimezone(ZoneInfo(departure.timezone)).date(),
+        day=clock.today_in(departure.timezone, now=step.due_at),
         owner=_owner_key(step),
         queue=step.queue,
         is_leavers=step.role == Role.DEPARTING,
@@ -112,7 +111,7 @@ def _already_open(owners: Collection[str], actor: Actor) -> dict[str, list[date]
     )
     found: dict[str, list[date]] = {}
     for owner, due_at, zone in pending.values_list("owner_id", "due_at", "journey__departure__timezone"):
-        found.setdefault(f"user {owner}", []).append(due_at.astimezone(ZoneInfo(zone)).date())
+        found.setdefault(f"user {owner}", []).append(clock.today_in(zone, now=due_at))
     return found
 
 
